@@ -1,0 +1,1 @@
+"""Conversations and the durable runs that write their answers."""

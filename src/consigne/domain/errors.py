@@ -1,0 +1,165 @@
+"""The one error tree. Each error has a code, an HTTP status and a sentence for its reader.
+
+::
+
+    ConsigneError
+    ├── InvalidRequest 400 ── ContextTooLong, Unsupported
+    ├── NotAuthenticated 401
+    ├── NotPermitted 403
+    ├── NotFound 404 ── ModelNotFound
+    ├── Conflict 409
+    ├── RequestTooLarge 413
+    ├── UnsupportedMediaType 415
+    ├── RateLimited 429
+    ├── EngineFailed 500 ── EngineCrashed
+    ├── Overloaded 529
+    └── OperatorError          for the terminal: what the operator must mend
+        ├── ModelNotSupported  a model file that no engine here can run
+        └── ModelBroken        a model file that is damaged or incomplete
+"""
+
+from typing import ClassVar
+
+
+class ConsigneError(Exception):
+    """Root of all errors that Consigne raises on purpose."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        """The request's field at fault, as a dotted path, where one is."""
+
+
+class InvalidRequest(ConsigneError):
+    """The request is malformed or asks for what cannot be."""
+
+    code = "invalid_request"
+    status = 400
+
+
+class ContextTooLong(InvalidRequest):
+    """The prompt does not fit the model's context."""
+
+    code = "context_length_exceeded"
+
+
+class Unsupported(InvalidRequest):
+    """The model cannot do what the request asks (read images, say)."""
+
+    code = "unsupported"
+
+
+class NotAuthenticated(ConsigneError):
+    """No credentials, or wrong ones."""
+
+    code = "not_authenticated"
+    status = 401
+
+
+class NotPermitted(ConsigneError):
+    """Known caller, not allowed."""
+
+    code = "not_permitted"
+    status = 403
+
+
+class NotFound(ConsigneError):
+    """There is no such thing, or not for this caller."""
+
+    code = "not_found"
+    status = 404
+
+
+class ModelNotFound(NotFound):
+    """No model answers to this name."""
+
+    code = "model_not_found"
+
+
+class Conflict(ConsigneError):
+    """The thing's state does not admit this now."""
+
+    code = "conflict"
+    status = 409
+
+
+class RequestTooLarge(ConsigneError):
+    """The body is over the limit."""
+
+    code = "request_too_large"
+    status = 413
+
+
+class UnsupportedMediaType(ConsigneError):
+    """The body is of a type that is not read here."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
+class _RetryLater(ConsigneError):
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds after which a retry makes sense."""
+
+
+class RateLimited(_RetryLater):
+    """The caller's own limit is used up."""
+
+    code = "rate_limited"
+    status = 429
+
+
+class Overloaded(_RetryLater):
+    """The service has more to do than it can queue."""
+
+    code = "overloaded"
+    status = 529
+
+
+class EngineFailed(ConsigneError):
+    """The engine could not generate."""
+
+    code = "engine_failed"
+    status = 500
+
+
+class EngineCrashed(EngineFailed):
+    """The model's worker process ended in mid-work; the next request finds a new one."""
+
+    code = "engine_crashed"
+
+
+class OperatorError(ConsigneError):
+    """Something the operator must mend: shown as one line, exit code 2."""
+
+    code = "operator_error"
+
+
+class ModelNotSupported(OperatorError):
+    """No engine here can run this model file; the message names a form that works."""
+
+    code = "model_not_supported"
+
+
+class ModelBroken(OperatorError):
+    """The model's file is damaged or incomplete."""
+
+    code = "model_broken"
+
+
+def _tree(root: type[ConsigneError]) -> dict[str, type[ConsigneError]]:
+    found = {root.code: root}
+    for child in root.__subclasses__():
+        found.update({c: k for c, k in _tree(child).items() if c not in found})
+    return found
+
+
+def from_code(code: str, message: str) -> ConsigneError:
+    """Return the error a ``code`` stands for (it crossed a process border or was stored)."""
+    return _tree(ConsigneError).get(code, EngineFailed)(message)

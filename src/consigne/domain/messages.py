@@ -1,0 +1,139 @@
+"""Messages, their content blocks, and the request for one generation.
+
+The model follows the content blocks of the Anthropic Messages API, the richer of the two dialects.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+Role = Literal["system", "user", "assistant"]
+"""``system`` inside ``Request.messages`` is an instruction placed mid-conversation; the leading
+instructions of a conversation are ``Request.system``."""
+
+Json = dict[str, Any]
+
+
+class TextBlock(msgspec.Struct, frozen=True, tag="text"):
+    """A run of text."""
+
+    text: str
+
+
+class ImageBlock(msgspec.Struct, frozen=True, tag="image"):
+    """A picture, as bytes or by URL; exactly one of ``data`` and ``url`` is set."""
+
+    media_type: str | None = None
+    data: bytes | None = None
+    url: str | None = None
+
+
+class DocumentBlock(msgspec.Struct, frozen=True, tag="document"):
+    """A document to read (PDF or text), as bytes or by URL."""
+
+    media_type: str | None = None
+    data: bytes | None = None
+    url: str | None = None
+    title: str | None = None
+
+
+class ThinkingBlock(msgspec.Struct, frozen=True, tag="thinking"):
+    """What the model wrote to itself before it answered."""
+
+    thinking: str
+    signature: str = ""
+
+
+class ToolUseBlock(msgspec.Struct, frozen=True, tag="tool_use"):
+    """A call that the model makes of a tool; ``input`` satisfies the tool's schema."""
+
+    id: str
+    name: str
+    input: Json
+
+
+class ToolResultBlock(msgspec.Struct, frozen=True, tag="tool_result"):
+    """What a tool answered to the ``ToolUseBlock`` with the same id."""
+
+    tool_use_id: str
+    content: tuple[TextBlock | ImageBlock | DocumentBlock, ...] = ()
+    is_error: bool = False
+
+
+ContentBlock = (
+    TextBlock | ImageBlock | DocumentBlock | ThinkingBlock | ToolUseBlock | ToolResultBlock
+)
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One turn: who speaks, and what."""
+
+    role: Role
+    content: tuple[ContentBlock, ...]
+
+    @property
+    def text(self) -> str:
+        """The text blocks, joined."""
+        return "".join(block.text for block in self.content if isinstance(block, TextBlock))
+
+
+class Tool(msgspec.Struct, frozen=True):
+    """A function that the model may call; ``input_schema`` is a JSON Schema of type object."""
+
+    name: str
+    input_schema: Json
+    description: str = ""
+
+
+class ToolChoice(msgspec.Struct, frozen=True):
+    """Whether the model may (auto), must (any, tool) or must not (none) call a tool."""
+
+    kind: Literal["auto", "any", "tool", "none"] = "auto"
+    name: str | None = None
+    """The tool that must be called; set if and only if ``kind`` is ``tool``."""
+    parallel: bool = True
+    """Whether one answer may hold several calls."""
+
+
+class OutputFormat(msgspec.Struct, frozen=True):
+    """The shape the answer's text must have."""
+
+    kind: Literal["text", "json_object", "json_schema"] = "text"
+    schema: Json | None = None
+    """Set if and only if ``kind`` is ``json_schema``."""
+
+
+class Sampling(msgspec.Struct, frozen=True):
+    """How the next token is chosen; ``None`` leaves it to the model's own default."""
+
+    temperature: float | None = None
+    """0 is greedy."""
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    seed: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    repetition_penalty: float | None = None
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One generation asked for, whatever dialect it came in."""
+
+    model: str
+    messages: tuple[Message, ...]
+    system: tuple[TextBlock, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = ToolChoice()
+    output: OutputFormat = OutputFormat()
+    sampling: Sampling = Sampling()
+    max_tokens: int | None = None
+    """Most tokens to generate; ``None`` means whatever room the context leaves. A value beyond
+    that room is clamped to it."""
+    stop: tuple[str, ...] = ()
+    logprobs: int | None = None
+    """``None``: not asked for; ``0``: of the chosen tokens; ``n``: also of the n likeliest."""
+    thinking: bool | None = None
+    """Whether a model that can think should; ``None`` leaves it to the model's default."""
+    raw_prompt: str | None = None
+    """A prompt taken as it is, past the chat template; ``messages`` is empty then."""

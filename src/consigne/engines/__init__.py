@@ -1,0 +1,1 @@
+"""Generation on this machine: engines, the processes they live in, the models they load."""

@@ -1,0 +1,188 @@
+"""One typed settings object: ``consigne.toml``, then ``CONSIGNE_*`` environment, then CLI flags.
+
+Later sources win. Nested settings are tables in the file and double underscores in the
+environment: ``[engine] memory = "8GB"`` is ``CONSIGNE_ENGINE__MEMORY=8GB``.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from consigne.domain.errors import OperatorError
+
+ENV_PREFIX = "CONSIGNE_"
+
+
+class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the service listens and what it accepts."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = ""
+    """The address that people use, when it differs from host and port (behind a proxy)."""
+    max_body_bytes: int = 32 * 2**20
+    """Largest request body, in bytes; beyond it the answer is 413."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins whose pages may call the API from a browser."""
+
+
+class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How models run on this machine."""
+
+    device: str = "CPU"
+    """OpenVINO device name."""
+    memory: int = 0
+    """Most bytes for all loaded models together; 0 takes 70 % of the machine's memory."""
+    kv_cache_bytes: int = 2**30
+    """Room for the attention cache of each loaded text model."""
+    idle_unload_s: float = 1800.0
+    """A model unused for so many seconds is unloaded; 0 keeps it for ever."""
+    max_running: int = 64
+    """Most generations a model runs at once."""
+    max_queued: int = 256
+    """Most generations that wait beyond those; further ones are refused as overloaded."""
+    threads: int = 0
+    """Inference threads of a model; 0 leaves the choice to OpenVINO."""
+    precision: Literal["auto", "f32", "bf16", "f16"] = "auto"
+    """Precision of the arithmetic; ``auto`` is what was measured best for the machine."""
+
+
+class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which names callers may use for which models."""
+
+    default: str = ""
+    """The model of the chat and of requests that name none; empty takes the first installed."""
+    embedding: str = ""
+    """The model of embeddings by default; empty takes the first installed."""
+    aliases: dict[str, str] = {}
+    """Other names for models: ``{"gpt-4o-mini" = "smollm2-135m-instruct"}``."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything an operator can set."""
+
+    data_dir: Path = msgspec.field(default_factory=lambda: default_data_dir())  # noqa: PLW0108 - defined below
+    """The one folder that holds the database, models and files."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    server: ServerSettings = ServerSettings()
+    engine: EngineSettings = EngineSettings()
+    models: ModelSettings = ModelSettings()
+
+    @property
+    def models_dir(self) -> Path:
+        """The folder of installed models."""
+        return self.data_dir / "models"
+
+    @property
+    def database_path(self) -> Path:
+        """The embedded database's file."""
+        return self.data_dir / "consigne.db"
+
+
+def default_data_dir() -> Path:
+    """Return the folder for data where none is set (the platform's own place for it)."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("consigne", appauthor=False))
+
+
+def load_settings(
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    config: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Return the settings.
+
+    Args:
+        overrides: What the command line set, nested as the settings are; ``None`` values are
+            passed over.
+        config: The settings file; by default ``consigne.toml`` in the working directory or
+            in the data folder, if there is one.
+        environ: The environment; by default the process's own.
+
+    Raises:
+        OperatorError: A file that can't be read, an unknown key, a value of the wrong type.
+    """
+    environ = os.environ if environ is None else environ
+    from_env = _from_environment(environ)
+    from_flags = _without_none(overrides or {})
+    data_dir = Path(from_flags.get("data_dir") or from_env.get("data_dir") or default_data_dir())
+    path = config or _find_config(environ, data_dir)
+    merged = _merge(_merge(_from_file(path), from_env), from_flags)
+    try:
+        settings = msgspec.convert(merged, Settings, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        origin = f" (settings file: {path})" if path else ""
+        raise OperatorError(f"The settings are wrong: {error}{origin}.") from None
+    return msgspec.structs.replace(settings, data_dir=settings.data_dir.expanduser().absolute())
+
+
+def _find_config(environ: Mapping[str, str], data_dir: Path) -> Path | None:
+    if named := environ.get("CONSIGNE_CONFIG"):
+        return Path(named)
+    candidates = (Path("consigne.toml"), data_dir / "consigne.toml")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _from_file(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise OperatorError(f"Can't read the settings file {path}: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OperatorError(f"The settings file {path} is not valid TOML: {error}.") from None
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in environ.items():
+        if not key.startswith(ENV_PREFIX) or key == "CONSIGNE_CONFIG":
+            continue
+        *tables, leaf = key.removeprefix(ENV_PREFIX).lower().split("__")
+        level = found
+        for table in tables:
+            level = level.setdefault(table, {})
+        level[leaf] = _structured(value)
+    return found
+
+
+def _structured(value: str) -> Any:
+    """Lists and tables are written as JSON in the environment."""
+    if value[:1] not in ("[", "{"):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return value
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_none(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(below, dict) and isinstance(value, Mapping):
+            merged[key] = _merge(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _decode(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str | Path):
+        return Path(value)
+    raise TypeError(f"unexpected {type(value).__name__}")
