@@ -1,0 +1,41 @@
+"""The application, wired in one function."""
+
+from fastapi import FastAPI, Response
+
+from consigne import __version__
+from consigne.api import anthropic, app_routes, errors, middleware, openai
+from consigne.api.services import Services
+from consigne.web import static
+
+
+def create_app(services: Services) -> FastAPI:
+    """Return the application that serves both dialects, the web app and its own API."""
+    app = FastAPI(
+        title="Consigne",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.state.services = services
+    app.include_router(anthropic.router)
+    app.include_router(openai.router)
+    app.include_router(app_routes.router)
+    _health(app, services)
+    static.install(app)
+    errors.install(app)
+    middleware.install(app, services.settings.server)
+    return app
+
+
+def _health(app: FastAPI, services: Services) -> None:
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> Response:
+        return Response("ok\n", media_type="text/plain")
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> Response:
+        """Say whether the default model is loaded: 200 when it is, 503 until then."""
+        model = services.gateway.default_model()
+        state = services.gateway.state(model.id) if model else "no model installed"
+        return Response(f"{state}\n", 200 if state == "ready" else 503, media_type="text/plain")

@@ -1,0 +1,108 @@
+"""Everything the routes stand on, opened in one place."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from consigne.settings import Settings
+
+if TYPE_CHECKING:
+    from consigne.business.identity import Identity
+    from consigne.business.keys import Keys
+    from consigne.chat.conversations import Conversations
+    from consigne.chat.runs import Runs
+    from consigne.engines.library import ModelLibrary
+    from consigne.engines.pool import EnginePool
+    from consigne.gateway.gateway import Gateway
+    from consigne.gateway.pulls import Pulls
+    from consigne.store.db import Database
+
+
+class Services(msgspec.Struct, frozen=True):
+    """What ``request.app.state.services`` holds."""
+
+    settings: Settings
+    library: "ModelLibrary"
+    pool: "EnginePool"
+    gateway: "Gateway"
+    db: "Database"
+    identity: "Identity"
+    keys: "Keys"
+    conversations: "Conversations"
+    runs: "Runs"
+    pulls: "Pulls"
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Open everything that the routes stand on, and close it in the opposite order.
+
+    The default model's worker process starts first and loads beside all the rest; what is slow
+    to import is imported in a thread meanwhile.
+
+    Raises:
+        OperatorError: The data folder can't be used.
+    """
+    async with AsyncExitStack() as stack:
+        library, pool, gateway = _open_engines(settings)
+        stack.push_async_callback(pool.close)
+        gateway.preload()
+        yield await _open_store(settings, stack, library, pool, gateway)
+
+
+def _open_engines(settings: Settings) -> "tuple[ModelLibrary, EnginePool, Gateway]":
+    from consigne.engines.library import ModelLibrary
+    from consigne.engines.pool import EnginePool
+    from consigne.gateway.gateway import Gateway
+
+    library = ModelLibrary(settings.models_dir)
+    pool = EnginePool(settings.engine)
+    return library, pool, Gateway(settings.models, library, pool)
+
+
+def _import_store() -> None:
+    import consigne.business.identity
+    import consigne.business.keys
+    import consigne.chat.conversations
+    import consigne.chat.runs
+    import consigne.gateway.pulls
+    import consigne.store.db  # noqa: F401 - imported for its effect on the module cache
+
+
+async def _open_store(
+    settings: Settings,
+    stack: AsyncExitStack,
+    library: "ModelLibrary",
+    pool: "EnginePool",
+    gateway: "Gateway",
+) -> Services:
+    await asyncio.to_thread(_import_store)
+    from consigne.business.identity import Identity
+    from consigne.business.keys import Keys
+    from consigne.chat.conversations import Conversations
+    from consigne.chat.runs import Runs
+    from consigne.gateway.pulls import Pulls
+    from consigne.store.db import Database
+
+    db = await Database.open(settings.database_path)
+    stack.push_async_callback(db.close)
+    runs = Runs(db, gateway)
+    await runs.recover()
+    stack.push_async_callback(runs.close)
+    pulls = Pulls(library)
+    stack.push_async_callback(pulls.close)
+    return Services(
+        settings=settings,
+        library=library,
+        pool=pool,
+        gateway=gateway,
+        db=db,
+        identity=Identity(db),
+        keys=Keys(db),
+        conversations=Conversations(db),
+        runs=runs,
+        pulls=pulls,
+    )

@@ -1,0 +1,1 @@
+"""What every test can stand on: the real starter model and the real server."""
