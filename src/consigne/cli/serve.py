@@ -16,8 +16,7 @@ from consigne.domain.errors import OperatorError
 from consigne.settings import ServerSettings, Settings
 
 if TYPE_CHECKING:
-    import uvicorn
-
+    from consigne.api.server import Server
     from consigne.api.services import Services
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -120,36 +119,18 @@ async def _serve(settings: Settings, listener: socket.socket, *, link: bool) -> 
                 "yet. Create one first: consigne users create EMAIL --owner"
             )
         server = await asyncio.to_thread(_http_server, services)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        await _announce(services, settings.server.public_url or _url_of(listener), link)
         try:
-            while not server.started and not serving.done():
-                await asyncio.sleep(0.005)
-            if not serving.done():
-                await _announce(services, settings.server.public_url or _url_of(listener), link)
-            await serving
+            # The listener is open already: who connects now waits only for the loop's first turn.
+            await server.serve(sockets=[listener])
         finally:
             _remove_server_file(settings.data_dir)
 
 
-def _http_server(services: "Services") -> "uvicorn.Server":
-    import uvicorn
+def _http_server(services: "Services") -> "Server":
+    from consigne.api.server import http_server
 
-    from consigne.api.app import create_app
-
-    return uvicorn.Server(
-        uvicorn.Config(
-            create_app(services),
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=5,
-            timeout_keep_alive=75,
-        )
-    )
+    return http_server(services)
 
 
 async def _announce(services: "Services", url: str, link: bool) -> None:

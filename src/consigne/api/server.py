@@ -1,0 +1,49 @@
+"""The HTTP server: uvicorn on a socket that is open already."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from consigne.api.app import create_app
+from consigne.api.services import Services
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Server(uvicorn.Server):
+    """Serves until SIGINT or SIGTERM, then returns, so that all that is open closes in order.
+
+    (uvicorn itself raises the signal again, which would end the process at once.)
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on a signal; a second SIGINT does not wait for open connections."""
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+
+
+def http_server(services: Services) -> Server:
+    """Return the server of the whole application; call ``serve(sockets=[…])`` on it."""
+    config = uvicorn.Config(
+        create_app(services),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=75,
+    )
+    return Server(config)
