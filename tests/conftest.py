@@ -1,1 +1,77 @@
-"""What every test can stand on: the real starter model and the real server."""
+"""What every test can stand on: the real models, installed once, and the real server."""
+
+import asyncio
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import platformdirs
+import pytest
+from support.server import ServerProcess
+
+import consigne
+from consigne.engines.base import InstalledModel
+from consigne.engines.library import ModelLibrary
+
+STARTER = "smollm2-135m-instruct"
+SOURCES = ("starter", "minilm")
+
+
+def _converter_fingerprint() -> str:
+    """Models are installed again when the code that converts them has changed."""
+    engines = Path(consigne.__file__).parent / "engines"
+    digest = hashlib.sha256()
+    for path in sorted(
+        [*engines.glob("*.py"), *engines.glob("gguf/*"), *engines.glob("embedding/*")]
+    ):
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """A folder with the starter model and the embedding model, kept between runs."""
+    from consigne.engines.downloads import pull
+
+    cache = Path(os.environ.get("CONSIGNE_TEST_CACHE") or platformdirs.user_cache_dir("consigne"))
+    folder = cache / f"test-models-{_converter_fingerprint()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        library = ModelLibrary(folder / "models")
+        installed = {model.manifest.source for model in library.list()}
+        if len(installed) < len(SOURCES):
+            for source in SOURCES:
+                asyncio.run(pull(source, library, progress=lambda _: None))
+    return folder / "models"
+
+
+@pytest.fixture(scope="session")
+def starter(models_dir: Path) -> InstalledModel:
+    """The starter model."""
+    found = ModelLibrary(models_dir).get(STARTER)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="session")
+def make_data_dir(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Make a data folder with the models in it (shared, read-only) and nothing else."""
+
+    def make() -> Path:
+        data_dir = tmp_path_factory.mktemp("data")
+        (data_dir / "models").symlink_to(models_dir, target_is_directory=True)
+        return data_dir
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def server(make_data_dir: Callable[[], Path]) -> Iterator[ServerProcess]:
+    """The real server on the real models: ``server.url``, ``server.key``, ``server.login_token``."""
+    process = ServerProcess(make_data_dir())
+    yield process
+    assert process.stop() == 0, process.log_path.read_text()

@@ -1,0 +1,5 @@
+"""``python -m consigne`` is ``consigne``."""
+
+from consigne.cli.main import main
+
+main()
