@@ -9,11 +9,11 @@ from pathlib import Path
 
 import platformdirs
 import pytest
-from support.server import ServerProcess
 
 import consigne
 from consigne.engines.base import InstalledModel
 from consigne.engines.library import ModelLibrary
+from support.server import ServerProcess
 
 STARTER = "smollm2-135m-instruct"
 SOURCES = ("starter", "minilm")
@@ -71,7 +71,7 @@ def make_data_dir(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def server(make_data_dir: Callable[[], Path]) -> Iterator[ServerProcess]:
-    """The real server on the real models: ``server.url``, ``server.key``, ``server.login_token``."""
+    """The real server on the real models."""
     process = ServerProcess(make_data_dir())
     yield process
     assert process.stop() == 0, process.log_path.read_text()
