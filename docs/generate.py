@@ -17,6 +17,10 @@ from consigne.cli.main import cli
 from consigne.settings import Settings
 
 DOCS = Path(__file__).parent
+WHERE = (
+    "The file is `consigne.toml` in the working directory or in the data folder, or the one that "
+    "`--config` or `CONSIGNE_CONFIG` names. An unknown key is an error."
+)
 
 
 def configuration() -> str:
@@ -26,8 +30,7 @@ def configuration() -> str:
         "",
         inspect.cleandoc(settings_module.__doc__ or "").replace("``", "`"),
         "",
-        "The file is `consigne.toml` in the working directory or in the data folder, or the one "
-        "that `--config` or `CONSIGNE_CONFIG` names. An unknown key is an error.",
+        WHERE,
         "",
     ]
     described = _field_docstrings(Path(settings_module.__file__).read_text("utf-8"))
@@ -46,9 +49,11 @@ def configuration() -> str:
 
 def _tables() -> list[tuple[str, str, type[msgspec.Struct]]]:
     found: list[tuple[str, str, type[msgspec.Struct]]] = [("Top level", "", Settings)]
-    for field in msgspec.structs.fields(Settings):
-        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
-            found.append((f"`[{field.name}]`", field.name, field.type))
+    found += [
+        (f"`[{field.name}]`", field.name, field.type)
+        for field in msgspec.structs.fields(Settings)
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
+    ]
     return found
 
 
