@@ -1,0 +1,305 @@
+"""Anthropic requests to the domain; a pure function of the body."""
+
+from collections.abc import Iterable, Sequence
+from typing import NoReturn, assert_never
+
+import msgspec
+
+from consigne.api.anthropic.schemas import (
+    Base64Source,
+    Block,
+    ContentSource,
+    DocumentParam,
+    FileSource,
+    ImageParam,
+    MessageParam,
+    MessagesBody,
+    PlainTextSource,
+    PromptBody,
+    RedactedThinkingParam,
+    SearchResultParam,
+    TextParam,
+    ThinkingParam,
+    ToolChoiceParam,
+    ToolParam,
+    ToolResultContent,
+    ToolResultParam,
+    ToolUseParam,
+    UrlSource,
+)
+from consigne.api.errors import InvalidField
+from consigne.api.files import from_base64
+from consigne.api.limits import MAX_TOKENS
+from consigne.domain.messages import (
+    ContentBlock,
+    DocumentBlock,
+    ImageBlock,
+    Message,
+    OutputFormat,
+    Request,
+    Sampling,
+    TextBlock,
+    ThinkingBlock,
+    Tool,
+    ToolChoice,
+    ToolResultBlock,
+    ToolUseBlock,
+)
+from consigne.domain.models import Model
+
+ANSWERS_ALONE = "2026-10-21"
+"""From this ``anthropic-version`` on, sampling can't be set and answers hold no documents."""
+
+
+def to_request(body: PromptBody, model: Model, version: str) -> Request:
+    """Return the request that ``body`` asks of ``model``.
+
+    Raises:
+        InvalidField: The body asks for what can't be; the message names the field.
+    """
+    _refuse_unserved(body)
+    if version >= ANSWERS_ALONE:
+        _check_version(body)
+    tools = _tools(body.tools or ())
+    request = Request(
+        model=model.id,
+        messages=_messages(body.messages),
+        system=_system(body.system),
+        tools=tools,
+        tool_choice=_tool_choice(body.tool_choice, tools),
+        output=_output(body),
+        thinking=_thinking(body, model, version),
+    )
+    return _with_limits(request, body) if isinstance(body, MessagesBody) else request
+
+
+def _with_limits(request: Request, body: MessagesBody) -> Request:
+    return msgspec.structs.replace(
+        request,
+        sampling=Sampling(temperature=body.temperature, top_p=body.top_p, top_k=body.top_k or None),
+        max_tokens=min(body.max_tokens, MAX_TOKENS),
+        stop=tuple(body.stop_sequences or ()),
+    )
+
+
+def _refuse(param: str, message: str, kind: str = "value_error") -> NoReturn:
+    raise InvalidField(message, param=param, kind=kind)
+
+
+def _refuse_unserved(body: PromptBody) -> None:
+    """Refuse by name what would change the answer and is not served here."""
+    if body.mcp_servers:
+        _refuse("mcp_servers", "MCP servers are not called from here")
+    if not isinstance(body, MessagesBody):
+        return
+    for name in ("container", "thread", "compaction"):
+        if getattr(body, name) is not None:
+            _refuse(name, "This is not supported here")
+    if body.inference_geo not in (None, "global", "not_available"):
+        _refuse("inference_geo", "The region can't be chosen here; models run where the service is")
+
+
+def _check_version(body: PromptBody) -> None:
+    for name in ("temperature", "top_p", "top_k"):
+        if name in body.model_fields_set:
+            _refuse(name, "Extra inputs are not permitted", "extra_forbidden")
+    for i, message in enumerate(body.messages):
+        for j, block in enumerate(message.content if isinstance(message.content, list) else ()):
+            path = f"messages.{i}.content.{j}"
+            match block:
+                case DocumentParam() if message.role == "assistant":
+                    _refuse(path, "Documents are not permitted in assistant messages")
+                case TextParam(citations=[_, *_]) if message.role == "user":
+                    _refuse(f"{path}.citations", "Citations are not permitted in user messages")
+                case _:
+                    pass
+
+
+def _system(system: str | list[TextParam] | None) -> tuple[TextBlock, ...]:
+    if isinstance(system, str):
+        return (TextBlock(system),) if system else ()
+    return tuple(TextBlock(block.text) for block in system or ())
+
+
+def _messages(params: Sequence[MessageParam]) -> tuple[Message, ...]:
+    """Convert the turns; neighbours of one role are one turn."""
+    turns: list[Message] = []
+    for i, param in enumerate(params):
+        content = _content(param, f"messages.{i}.content")
+        if turns and turns[-1].role == param.role:
+            turns[-1] = Message(param.role, turns[-1].content + content)
+        else:
+            turns.append(Message(param.role, content))
+    return tuple(turns)
+
+
+def _content(param: MessageParam, path: str) -> tuple[ContentBlock, ...]:
+    if not param.content and param.role != "assistant":
+        _refuse(path, "Messages must have non-empty content")
+    if isinstance(param.content, str):
+        return (TextBlock(param.content),)
+    blocks: list[ContentBlock] = []
+    for j, block in enumerate(param.content):
+        _check_role(block, param.role, f"{path}.{j}")
+        blocks.extend(_block(block, f"{path}.{j}"))
+    return tuple(blocks)
+
+
+def _check_role(block: Block, role: str, path: str) -> None:
+    match block:
+        case ToolUseParam() | ThinkingParam() | RedactedThinkingParam() if role != "assistant":
+            _refuse(path, f"'{block.type}' blocks can only be in assistant messages")
+        case ToolResultParam() if role != "user":
+            _refuse(path, "'tool_result' blocks can only be in user messages")
+        case TextParam():
+            pass
+        case _ if role == "system":
+            _refuse(path, "System messages hold text only")
+        case _:
+            pass
+
+
+def _block(block: Block, path: str) -> Iterable[ContentBlock]:
+    match block:
+        case TextParam() | ImageParam() | DocumentParam() | SearchResultParam():
+            yield from _readable(block, path)
+        case ThinkingParam():
+            yield ThinkingBlock(block.thinking, block.signature)
+        case RedactedThinkingParam():
+            pass
+        case ToolUseParam():
+            yield ToolUseBlock(block.id, block.name, block.input)
+        case ToolResultParam():
+            yield ToolResultBlock(block.tool_use_id, _result(block, path), block.is_error)
+        case _:
+            assert_never(block)
+
+
+def _result(
+    block: ToolResultParam, path: str
+) -> tuple[TextBlock | ImageBlock | DocumentBlock, ...]:
+    if isinstance(block.content, str):
+        return (TextBlock(block.content),) if block.content else ()
+    return tuple(
+        inner
+        for k, part in enumerate(block.content)
+        for inner in _readable(part, f"{path}.content.{k}")
+    )
+
+
+def _readable(
+    block: ToolResultContent, path: str
+) -> Iterable[TextBlock | ImageBlock | DocumentBlock]:
+    match block:
+        case TextParam():
+            yield TextBlock(block.text)
+        case ImageParam():
+            yield _image(block, f"{path}.source")
+        case DocumentParam():
+            _refuse_citations(block, path)
+            yield from _document(block, f"{path}.source")
+        case SearchResultParam():
+            _refuse_citations(block, path)
+            text = "\n".join(part.text for part in block.content)
+            yield TextBlock(_titled(text, block.title, block.source))
+        case _:
+            assert_never(block)
+
+
+def _refuse_citations(block: DocumentParam | SearchResultParam, path: str) -> None:
+    if block.citations and block.citations.enabled:
+        _refuse(f"{path}.citations", "The models here do not cite; ask without citations")
+
+
+def _image(block: ImageParam, path: str) -> ImageBlock:
+    match block.source:
+        case Base64Source(media_type=media_type, data=encoded):
+            return ImageBlock(media_type=media_type, data=from_base64(encoded, f"{path}.data"))
+        case UrlSource(url=url):
+            return ImageBlock(url=url)
+        case FileSource():
+            _refuse(path, "Files can't be uploaded here; send the picture itself")
+        case _:
+            assert_never(block.source)
+
+
+def _document(block: DocumentParam, path: str) -> Iterable[TextBlock | ImageBlock | DocumentBlock]:
+    match block.source:
+        case Base64Source(media_type=media_type, data=encoded):
+            content = from_base64(encoded, f"{path}.data")
+            yield DocumentBlock(media_type=media_type, data=content, title=block.title)
+        case UrlSource(url=url):
+            yield DocumentBlock(url=url, title=block.title)
+        case FileSource():
+            _refuse(path, "Files can't be uploaded here; send the document itself")
+        case PlainTextSource(data=text):
+            yield TextBlock(_titled(text, block.title, block.context))
+        case ContentSource(content=content):
+            if isinstance(content, str):
+                yield TextBlock(_titled(content, block.title, block.context))
+                return
+            for k, part in enumerate(content):
+                yield from _readable(part, f"{path}.content.{k}")
+        case _:
+            assert_never(block.source)
+
+
+def _titled(text: str, title: str | None, context: str | None) -> str:
+    """Return a document's text as a model reads it: its title and context first."""
+    head = "\n".join(line for line in (title, context) if line)
+    return (
+        f"<document>\n{head}\n\n{text}\n</document>" if head else f"<document>\n{text}\n</document>"
+    )
+
+
+def _tools(params: Sequence[ToolParam]) -> tuple[Tool, ...]:
+    tools: dict[str, Tool] = {}
+    for i, param in enumerate(params):
+        if param.type not in (None, "custom"):
+            _refuse(f"tools.{i}", f"The tool type '{param.type[:100]}' is not available here")
+        if param.input_schema is None:
+            _refuse(f"tools.{i}.input_schema", "Field required", "missing")
+        if param.input_schema.get("type", "object") != "object":
+            _refuse(f"tools.{i}.input_schema.type", "Input should be 'object'")
+        if param.name in tools:
+            _refuse(f"tools.{i}.name", "Tool names must be unique")
+        tools[param.name] = Tool(
+            param.name, {"type": "object"} | param.input_schema, param.description
+        )
+    return tuple(tools.values())
+
+
+def _tool_choice(param: ToolChoiceParam | None, tools: tuple[Tool, ...]) -> ToolChoice:
+    if param is None:
+        return ToolChoice()
+    parallel = not param.disable_parallel_tool_use
+    if param.type in ("any", "tool") and not tools:
+        _refuse("tool_choice", "There are no tools to choose from")
+    if param.type != "tool":
+        return ToolChoice(param.type, parallel=parallel)
+    if param.name not in {tool.name for tool in tools}:
+        _refuse("tool_choice.name", "There is no tool of this name in 'tools'")
+    return ToolChoice("tool", param.name, parallel)
+
+
+def _output(body: PromptBody) -> OutputFormat:
+    wanted = (body.output_config and body.output_config.format) or body.output_format
+    return OutputFormat("json_schema", wanted.schema_) if wanted else OutputFormat()
+
+
+def _thinking(body: PromptBody, model: Model, version: str) -> bool | None:
+    """Thinking is off unless asked for; the later version leaves it to the model."""
+    able = model.capabilities.thinking
+    match body.thinking.type if body.thinking else None:
+        case None:
+            return None if version >= ANSWERS_ALONE else False
+        case "disabled":
+            return False
+        case "enabled" if not able:
+            _refuse("thinking.type", f"The model {model.id} can't think; leave 'thinking' out")
+        case "enabled" if body.thinking and body.thinking.budget_tokens is None:
+            _refuse("thinking.budget_tokens", "Field required", "missing")
+        case "enabled":
+            return True
+        case _:
+            return True if able else None

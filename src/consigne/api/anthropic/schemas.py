@@ -1,0 +1,237 @@
+"""The bodies of the Anthropic dialect's requests, as its clients send them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from consigne.api.limits import MAX_STOPS, Body, JsonObject, Wire
+
+Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,128}$")]
+
+
+class TextParam(Wire):
+    """A text block."""
+
+    type: Literal["text"]
+    text: str
+    citations: list[Any] | None = None
+
+
+class Base64Source(Wire):
+    """A file's content in base 64."""
+
+    type: Literal["base64"]
+    media_type: str
+    data: str
+
+
+class UrlSource(Wire):
+    """A file's address."""
+
+    type: Literal["url"]
+    url: str
+
+
+class FileSource(Wire):
+    """A file uploaded before."""
+
+    type: Literal["file"]
+    file_id: str
+
+
+class PlainTextSource(Wire):
+    """A document that is plain text."""
+
+    type: Literal["text"]
+    data: str
+    media_type: Literal["text/plain"] = "text/plain"
+
+
+class ImageParam(Wire):
+    """A picture."""
+
+    type: Literal["image"]
+    source: Annotated[Base64Source | UrlSource | FileSource, Field(discriminator="type")]
+
+
+class ContentSource(Wire):
+    """A document given as blocks."""
+
+    type: Literal["content"]
+    content: str | list[Annotated[TextParam | ImageParam, Field(discriminator="type")]]
+
+
+class Citations(Wire):
+    """Whether the answer should cite the document."""
+
+    enabled: bool = False
+
+
+class DocumentParam(Wire):
+    """A document."""
+
+    type: Literal["document"]
+    source: Annotated[
+        Base64Source | UrlSource | FileSource | PlainTextSource | ContentSource,
+        Field(discriminator="type"),
+    ]
+    title: str | None = None
+    context: str | None = None
+    citations: Citations | None = None
+
+
+class SearchResultParam(Wire):
+    """A passage that the application found, with its source."""
+
+    type: Literal["search_result"]
+    content: list[TextParam]
+    source: str
+    title: str
+    citations: Citations | None = None
+
+
+class ThinkingParam(Wire):
+    """A thinking block of an earlier answer."""
+
+    type: Literal["thinking"]
+    thinking: str
+    signature: str = ""
+
+
+class RedactedThinkingParam(Wire):
+    """A thinking block of an earlier answer that only its author can read."""
+
+    type: Literal["redacted_thinking"]
+    data: str
+
+
+class ToolUseParam(Wire):
+    """A tool call of an earlier answer."""
+
+    type: Literal["tool_use"]
+    id: str
+    name: Name
+    input: JsonObject
+
+
+ToolResultContent = Annotated[
+    TextParam | ImageParam | DocumentParam | SearchResultParam, Field(discriminator="type")
+]
+
+
+class ToolResultParam(Wire):
+    """What a tool answered."""
+
+    type: Literal["tool_result"]
+    tool_use_id: str
+    content: str | list[ToolResultContent] = ""
+    is_error: bool = False
+
+
+Block = Annotated[
+    TextParam
+    | ImageParam
+    | DocumentParam
+    | SearchResultParam
+    | ThinkingParam
+    | RedactedThinkingParam
+    | ToolUseParam
+    | ToolResultParam,
+    Field(discriminator="type"),
+]
+
+
+class MessageParam(Wire):
+    """One turn."""
+
+    role: Literal["user", "assistant", "system"]
+    content: str | list[Block]
+
+
+class ToolParam(Wire):
+    """A tool; the client's own where ``type`` is absent or ``custom``."""
+
+    name: Name
+    type: str | None = None
+    description: str = ""
+    input_schema: JsonObject | None = None
+
+
+class ToolChoiceParam(Wire):
+    """How the tools are to be used."""
+
+    type: Literal["auto", "any", "tool", "none"]
+    name: str | None = None
+    disable_parallel_tool_use: bool = False
+
+
+class ThinkingConfig(Wire):
+    """Whether the model should think first."""
+
+    type: Literal["enabled", "disabled", "adaptive", "between_tools"]
+    budget_tokens: int | None = Field(default=None, ge=1024)
+
+
+class JsonFormat(Wire):
+    """The JSON Schema that the answer must satisfy."""
+
+    type: Literal["json_schema"]
+    schema_: JsonObject = Field(alias="schema")
+
+
+class OutputConfig(Wire):
+    """The answer's form; ``effort`` is advice, and models here have one effort only."""
+
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    format: JsonFormat | None = None
+
+
+class Metadata(Wire):
+    """What the caller says about the request."""
+
+    user_id: str | None = Field(default=None, max_length=512)
+
+
+class PromptBody(Body):
+    """What makes a prompt: the fields that ``count_tokens`` and ``messages`` share."""
+
+    model: str = Field(max_length=256)
+    messages: list[MessageParam] = Field(min_length=1, max_length=100_000)
+    system: str | list[TextParam] | None = None
+    tools: list[ToolParam] | None = None
+    tool_choice: ToolChoiceParam | None = None
+    thinking: ThinkingConfig | None = None
+    output_config: OutputConfig | None = None
+    output_format: JsonFormat | None = None
+    cache_control: dict[str, Any] | None = None
+    context_management: dict[str, Any] | None = None
+    mcp_servers: list[Any] | None = None
+    speed: Literal["standard", "fast"] | None = None
+    user_profile_id: str | None = None
+
+
+class MessagesBody(PromptBody):
+    """The body of ``POST /v1/messages``."""
+
+    max_tokens: int = Field(ge=1)
+    stream: bool = False
+    stop_sequences: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        default=None, max_length=MAX_STOPS
+    )
+    temperature: float | None = Field(default=None, ge=0, le=1)
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    top_k: int | None = Field(default=None, ge=0, lt=2**31)
+    metadata: Metadata | None = None
+    service_tier: Literal["auto", "standard_only"] | None = None
+    container: Any = None
+    inference_geo: str | None = None
+    diagnostics: dict[str, Any] | None = None
+    thread: Any = None
+    compaction: Any = None
+    fallbacks: Any = None
+    fallback_credit_token: Any = None
+    billing_policy: Any = None
+
+
+messages_body: TypeAdapter[MessagesBody] = TypeAdapter(MessagesBody)
+count_body: TypeAdapter[PromptBody] = TypeAdapter(PromptBody)

@@ -1,0 +1,83 @@
+"""Request bodies: read once, decoded straight into their schema."""
+
+from typing import Any, TypeVar
+
+import pydantic_core
+from pydantic import TypeAdapter, ValidationError
+from starlette.requests import Request
+
+from consigne.api.errors import InvalidField
+from consigne.domain.errors import InvalidRequest, UnsupportedMediaType
+
+T = TypeVar("T")
+
+
+async def read(request: Request, adapter: TypeAdapter[T]) -> T:
+    """Return the request's JSON body as ``adapter`` defines it.
+
+    Raises:
+        UnsupportedMediaType: The body is declared as something else than plain JSON.
+        InvalidRequest: It is not JSON, or not of this schema (``InvalidField``).
+    """
+    _check_type(request)
+    return decode(await request.body(), adapter)
+
+
+def decode(body: bytes, adapter: TypeAdapter[T]) -> T:
+    """Return a JSON body as ``adapter`` defines it.
+
+    Raises:
+        InvalidRequest: It is not JSON, or not of this schema (``InvalidField``).
+    """
+    try:
+        return adapter.validate_json(body)
+    except ValidationError as error:
+        raise _explain(error, body) from None
+
+
+def _check_type(request: Request) -> None:
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind not in ("application/json", "") and not kind.endswith("+json"):
+        raise UnsupportedMediaType(
+            f"The body is declared as '{kind[:100]}'; send it as 'application/json'."
+        )
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("Compressed bodies are not read here; send the body as it is.")
+
+
+def _explain(error: ValidationError, body: bytes) -> InvalidRequest:
+    """Say the most specific thing that is wrong.
+
+    A union reports one error for each of its branches; the branch that was meant is the one that
+    got deepest into the body.
+    """
+    found = error.errors(include_url=False, include_context=False)
+    if found[0]["type"] == "json_invalid":
+        reason = found[0]["msg"].removeprefix("Invalid JSON: ")
+        return InvalidRequest(f"The request body is not valid JSON: {reason}.")
+    raw = pydantic_core.from_json(body)
+    paths = [_path(detail["loc"], detail["type"], raw) for detail in found]
+    deepest = max(range(len(found)), key=lambda i: (len(paths[i]), -i))
+    detail, path = found[deepest], paths[deepest]
+    if not path:
+        return InvalidRequest(f"The request body: {detail['msg']}.")
+    dotted = ".".join(str(part)[:100] for part in path)
+    message = detail["msg"].removeprefix("Value error, ")
+    return InvalidField(message, param=dotted, kind=detail["type"])
+
+
+def _path(loc: tuple[int | str, ...], kind: str, raw: Any) -> list[int | str]:
+    """Return the location without the names of union branches, which are no part of the body."""
+    path: list[int | str] = []
+    for part in loc:
+        match part:
+            case str() if isinstance(raw, dict) and part in raw:
+                raw = raw[part]
+            case int() if isinstance(raw, list):
+                raw = raw[part]
+            case _:
+                continue
+        path.append(part)
+    if kind == "missing":
+        path.append(loc[-1])
+    return path

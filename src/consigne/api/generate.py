@@ -1,0 +1,63 @@
+"""Consuming an answer's events: folded to a whole, or several answers merged into one stream."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from consigne.api.sse import aclose
+from consigne.domain.errors import from_code
+from consigne.domain.events import Answer, AnswerBuilder, Event, Failed
+
+
+async def fold(events: AsyncIterator[Event]) -> Answer:
+    """Return the whole answer.
+
+    Raises:
+        ConsigneError: The answer could not be finished.
+    """
+    builder = AnswerBuilder()
+    try:
+        async for event in events:
+            if isinstance(event, Failed):
+                raise from_code(event.code, event.message)
+            builder.add(event)
+    finally:
+        await aclose(events)
+    return builder.answer()
+
+
+async def merge(streams: Sequence[AsyncIterator[Event]]) -> AsyncIterator[tuple[int, Event]]:
+    """Yield the events of all streams as they come, each with its stream's index.
+
+    The first error ends all; closing this iterator closes them all.
+    """
+    queue: asyncio.Queue[tuple[int, Event | BaseException | None]] = asyncio.Queue()
+    tasks = [asyncio.ensure_future(_pump(i, s, queue)) for i, s in enumerate(streams)]
+    running = len(tasks)
+    try:
+        while running:
+            index, event = await queue.get()
+            if event is None:
+                running -= 1
+            elif isinstance(event, BaseException):
+                raise event
+            else:
+                yield index, event
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _pump(
+    index: int,
+    stream: AsyncIterator[Event],
+    queue: "asyncio.Queue[tuple[int, Event | BaseException | None]]",
+) -> None:
+    try:
+        async for event in stream:
+            queue.put_nowait((index, event))
+        queue.put_nowait((index, None))
+    except Exception as error:  # noqa: BLE001 - raised again by the consumer
+        queue.put_nowait((index, error))
+    finally:
+        await aclose(stream)

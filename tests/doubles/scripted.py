@@ -1,0 +1,140 @@
+"""A gateway that plays what a test wrote: events, pauses and errors; it records what it was asked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from consigne.business.caller import Caller
+from consigne.domain.errors import ConsigneError, InvalidRequest, ModelNotFound
+from consigne.domain.events import (
+    BlockStop,
+    Event,
+    InputDelta,
+    MessageStart,
+    MessageStop,
+    StopReason,
+    TextDelta,
+    TextStart,
+    ThinkingDelta,
+    ThinkingStart,
+    ToolUseStart,
+)
+from consigne.domain.messages import Request
+from consigne.domain.models import Capabilities, Modality, Model
+from consigne.domain.usage import Usage
+from consigne.engines.base import Embeddings
+from consigne.settings import ServerSettings, Settings
+
+Step = Event | ConsigneError | Exception | asyncio.Event
+
+MESSAGE_ID = "msg_01jd0000000000000000000000"
+START = MessageStart(MESSAGE_ID, "tiny", Usage(12, 4, 0))
+ABLE = Capabilities(tools=True, structured_output=True, thinking=True, logprobs=True)
+MODELS = (
+    Model("tiny", "Tiny Instruct", "text", 1_700_000_000, 2048, ABLE),
+    Model("plain", "Plain Instruct", "text", 1_700_000_100, 2048),
+    Model("mini", "Mini Embeddings", "embedding", 1_700_000_200, 256),
+)
+KEY = "sk-csn-test"
+
+
+def text(*pieces: str, index: int = 0) -> list[Event]:
+    """Return the events of a text block."""
+    deltas: list[Event] = [TextDelta(index, piece) for piece in pieces]
+    return [TextStart(index), *deltas, BlockStop(index)]
+
+
+def thinking(*pieces: str, index: int = 0) -> list[Event]:
+    """Return the events of a thinking block."""
+    deltas: list[Event] = [ThinkingDelta(index, piece) for piece in pieces]
+    return [ThinkingStart(index), *deltas, BlockStop(index)]
+
+
+def tool_use(name: str, *pieces: str, index: int = 0, call: str = "toolu_1") -> list[Event]:
+    """Return the events of a tool call."""
+    deltas: list[Event] = [InputDelta(index, piece) for piece in pieces]
+    return [ToolUseStart(index, call, name), *deltas, BlockStop(index)]
+
+
+def stop(reason: StopReason = "end_turn", sequence: str | None = None) -> MessageStop:
+    """Return the end of an answer of 5 tokens to a prompt of 12, 4 of them cached."""
+    return MessageStop(reason, Usage(12, 4, 5), sequence)
+
+
+class ScriptedGateway:
+    """Plays one script to each request: events are emitted, errors raised, ``Event``s awaited."""
+
+    def __init__(self, *script: Step) -> None:
+        self.script: Sequence[Step] = script or (START, *text("Hello", " world"), stop())
+        self.scripts: list[Sequence[Step]] = []
+        """Scripts for the next requests, before ``script`` takes over."""
+        self.requests: list[Request] = []
+        self.running = 0
+        self.ended = asyncio.Event()
+        self.dimensions = 3
+
+    def models(self) -> list[Model]:
+        """Return the models there are."""
+        return list(MODELS)
+
+    def resolve(self, name: str, modality: Modality = "text") -> Model:
+        """Return the model of this name; the empty name means the first of its kind."""
+        for model in MODELS:
+            if model.id == name or (not name and model.modality == modality):
+                if model.modality != modality:
+                    raise InvalidRequest(f"{name} is of kind {model.modality}", param="model")
+                return model
+        raise ModelNotFound(f"The model '{name}' does not exist here.", param="model")
+
+    def default_model(self) -> Model:
+        """Return the first model."""
+        return MODELS[0]
+
+    def state(self, model_id: str) -> str:
+        """Return that everything is ready."""
+        return "ready"
+
+    async def generate(self, request: Request) -> AsyncIterator[Event]:
+        """Play a script."""
+        self.requests.append(request)
+        script = self.scripts.pop(0) if self.scripts else self.script
+        self.running += 1
+        try:
+            for step in script:
+                match step:
+                    case asyncio.Event():
+                        await step.wait()
+                    case Exception():
+                        raise step
+                    case _:
+                        yield step
+        finally:
+            self.running -= 1
+            self.ended.set()
+
+    async def count_tokens(self, request: Request) -> int:
+        """Return 42."""
+        self.requests.append(request)
+        return 42
+
+    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+        """Return vectors that tell the texts apart by their length."""
+        self.resolve(model, "embedding")
+        vectors = tuple((float(len(t)), *(0.5,) * (self.dimensions - 1)) for t in texts)
+        return Embeddings(vectors, sum(map(len, texts)))
+
+
+class ScriptedKeys:
+    """Knows one key."""
+
+    async def authenticate(self, secret: str) -> Caller | None:
+        """Return who holds the key."""
+        caller = Caller("org_1", "wrk_1", None, "key_1", "member", "tests")
+        return caller if secret == KEY else None
+
+
+def scripted_services(gateway: ScriptedGateway, **server: Any) -> SimpleNamespace:
+    """Return what the dialects' routes stand on."""
+    settings = Settings(server=ServerSettings(**server))
+    return SimpleNamespace(settings=settings, gateway=gateway, keys=ScriptedKeys())

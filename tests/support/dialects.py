@@ -1,0 +1,54 @@
+"""The dialects' application over a scripted gateway, in process or behind a real HTTP server."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from consigne.api import anthropic, errors, middleware, openai
+from doubles.scripted import KEY, ScriptedGateway, scripted_services
+
+
+def dialects_app(gateway: ScriptedGateway, **server: Any) -> FastAPI:
+    """Return an application of both dialects, all middleware on."""
+    services = scripted_services(gateway, **server)
+    app = FastAPI(openapi_url=None)
+    app.state.services = services
+    app.include_router(anthropic.router)
+    app.include_router(openai.router)
+    errors.install(app)
+    middleware.install(app, services.settings.server)
+    return app
+
+
+def client(gateway: ScriptedGateway, **server: Any) -> httpx.AsyncClient:
+    """Return a client of the application, in process, with a valid key."""
+    transport = httpx.ASGITransport(dialects_app(gateway, **server))
+    headers = {"authorization": f"Bearer {KEY}"}
+    return httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers)
+
+
+@contextmanager
+def served(gateway: ScriptedGateway, **server: Any) -> Iterator[str]:
+    """Serve the application from a thread of its own; give its base URL."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        config = uvicorn.Config(
+            dialects_app(gateway, **server), log_level="warning", lifespan="off", access_log=False
+        )
+        running = uvicorn.Server(config)
+        thread = threading.Thread(target=asyncio.run, args=(running.serve(sockets=[listener]),))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            running.should_exit = True
+            thread.join(10)
+            assert not thread.is_alive()
