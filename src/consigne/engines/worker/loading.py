@@ -1,0 +1,169 @@
+"""From a model's folder to a warm pipeline."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from consigne.domain.errors import ModelBroken
+from consigne.domain.messages import Sampling
+from consigne.engines.worker.sampling import read_defaults
+from consigne.settings import EngineSettings
+
+if TYPE_CHECKING:
+    import openvino_genai
+
+    from consigne.engines.prompts import Prompter
+
+BLOCK_TOKENS = 32
+"""Tokens in one block of the attention cache: OpenVINO's own constant for CPUs."""
+
+MAX_BATCHED_TOKENS = 512
+"""Most tokens that one engine step works on: long enough to be efficient on a prompt, short
+enough that the answers already running wait little for it."""
+
+
+class TextModel(msgspec.Struct, frozen=True):
+    """A loaded text model."""
+
+    model_id: str
+    pipeline: Any
+    """``openvino_genai.ContinuousBatchingPipeline``."""
+    tokenizer: Any
+    """``openvino_genai.Tokenizer``."""
+    prompter: Any
+    """``engines.prompts.Prompter``."""
+    table: tuple[bytes, ...]
+    """The bytes of each token that belong to an answer's text."""
+    defaults: Sampling
+    context: int
+    seconds: dict[str, float]
+
+
+class _Clock:
+    """Notes how long each phase took."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def note(self, phase: str) -> None:
+        now = time.perf_counter()
+        self.seconds[phase] = round(now - self._last, 3)
+        self._last = now
+
+
+def load_text(model_id: str, folder: Path, context: int, settings: EngineSettings) -> TextModel:
+    """Load and warm up the text model in ``folder``.
+
+    Raises:
+        ModelBroken: A file is missing or damaged; the message says what the engine said.
+    """
+    clock = _Clock()
+    import openvino_genai
+
+    from consigne.engines.prompts import Prompter
+
+    clock.note("import")
+    for name in ("openvino_model.xml", "openvino_model.bin", "openvino_tokenizer.xml"):
+        if not (folder / name).is_file():
+            raise ModelBroken(f"The model {model_id} is incomplete: {folder / name} is missing.")
+    try:
+        tokenizer = openvino_genai.Tokenizer(folder)
+        clock.note("tokenizer")
+        pipeline = openvino_genai.ContinuousBatchingPipeline(
+            folder,
+            tokenizer,
+            _scheduler(folder, settings),
+            settings.device,
+            **_properties(settings),
+        )
+        clock.note("model")
+    except RuntimeError as error:
+        raise ModelBroken(f"The model {model_id} can't be loaded: {_brief(error)}") from error
+    prompter = Prompter(
+        _chat_template(folder, tokenizer),
+        bos_token=tokenizer.get_bos_token(),
+        eos_token=tokenizer.get_eos_token(),
+    )
+    table = _table(tokenizer, prompter)
+    clock.note("prompter")
+    _warm_up(pipeline, tokenizer)
+    clock.note("warm_up")
+    return TextModel(
+        model_id=model_id,
+        pipeline=pipeline,
+        tokenizer=tokenizer,
+        prompter=prompter,
+        table=table,
+        defaults=read_defaults(folder),
+        context=min(context, _cache_tokens(folder, settings)),
+        seconds=clock.seconds,
+    )
+
+
+def _chat_template(folder: Path, tokenizer: "openvino_genai.Tokenizer") -> str:
+    own = folder / "chat_template.jinja"
+    return own.read_text("utf-8") if own.is_file() else tokenizer.get_original_chat_template()
+
+
+def _properties(settings: EngineSettings) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    if settings.threads:
+        properties["INFERENCE_NUM_THREADS"] = settings.threads
+    if settings.precision != "auto":
+        properties["INFERENCE_PRECISION_HINT"] = settings.precision
+    return properties
+
+
+def _scheduler(folder: Path, settings: EngineSettings) -> "openvino_genai.SchedulerConfig":
+    import openvino_genai
+
+    scheduler = openvino_genai.SchedulerConfig()
+    scheduler.num_kv_blocks = _cache_tokens(folder, settings) // BLOCK_TOKENS
+    scheduler.max_num_batched_tokens = MAX_BATCHED_TOKENS
+    scheduler.max_num_seqs = settings.max_running
+    scheduler.enable_prefix_caching = True
+    scheduler.dynamic_split_fuse = True
+    return scheduler
+
+
+def _cache_tokens(folder: Path, settings: EngineSettings) -> int:
+    """Return how many tokens the attention cache has room for."""
+    import json
+
+    config: dict[str, int] = json.loads((folder / "config.json").read_text("utf-8"))
+    heads = config.get("num_key_value_heads") or config["num_attention_heads"]
+    width = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+    per_token = 2 * config["num_hidden_layers"] * heads * (width + 8)
+    return max(settings.kv_cache_bytes // per_token // BLOCK_TOKENS, 2) * BLOCK_TOKENS
+
+
+def _table(tokenizer: "openvino_genai.Tokenizer", prompter: "Prompter") -> tuple[bytes, ...]:
+    vocabulary: dict[bytes, int] = tokenizer.get_vocab()
+    table = [b""] * (max(vocabulary.values()) + 1)
+    for token, number in vocabulary.items():
+        table[number] = token
+    for number in {tokenizer.get_eos_token_id(), tokenizer.get_bos_token_id()}:
+        if 0 <= number < len(table):
+            table[number] = b""
+    return tuple(table)
+
+
+def _warm_up(pipeline: "openvino_genai.ContinuousBatchingPipeline", tokenizer: Any) -> None:
+    """Generate two tokens: the first step allocates the cache and compiles kernels."""
+    import openvino_genai
+
+    config = openvino_genai.GenerationConfig(max_new_tokens=2, ignore_eos=True)
+    handle = pipeline.add_request(0, tokenizer.encode("Hello, world!").input_ids, config)
+    while pipeline.has_non_finished_requests():
+        pipeline.step()
+    handle.read_all()
+
+
+def _brief(error: Exception) -> str:
+    """Return what an OpenVINO exception says, without its chain of source lines."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]
+    return (told or lines or [type(error).__name__])[-1][:300]

@@ -1,0 +1,68 @@
+"""The worker's entry: take the socket, load the model, serve until the host goes away."""
+
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from consigne.domain.errors import ConsigneError
+from consigne.engines.worker.channel import Channel, Closed
+from consigne.engines.worker.protocol import Load, Loaded, LoadFailed
+
+if TYPE_CHECKING:
+    from consigne.engines.worker.text import TextLoop
+
+_PR_SET_PDEATHSIG: Final = 1
+_log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Serve one model over the socket whose number is the first argument."""
+    _live_and_die_with_the_host()
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
+    with socket.socket(fileno=int(sys.argv[1])) as sock:
+        try:
+            _serve(Channel(sock))
+            code = 0
+        except Closed:
+            code = 0
+        except BaseException:  # noqa: BLE001 - whatever it is, it is said, and the process ends
+            _log.exception("The worker ends")
+            code = 1
+    # The interpreter's own shutdown would spend seconds on taking the compiled model apart.
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _live_and_die_with_the_host() -> None:
+    """Ctrl-C reaches the terminal's whole group: the host decides. Its death is ours."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _serve(channel: Channel) -> None:
+    load = channel.receive(wait=True)[0]
+    assert isinstance(load, Load), load
+    try:
+        serve = _text(channel, load)
+    except ConsigneError as error:
+        _log.warning("%s", error.message, exc_info=error.__cause__)
+        channel.send(LoadFailed(error.code, error.message))
+        return
+    serve.run()
+
+
+def _text(channel: Channel, load: Load) -> "TextLoop":
+    from consigne.engines.worker.loading import load_text
+    from consigne.engines.worker.text import TextLoop
+
+    model = load_text(load.model_id, Path(load.path), load.context, load.settings)
+    channel.send(Loaded(model.context, model.seconds))
+    return TextLoop(channel, model, load.settings.max_running)

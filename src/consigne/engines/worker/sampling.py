@@ -1,0 +1,111 @@
+"""How the next token is chosen: the request's wishes over the model's own defaults, checked."""
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from consigne.domain import sources
+from consigne.domain.errors import InvalidRequest
+from consigne.domain.messages import Sampling
+
+if TYPE_CHECKING:
+    import openvino_genai
+
+DEFAULTS: Final = Sampling(temperature=0.7, top_p=0.95)
+"""For a model whose ``generation_config.json`` says nothing of sampling."""
+
+_GREEDY: Final = Sampling(temperature=0.0)
+_RANGES: Final[dict[str, tuple[float, float]]] = {
+    "temperature": (0.0, 100.0),
+    "top_p": (0.0, 1.0),
+    "top_k": (0, 2**31 - 1),
+    "min_p": (0.0, 1.0),
+    "seed": (-(2**63), 2**64 - 1),
+    "frequency_penalty": (-2.0, 2.0),
+    "presence_penalty": (-2.0, 2.0),
+    "repetition_penalty": (0.01, 10.0),
+}
+_COLDEST: Final = 0.01
+"""Below this temperature the logits overflow; the answer is greedy's anyway."""
+
+
+def read_defaults(folder: Path) -> Sampling:
+    """Return how a model samples where a request does not say: its ``generation_config.json``.
+
+    ``do_sample: false`` means greedy, as its authors meant it; a file that is missing or says
+    nothing of sampling means ``DEFAULTS``.
+    """
+    try:
+        found = json.loads((folder / "generation_config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return DEFAULTS
+    if not isinstance(found, dict):
+        return DEFAULTS
+    if found.get("do_sample") is False:
+        return _GREEDY
+    values = {name: found[name] for name in _RANGES if name != "seed" and found.get(name)}
+    if not values:
+        return DEFAULTS
+    try:
+        return resolve(msgspec.convert(values, Sampling, strict=False), DEFAULTS)
+    except (msgspec.ValidationError, InvalidRequest):
+        return DEFAULTS
+
+
+def resolve(asked: Sampling, defaults: Sampling) -> Sampling:
+    """Return ``asked`` with what it leaves open filled from ``defaults``.
+
+    Raises:
+        InvalidRequest: A value is out of its range; ``param`` names it.
+    """
+    for name, (low, high) in _RANGES.items():
+        value = getattr(asked, name)
+        if value is None:
+            continue
+        if not math.isfinite(value) or not low <= value <= high:
+            raise InvalidRequest(
+                f"{name} must be between {low:g} and {high:g}, not {value:g}.", param=name
+            )
+    return Sampling(
+        **{
+            name: getattr(defaults, name) if getattr(asked, name) is None else getattr(asked, name)
+            for name in Sampling.__struct_fields__
+        }
+    )
+
+
+def apply(sampling: Sampling, config: "openvino_genai.GenerationConfig") -> None:
+    """Write a resolved sampling into the engine's own configuration of a request.
+
+    The same seed gives the same draws whatever runs beside the request: the engine keeps one
+    generator of random numbers for each request.
+    """
+    temperature = sampling.temperature if sampling.temperature is not None else 1.0
+    if temperature >= _COLDEST:
+        config.do_sample = True
+        config.temperature = temperature
+        config.rng_seed = _seed(sampling.seed)
+        if sampling.top_p is not None and sampling.top_p < 1.0:
+            config.top_p = max(sampling.top_p, 1e-6)
+        if sampling.top_k:
+            config.top_k = sampling.top_k
+        if sampling.min_p:
+            config.min_p = min(sampling.min_p, 1.0 - 1e-6)
+    else:
+        config.do_sample = False
+    if sampling.frequency_penalty:
+        config.frequency_penalty = sampling.frequency_penalty
+    if sampling.presence_penalty:
+        config.presence_penalty = sampling.presence_penalty
+    if sampling.repetition_penalty:
+        config.repetition_penalty = sampling.repetition_penalty
+
+
+def _seed(seed: int | None) -> int:
+    """Fold a seed to the 32 bits that the engine's generator takes; without one, draw one."""
+    if seed is None:
+        return int.from_bytes(sources.random_bytes(4), "big")
+    return (seed ^ (seed >> 32)) & 0xFFFFFFFF
