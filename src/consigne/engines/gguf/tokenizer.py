@@ -1,0 +1,111 @@
+"""The tokenizer of a GGUF: as OpenVINO models, as a table of bytes, and its chat template."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from consigne.domain.errors import ModelBroken, ModelNotSupported
+from consigne.engines.gguf.config import ADVICE
+from consigne.engines.gguf.reader import GgufFile, integers, text, texts
+from consigne.engines.vocabulary import Vocabulary, byte_level_bytes
+
+CONTROL: Final = 3
+"""Token types of ggml that never show in a text: control, and unused."""
+UNUSED: Final = 5
+
+TURN_ENDS: Final = frozenset(
+    (
+        *("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|endoftext|>"),
+        *("<|end|>", "<|return|>", "<end_of_turn>", "<EOT>", "</s>", "<|end_of_turn|>"),
+    )
+)
+"""Control tokens that end an answer in one chat format or another."""
+
+
+class SpecialIds(msgspec.Struct, frozen=True):
+    """Ids with a role of their own."""
+
+    bos: int | None
+    eos: tuple[int, ...]
+    """The file's own end token first, then those of its chat format."""
+    pad: int | None
+    adds_bos: bool
+
+
+def read_vocabulary(file: GgufFile, size: int) -> Vocabulary:
+    """Return what each token id stands for; ids beyond the file's tokens stand for nothing.
+
+    Raises:
+        ModelNotSupported: A tokenizer that is not byte-level BPE.
+        ModelBroken: The list of tokens is missing or longer than the embedding table.
+    """
+    model = text(file.metadata, "tokenizer.ggml.model")
+    if model != "gpt2":
+        raise ModelNotSupported(
+            f"{file.path.name} has a {model or 'missing'} tokenizer; "
+            f"only byte-level BPE (gpt2) is read here. {ADVICE}"
+        )
+    tokens = texts(file.metadata, "tokenizer.ggml.tokens")
+    if not tokens or len(tokens) > size:
+        raise ModelBroken(
+            f"{file.path}: it has {len(tokens)} tokens for {size} embeddings. Download it again."
+        )
+    kinds = integers(file.metadata, "tokenizer.ggml.token_type")
+    special = frozenset(index for index, kind in enumerate(kinds) if kind in (CONTROL, UNUSED))
+    raw = [
+        token.encode() if index in special else byte_level_bytes(token)
+        for index, token in enumerate(tokens)
+    ]
+    raw += [b""] * (size - len(raw))
+    return Vocabulary(tuple(raw), special, special_ids(file).eos)
+
+
+def special_ids(file: GgufFile) -> SpecialIds:
+    """Return the ids with a role of their own."""
+    tokens = texts(file.metadata, "tokenizer.ggml.tokens")
+    kinds = integers(file.metadata, "tokenizer.ggml.token_type")
+
+    def role(name: str) -> int | None:
+        value = file.metadata.get(f"tokenizer.ggml.{name}_token_id")
+        return value if isinstance(value, int) and 0 <= value < len(tokens) else None
+
+    ends = [role("eos"), role("eot"), role("eom")]
+    ends += [
+        index
+        for index, (token, kind) in enumerate(zip(tokens, kinds, strict=False))
+        if kind == CONTROL and token in TURN_ENDS
+    ]
+    eos = tuple(dict.fromkeys(end for end in ends if end is not None))
+    pad = role("padding")
+    return SpecialIds(
+        bos=role("bos"),
+        eos=eos,
+        pad=pad if pad is not None else next(iter(eos), None),
+        adds_bos=file.metadata.get("tokenizer.ggml.add_bos_token") is True,
+    )
+
+
+def chat_template(file: GgufFile) -> str:
+    """Return the chat template, in Jinja; empty for a model that is not made for chat."""
+    return text(file.metadata, "tokenizer.chat_template")
+
+
+def save_tokenizer(file: GgufFile, folder: Path) -> None:
+    """Write the tokenizer and the detokenizer as OpenVINO models into ``folder``."""
+    import tempfile
+
+    import openvino_genai
+
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        link = Path(scratch) / "model.gguf"
+        link.symlink_to(file.path.absolute())
+        openvino_genai.Tokenizer(link, enable_save_ov_model=True)
+        for each in Path(scratch).glob("openvino_*"):
+            each.replace(folder / each.name)
+
+
+def save_configuration(folder: Path, name: str, content: dict[str, Any]) -> None:
+    """Write a configuration file, leaving out what is not known."""
+    known = {key: value for key, value in content.items() if value is not None}
+    (folder / name).write_bytes(msgspec.json.format(msgspec.json.encode(known), indent=2))
