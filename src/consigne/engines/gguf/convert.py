@@ -86,7 +86,7 @@ def _write(file: GgufFile, config: DecoderConfig, folder: Path, hear: Progress) 
     words = tokenizer.read_vocabulary(file, config.vocabulary)
     words.save(folder / vocabulary.FILE_NAME)
     hear(0.05, "converting the tokenizer")
-    tokenizer.save_tokenizer(file, folder)
+    tokenizer.save_tokenizer(file, words, folder)
     template = tokenizer.chat_template(file)
     if template:
         (folder / TEMPLATE_FILE).write_text(template, "utf-8")

@@ -8,11 +8,16 @@ import msgspec
 from consigne.domain.errors import ModelBroken, ModelNotSupported
 from consigne.engines.gguf.config import ADVICE
 from consigne.engines.gguf.reader import GgufFile, integers, text, texts
+from consigne.engines.gguf.tokenizer_graph import BpeTokenizer, save_models, word_pattern
 from consigne.engines.vocabulary import Vocabulary, byte_level_bytes
 
 CONTROL: Final = 3
-"""Token types of ggml that never show in a text: control, and unused."""
+USER_DEFINED: Final = 4
 UNUSED: Final = 5
+HIDDEN: Final = (CONTROL, UNUSED)
+"""Token types of ggml that never show in a text."""
+MARKERS: Final = (CONTROL, USER_DEFINED)
+"""Token types whose text is always one token, wherever it stands."""
 
 TURN_ENDS: Final = frozenset(
     (
@@ -30,7 +35,6 @@ class SpecialIds(msgspec.Struct, frozen=True):
     eos: tuple[int, ...]
     """The file's own end token first, then those of its chat format."""
     pad: int | None
-    adds_bos: bool
 
 
 def read_vocabulary(file: GgufFile, size: int) -> Vocabulary:
@@ -52,7 +56,7 @@ def read_vocabulary(file: GgufFile, size: int) -> Vocabulary:
             f"{file.path}: it has {len(tokens)} tokens for {size} embeddings. Download it again."
         )
     kinds = integers(file.metadata, "tokenizer.ggml.token_type")
-    special = frozenset(index for index, kind in enumerate(kinds) if kind in (CONTROL, UNUSED))
+    special = frozenset(index for index, kind in enumerate(kinds) if kind in HIDDEN)
     raw = [
         token.encode() if index in special else byte_level_bytes(token)
         for index, token in enumerate(tokens)
@@ -82,7 +86,6 @@ def special_ids(file: GgufFile) -> SpecialIds:
         bos=role("bos"),
         eos=eos,
         pad=pad if pad is not None else next(iter(eos), None),
-        adds_bos=file.metadata.get("tokenizer.ggml.add_bos_token") is True,
     )
 
 
@@ -91,18 +94,33 @@ def chat_template(file: GgufFile) -> str:
     return text(file.metadata, "tokenizer.chat_template")
 
 
-def save_tokenizer(file: GgufFile, folder: Path) -> None:
-    """Write the tokenizer and the detokenizer as OpenVINO models into ``folder``."""
-    import tempfile
+def save_tokenizer(file: GgufFile, vocabulary: Vocabulary, folder: Path) -> None:
+    """Write the tokenizer and the detokenizer as OpenVINO models into ``folder``.
 
-    import openvino_genai
-
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        link = Path(scratch) / "model.gguf"
-        link.symlink_to(file.path.absolute())
-        openvino_genai.Tokenizer(link, enable_save_ov_model=True)
-        for each in Path(scratch).glob("openvino_*"):
-            each.replace(folder / each.name)
+    Raises:
+        ModelNotSupported: The file cuts words by a pattern that is not known here.
+    """
+    words = word_pattern(text(file.metadata, "tokenizer.ggml.pre"), file.path.name)
+    ids = special_ids(file)
+    kinds = integers(file.metadata, "tokenizer.ggml.token_type")
+    starts = file.metadata.get("tokenizer.ggml.add_bos_token", words.adds_bos)
+    tokenizer = BpeTokenizer(
+        words=words,
+        tokens=vocabulary.tokens,
+        merges=texts(file.metadata, "tokenizer.ggml.merges"),
+        markers=frozenset(index for index, kind in enumerate(kinds) if kind in MARKERS),
+        hidden=vocabulary.special,
+        bos=ids.bos if starts else None,
+        pad=ids.pad or 0,
+    )
+    about = {
+        "bos_token_id": ids.bos,
+        "eos_token_id": next(iter(ids.eos), None),
+        "pad_token_id": ids.pad,
+        "chat_template": chat_template(file) or None,
+    }
+    known = {key: value for key, value in about.items() if value is not None}
+    save_models(tokenizer, known, folder)
 
 
 def save_configuration(folder: Path, name: str, content: dict[str, Any]) -> None:
