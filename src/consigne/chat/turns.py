@@ -1,0 +1,219 @@
+"""What a person does to a conversation, each in one transaction: ask, ask again, let go on."""
+
+from collections.abc import Callable
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consigne.business.caller import Caller
+from consigne.chat import titles
+from consigne.chat.conversations import set_rule_title
+from consigne.chat.repository import (
+    add_answer,
+    add_run,
+    as_message,
+    conversation_row,
+    encode_content,
+    has_children,
+    message_rows,
+)
+from consigne.chat.values import RunRef, StoredMessage
+from consigne.domain import sources
+from consigne.domain.errors import Conflict, InvalidRequest, NotFound
+from consigne.domain.ids import new_id
+from consigne.domain.messages import TextBlock
+from consigne.domain.models import Model
+from consigne.store.tables import ConversationRow, MessageRow
+
+Resolve = Callable[[str], Model]
+"""Finds the model of a name (``Gateway.resolve``)."""
+
+_MAY_GO_ON = ("stopped", "interrupted", "failed")
+_CUT_SHORT = ("max_tokens", "context_full")
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What a person sends."""
+
+    conversation_id: str
+    text: str
+    client_id: str
+    """Made by the page for this message: sent twice, it is taken once."""
+    parent_id: str | None = None
+    """The answer it follows; ``None`` begins the conversation, or begins it anew."""
+    model: str = ""
+    """Empty takes the conversation's."""
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """An answer that is to be written, and all that its run must know."""
+
+    question: StoredMessage
+    answer: StoredMessage
+    model: Model
+    organisation_id: str
+    conversation_id: str
+    new_title: str = ""
+    """The title that the conversation was given for this question, if it was."""
+
+    @property
+    def run(self) -> RunRef:
+        """The run that writes the answer."""
+        assert self.answer.run_id is not None
+        return RunRef(self.answer.run_id)
+
+
+async def sent_before(
+    session: AsyncSession, caller: Caller, question: Question
+) -> tuple[StoredMessage, StoredMessage] | None:
+    """Return the message that was sent with the same client id, and its first answer.
+
+    Raises:
+        NotFound: The caller has no such conversation.
+    """
+    conversation = await conversation_row(session, caller, question.conversation_id)
+    asked = await session.scalar(
+        select(MessageRow).where(
+            MessageRow.conversation_id == conversation.id,
+            MessageRow.organisation_id == caller.organisation_id,
+            MessageRow.client_id == question.client_id,
+        )
+    )
+    if asked is None:
+        return None
+    answers = await session.scalars(
+        select(MessageRow)
+        .where(
+            MessageRow.parent_id == asked.id, MessageRow.organisation_id == caller.organisation_id
+        )
+        .order_by(MessageRow.id)
+        .limit(1)
+    )
+    return as_message(asked), as_message(answers.one())
+
+
+async def ask(session: AsyncSession, caller: Caller, question: Question, resolve: Resolve) -> Turn:
+    """Store a question and the empty answer to it.
+
+    Raises:
+        NotFound: The caller has no such conversation, or it has no such parent.
+        ModelNotFound: There is no such model.
+        InvalidRequest: The text is empty, or the parent is no answer.
+        Conflict: The parent is still being written.
+    """
+    text = question.text.replace("\x00", "")  # PostgreSQL keeps no NUL
+    if not text.strip():
+        raise InvalidRequest("The message is empty.", param="text")
+    conversation = await conversation_row(session, caller, question.conversation_id)
+    await _check_parent(session, conversation, question.parent_id)
+    model = resolve(question.model or conversation.model)
+    asked = MessageRow(
+        id=new_id("msg"),
+        organisation_id=conversation.organisation_id,
+        conversation_id=conversation.id,
+        parent_id=question.parent_id,
+        role="user",
+        content=encode_content((TextBlock(text),)),
+        state="complete",
+        left_out=0,
+        client_id=question.client_id,
+        created_at=sources.now(),
+    )
+    session.add(asked)
+    await session.flush()
+    title = titles.by_rule(text) if not conversation.title else ""
+    if title:
+        set_rule_title(conversation, title)
+    return await _answer(session, conversation, asked, model, title)
+
+
+async def ask_again(
+    session: AsyncSession, caller: Caller, question_id: str, model: str, resolve: Resolve
+) -> Turn:
+    """Store another empty answer to a question.
+
+    Raises:
+        NotFound: The caller has no such message.
+        ModelNotFound: There is no such model.
+        InvalidRequest: The message is no question.
+    """
+    asked, conversation = await message_rows(session, caller, question_id)
+    if asked.role != "user":
+        raise InvalidRequest("Only a question can be answered again.")
+    return await _answer(session, conversation, asked, resolve(model or conversation.model), "")
+
+
+async def go_on(session: AsyncSession, caller: Caller, answer_id: str, resolve: Resolve) -> Turn:
+    """Open an answer that was cut, so that a new run goes on with it.
+
+    Raises:
+        NotFound: The caller has no such message.
+        ModelNotFound: Its model is not installed any more.
+        Conflict: It is being written, or is whole, or the conversation goes on after it.
+    """
+    row, conversation = await message_rows(session, caller, answer_id)
+    whole = row.state not in _MAY_GO_ON and row.stop_reason not in _CUT_SHORT
+    if row.role != "assistant" or whole:
+        raise Conflict("This answer is not cut short, so there is nothing to go on with.")
+    if await has_children(session, row):
+        raise Conflict("The conversation goes on after this answer. Ask for a new one instead.")
+    model = resolve(row.model or "")
+    if not as_message(row).text:
+        row.content = "[]"  # thought alone can't be gone on with: the answer begins anew
+    row.state, row.stop_reason, row.error_code, row.error_message = "running", None, None, None
+    row.run_id = new_id("run")
+    conversation.head_id = row.id
+    conversation.updated_at = sources.now()
+    add_run(session, row, row.run_id)
+    await session.flush()
+    asked, _ = await message_rows(session, caller, row.parent_id or "")
+    return _turn(conversation, asked, row, model, "")
+
+
+async def _answer(
+    session: AsyncSession,
+    conversation: ConversationRow,
+    asked: MessageRow,
+    model: Model,
+    new_title: str,
+) -> Turn:
+    run_id = new_id("run")
+    row = add_answer(session, conversation, asked.id, model.id, run_id)
+    await session.flush()
+    add_run(session, row, run_id)
+    await session.flush()
+    return _turn(conversation, asked, row, model, new_title)
+
+
+def _turn(
+    conversation: ConversationRow, asked: MessageRow, row: MessageRow, model: Model, new_title: str
+) -> Turn:
+    return Turn(
+        question=as_message(asked),
+        answer=as_message(row),
+        model=model,
+        organisation_id=conversation.organisation_id,
+        conversation_id=conversation.id,
+        new_title=new_title,
+    )
+
+
+async def _check_parent(
+    session: AsyncSession, conversation: ConversationRow, parent_id: str | None
+) -> None:
+    if parent_id is None:
+        return
+    parent = await session.scalar(
+        select(MessageRow).where(
+            MessageRow.id == parent_id,
+            MessageRow.conversation_id == conversation.id,
+            MessageRow.organisation_id == conversation.organisation_id,
+        )
+    )
+    if parent is None:
+        raise NotFound("This conversation has no such message.", param="parent_id")
+    if parent.role != "assistant":
+        raise InvalidRequest("A message follows an answer, not a question.", param="parent_id")
+    if parent.state == "running":
+        raise Conflict("The answer is still being written. Stop it first, or wait.")
