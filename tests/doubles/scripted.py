@@ -1,4 +1,4 @@
-"""A gateway that plays what a test wrote: events, pauses and errors; it records what it was asked."""
+"""A gateway that plays what a test wrote: events, pauses, errors; it records its requests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

@@ -15,7 +15,7 @@ MAX_STOPS = 64
 class Wire(BaseModel):
     """Base of all request schemas: strict types, finite numbers, unknown nested fields ignored."""
 
-    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, defer_build=True)
 
 
 class Body(Wire):

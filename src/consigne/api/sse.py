@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -23,10 +24,6 @@ _HEADERS = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
-
-
-class ClientGone(Exception):
-    """The client hung up before its answer was whole."""
 
 
 class Encoder(Protocol[T_contra]):
@@ -58,7 +55,7 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """Return what ``work`` returns; cancel it as soon as the client hangs up.
 
     Raises:
-        ClientGone: The client hung up.
+        ClientDisconnect: The client hung up.
     """
     task = asyncio.ensure_future(work)
     listener = asyncio.ensure_future(_disconnected(receive))
@@ -66,7 +63,7 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
         await asyncio.wait((task, listener), return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
-        raise ClientGone
+        raise ClientDisconnect
     finally:
         listener.cancel()
         if not task.done():

@@ -1,0 +1,278 @@
+"""Chat completions: whole, and as the chunks of a stream."""
+
+from collections.abc import Sequence
+from typing import Any, assert_never
+
+from consigne.api import sse
+from consigne.api.errors import openai_error
+from consigne.api.openai.shared import logprobs, renamed
+from consigne.domain.errors import ConsigneError, from_code
+from consigne.domain.events import (
+    BlockStop,
+    Event,
+    Failed,
+    InputDelta,
+    MessageStart,
+    MessageStop,
+    StopReason,
+    TextDelta,
+    TextStart,
+    ThinkingDelta,
+    ThinkingStart,
+    TokenLogprob,
+    ToolUseStart,
+)
+from consigne.domain.usage import Usage
+
+DONE = b"data: [DONE]\n\n"
+
+_FINISH_REASONS: dict[StopReason, str] = {
+    "end_turn": "stop",
+    "max_tokens": "length",
+    "stop_sequence": "stop",
+    "tool_use": "tool_calls",
+    "context_full": "length",
+    "refusal": "content_filter",
+    "cancelled": "stop",
+}
+
+
+def usage(counts: Usage) -> dict[str, Any]:
+    """Return the token counts."""
+    return {
+        "prompt_tokens": counts.input_tokens,
+        "completion_tokens": counts.output_tokens,
+        "total_tokens": counts.input_tokens + counts.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": counts.cached_input_tokens},
+    }
+
+
+def total(counts: Sequence[Usage]) -> Usage:
+    """Return what several answers to one prompt used: the prompt counts once."""
+    first = counts[0]
+    output = sum(count.output_tokens for count in counts)
+    return Usage(first.input_tokens, first.cached_input_tokens, output)
+
+
+class Choice:
+    """One of the answers, folded from its events."""
+
+    def __init__(self, index: int, *, with_logprobs: bool) -> None:
+        self.id = ""
+        self.model = ""
+        self.usage = Usage()
+        self._index = index
+        self._text: list[str] = []
+        self._thinking: list[str] = []
+        self._calls: list[dict[str, Any]] = []
+        self._arguments: list[list[str]] = []
+        self._logprobs: list[TokenLogprob] | None = [] if with_logprobs else None
+        self._finish_reason = "stop"
+
+    def add(self, event: Event) -> None:
+        """Take the next event.
+
+        Raises:
+            ConsigneError: The answer could not be finished.
+        """
+        match event:
+            case MessageStart():
+                self.id, self.model = renamed(event.id, "chatcmpl-"), event.model
+            case TextDelta():
+                self._text.append(event.text)
+                if self._logprobs is not None:
+                    self._logprobs.extend(event.logprobs)
+            case ThinkingDelta():
+                self._thinking.append(event.thinking)
+            case ToolUseStart():
+                self._calls.append({"id": event.id, "type": "function", "name": event.name})
+                self._arguments.append([])
+            case InputDelta():
+                self._arguments[-1].append(event.partial_json)
+            case MessageStop():
+                self._finish_reason = _FINISH_REASONS[event.stop_reason]
+                self.usage = event.usage
+            case Failed():
+                raise from_code(event.code, event.message)
+            case TextStart() | ThinkingStart() | BlockStop():
+                pass
+            case _:
+                assert_never(event)
+
+    def wire(self) -> dict[str, Any]:
+        """Return the choice."""
+        content = "".join(self._text)
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": None if self._calls and not content else content,
+            "refusal": None,
+            "annotations": [],
+        }
+        if self._thinking:
+            message["reasoning_content"] = "".join(self._thinking)
+        if self._calls:
+            message["tool_calls"] = [
+                {
+                    "id": call["id"],
+                    "type": "function",
+                    "function": {"name": call["name"], "arguments": "".join(parts) or "{}"},
+                }
+                for call, parts in zip(self._calls, self._arguments, strict=True)
+            ]
+        return {
+            "index": self._index,
+            "message": message,
+            "logprobs": _choice_logprobs(self._logprobs),
+            "finish_reason": self._finish_reason,
+        }
+
+
+def _choice_logprobs(tokens: Sequence[TokenLogprob] | None) -> dict[str, Any] | None:
+    return None if tokens is None else {"content": logprobs(tokens), "refusal": None}
+
+
+def completion(choices: Sequence[Choice], created: int) -> dict[str, Any]:
+    """Return the body of whole answers."""
+    return {
+        "id": choices[0].id,
+        "object": "chat.completion",
+        "created": created,
+        "model": choices[0].model,
+        "choices": [choice.wire() for choice in choices],
+        "usage": usage(total([choice.usage for choice in choices])),
+        "service_tier": "default",
+        "system_fingerprint": None,
+    }
+
+
+class ChoiceEncoder:
+    """Encodes the events of one of the answers as chunks."""
+
+    def __init__(
+        self, index: int, created: int, *, include_usage: bool, with_logprobs: bool
+    ) -> None:
+        self.usage = Usage()
+        self._index = index
+        self._with_logprobs = with_logprobs
+        self._calls = -1
+        self._head: dict[str, Any] = {
+            "id": "",
+            "object": "chat.completion.chunk",
+            "created": created,
+            "model": "",
+            "service_tier": "default",
+            "system_fingerprint": None,
+        }
+        if include_usage:
+            self._head["usage"] = None
+
+    def encode(self, event: Event) -> bytes:
+        """Return the event's bytes."""
+        match event:
+            case TextDelta():
+                tokens = event.logprobs if self._with_logprobs else None
+                return self._chunk({"content": event.text}, tokens=tokens)
+            case ThinkingDelta():
+                return self._chunk({"reasoning_content": event.thinking})
+            case InputDelta():
+                return self._call({"function": {"arguments": event.partial_json}})
+            case ToolUseStart():
+                self._calls += 1
+                function = {"name": event.name, "arguments": ""}
+                return self._call({"id": event.id, "type": "function", "function": function})
+            case MessageStart():
+                self._head["id"] = renamed(event.id, "chatcmpl-")
+                self._head["model"] = event.model
+                return self._chunk({"role": "assistant", "content": "", "refusal": None})
+            case MessageStop():
+                self.usage = event.usage
+                return self._chunk({}, finish_reason=_FINISH_REASONS[event.stop_reason])
+            case Failed():
+                raise from_code(event.code, event.message)
+            case TextStart() | ThinkingStart() | BlockStop():
+                return b""
+            case _:
+                assert_never(event)
+
+    def usage_chunk(self, counts: Usage) -> bytes:
+        """Return the chunk that holds the token counts alone."""
+        return sse.data(self._head | {"choices": [], "usage": usage(counts)})
+
+    def _call(self, call: dict[str, Any]) -> bytes:
+        return self._chunk({"tool_calls": [{"index": self._calls} | call]})
+
+    def _chunk(
+        self,
+        delta: dict[str, Any],
+        *,
+        tokens: Sequence[TokenLogprob] | None = None,
+        finish_reason: str | None = None,
+    ) -> bytes:
+        choice = {
+            "index": self._index,
+            "delta": delta,
+            "logprobs": _choice_logprobs(tokens),
+            "finish_reason": finish_reason,
+        }
+        return sse.data(self._head | {"choices": [choice]})
+
+
+def _error(error: ConsigneError) -> bytes:
+    return sse.data({"error": openai_error(error)})
+
+
+class StreamEncoder:
+    """Encodes the stream of one answer."""
+
+    keep_alive = b": still here\n\n"
+
+    def __init__(self, created: int, *, include_usage: bool, with_logprobs: bool) -> None:
+        self._choice = ChoiceEncoder(
+            0, created, include_usage=include_usage, with_logprobs=with_logprobs
+        )
+        self._include_usage = include_usage
+
+    def encode(self, event: Event) -> bytes:
+        """Return the event's bytes."""
+        chunk = self._choice.encode(event)
+        if not isinstance(event, MessageStop):
+            return chunk
+        last = self._choice.usage_chunk(event.usage) if self._include_usage else b""
+        return chunk + last + DONE
+
+    def error(self, error: ConsigneError) -> bytes:
+        """Return the chunk that ends the stream with an error."""
+        return _error(error)
+
+
+class ManyEncoder:
+    """Encodes the stream of several answers to one prompt, as they come."""
+
+    keep_alive = StreamEncoder.keep_alive
+
+    def __init__(self, n: int, created: int, *, include_usage: bool, with_logprobs: bool) -> None:
+        self._choices = [
+            ChoiceEncoder(i, created, include_usage=include_usage, with_logprobs=with_logprobs)
+            for i in range(n)
+        ]
+        self._include_usage = include_usage
+        self._running = n
+        self._start: MessageStart | None = None
+
+    def encode(self, item: tuple[int, Event]) -> bytes:
+        """Return the bytes of the event of one of the answers."""
+        index, event = item
+        if isinstance(event, MessageStart):
+            # All choices are one completion: the first one's id is everybody's.
+            self._start = event = self._start or event
+        chunk = self._choices[index].encode(event)
+        self._running -= isinstance(event, MessageStop)
+        if self._running:
+            return chunk
+        counts = total([choice.usage for choice in self._choices])
+        last = self._choices[0].usage_chunk(counts) if self._include_usage else b""
+        return chunk + last + DONE
+
+    def error(self, error: ConsigneError) -> bytes:
+        """Return the chunk that ends the stream with an error."""
+        return _error(error)

@@ -1,0 +1,246 @@
+"""The body of a request for a chat completion, as its clients send it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from consigne.api.limits import MAX_STOPS, Body, JsonObject, Wire
+from consigne.api.openai.shared import Effort, FunctionParam, Metadata, Name, Verbosity
+
+
+class TextPart(Wire):
+    """Text."""
+
+    type: Literal["text"]
+    text: str
+
+
+class RefusalPart(Wire):
+    """A refusal in an earlier answer."""
+
+    type: Literal["refusal"]
+    refusal: str
+
+
+class ImageUrl(Wire):
+    """A picture's address, or the picture itself as a data URL."""
+
+    url: str
+
+
+class ImagePart(Wire):
+    """A picture."""
+
+    type: Literal["image_url"]
+    image_url: ImageUrl
+
+
+class AudioPart(Wire):
+    """A recording."""
+
+    type: Literal["input_audio"]
+
+
+class FileContent(Wire):
+    """A file's content as a data URL, or the id of one uploaded."""
+
+    file_data: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+
+
+class FilePart(Wire):
+    """A document."""
+
+    type: Literal["file"]
+    file: FileContent
+
+
+UserPart = Annotated[TextPart | ImagePart | AudioPart | FilePart, Field(discriminator="type")]
+AnswerPart = Annotated[TextPart | RefusalPart, Field(discriminator="type")]
+
+
+class SystemParam(Wire):
+    """Instructions."""
+
+    role: Literal["system", "developer"]
+    content: str | list[TextPart]
+
+
+class UserParam(Wire):
+    """What the user wrote."""
+
+    role: Literal["user"]
+    content: str | list[UserPart]
+
+
+class CalledFunction(Wire):
+    """A function and the arguments it was called with, as JSON text."""
+
+    name: Name
+    arguments: str
+
+
+class ToolCallParam(Wire):
+    """A tool call of an earlier answer."""
+
+    id: str
+    type: Literal["function"] = "function"
+    function: CalledFunction
+
+
+class AssistantParam(Wire):
+    """An earlier answer."""
+
+    role: Literal["assistant"]
+    content: str | list[AnswerPart] | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ToolCallParam] | None = None
+    function_call: Any = None
+    audio: Any = None
+
+
+class ToolParam(Wire):
+    """What a tool answered."""
+
+    role: Literal["tool"]
+    tool_call_id: str
+    content: str | list[TextPart]
+
+
+MessageParam = Annotated[
+    SystemParam | UserParam | AssistantParam | ToolParam, Field(discriminator="role")
+]
+
+
+class ToolDefinition(Wire):
+    """A tool."""
+
+    type: str
+    function: FunctionParam | None = None
+
+
+class ChosenFunction(Wire):
+    """The name of a function."""
+
+    name: str
+
+
+class NamedChoice(Wire):
+    """One function must be called."""
+
+    type: Literal["function"]
+    function: ChosenFunction
+
+
+class AllowedTool(Wire):
+    """A tool among those that may be called."""
+
+    type: Literal["function"]
+    function: ChosenFunction
+
+
+class AllowedTools(Wire):
+    """Some of the tools, and whether one of them must be called."""
+
+    mode: Literal["auto", "required"]
+    tools: list[AllowedTool]
+
+
+class AllowedChoice(Wire):
+    """Only some of the tools may be called."""
+
+    type: Literal["allowed_tools"]
+    allowed_tools: AllowedTools
+
+
+ToolChoiceParam = (
+    Literal["none", "auto", "required"]
+    | Annotated[NamedChoice | AllowedChoice, Field(discriminator="type")]
+)
+
+
+class TextFormat(Wire):
+    """The answer is free text."""
+
+    type: Literal["text"]
+
+
+class JsonObjectFormat(Wire):
+    """The answer is some JSON object."""
+
+    type: Literal["json_object"]
+
+
+class NamedSchema(Wire):
+    """A JSON Schema with its name."""
+
+    name: str
+    schema_: JsonObject | None = Field(default=None, alias="schema")
+
+
+class JsonSchemaFormat(Wire):
+    """The answer satisfies a JSON Schema."""
+
+    type: Literal["json_schema"]
+    json_schema: NamedSchema
+
+
+ResponseFormat = Annotated[
+    TextFormat | JsonObjectFormat | JsonSchemaFormat, Field(discriminator="type")
+]
+
+
+class StreamOptions(Wire):
+    """How the stream is to be."""
+
+    include_usage: bool = False
+
+
+Stop = Annotated[str, Field(min_length=1)]
+
+
+class ChatBody(Body):
+    """The body of ``POST /v1/chat/completions``."""
+
+    model: str = Field(max_length=256)
+    messages: list[MessageParam] = Field(min_length=1)
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1)
+    n: int | None = Field(default=None, ge=1, le=128)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
+    stop: Stop | Annotated[list[Stop], Field(max_length=MAX_STOPS)] | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    response_format: ResponseFormat | None = None
+    tools: list[ToolDefinition] | None = None
+    tool_choice: ToolChoiceParam | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning_effort: Effort | None = None
+    verbosity: Verbosity | None = None
+    logit_bias: dict[str, float] | None = None
+    modalities: list[str] | None = None
+    audio: Any = None
+    functions: Any = None
+    function_call: Any = None
+    web_search_options: Any = None
+    moderation: Any = None
+    metadata: Metadata | None = None
+    prediction: Any = None
+    prompt_cache_key: str | None = None
+    prompt_cache_options: Any = None
+    prompt_cache_retention: str | None = None
+    safety_identifier: str | None = None
+    service_tier: str | None = None
+    store: bool | None = None
+    user: str | None = None
+
+
+chat_body: TypeAdapter[ChatBody] = TypeAdapter(ChatBody)
