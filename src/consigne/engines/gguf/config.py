@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consigne.domain.errors import ModelBroken, ModelNotSupported
-from consigne.engines.gguf.blocks import FORMATS
 from consigne.engines.gguf.reader import GgufFile
 
 ARCHITECTURES: Final = ("llama", "qwen2", "qwen3")
@@ -93,7 +92,7 @@ def read_config(file: GgufFile) -> DecoderConfig:
         heads=heads,
         kv_heads=meta.positive("attention.head_count_kv", heads),
         head_size=head_size,
-        norm_epsilon=meta.number("attention.layer_norm_rms_epsilon"),
+        norm_epsilon=meta.above(0.0, "attention.layer_norm_rms_epsilon"),
         context=meta.positive("context_length"),
         vocabulary=_shape(file, "token_embd.weight", 2)[0],
         rope_base=meta.number("rope.freq_base", 10000.0),
@@ -101,13 +100,22 @@ def read_config(file: GgufFile) -> DecoderConfig:
         tied="output.weight" not in file.tensors,
         head_norms="blk.0.attn_q_norm.weight" in file.tensors,
     )
-    if heads % config.kv_heads or head_size % 2:
-        raise ModelBroken(
-            f"{file.path} contradicts itself: {heads} heads of {head_size} "
-            f"over {config.kv_heads} key-value heads. Download it again."
-        )
+    _check_counts(file, config)
     _check_tensors(file, config)
     return config
+
+
+def _check_counts(file: GgufFile, config: DecoderConfig) -> None:
+    if config.layers > len(file.tensors):
+        raise ModelBroken(
+            f"{file.path} contradicts itself: {config.layers} layers in {len(file.tensors)} "
+            "tensors. Download it again."
+        )
+    if config.heads % config.kv_heads or config.head_size % 2:
+        raise ModelBroken(
+            f"{file.path} contradicts itself: {config.heads} heads of {config.head_size} "
+            f"over {config.kv_heads} key-value heads. Download it again."
+        )
 
 
 class _Metadata:
@@ -134,11 +142,18 @@ class _Metadata:
         if value is None and default is not None:
             return default
         if isinstance(value, bool) or not isinstance(value, int | float):
-            what = "is missing" if value is None else "differs from layer to layer"
             if value is None:
-                raise ModelBroken(f"{self.path}: {self.architecture}.{key} {what}.")
-            raise ModelNotSupported(f"{self.path.name}: {key} {what}. {ADVICE}")
+                raise ModelBroken(f"{self.path}: {self.architecture}.{key} is missing.")
+            raise ModelNotSupported(
+                f"{self.path.name}: {key} differs from layer to layer. {ADVICE}"
+            )
         if not math.isfinite(value):
+            raise ModelBroken(f"{self.path}: {self.architecture}.{key} is {value}.")
+        return value
+
+    def above(self, limit: float, key: str, default: float | None = None) -> float:
+        value = self.number(key, default)
+        if value <= limit:
             raise ModelBroken(f"{self.path}: {self.architecture}.{key} is {value}.")
         return value
 
@@ -181,7 +196,7 @@ def _known(name: str) -> bool:
 
 
 def _rope(file: GgufFile, meta: _Metadata, size: int) -> Rope:
-    base = meta.number("rope.freq_base", 10000.0)
+    base = meta.above(1.0, "rope.freq_base", 10000.0)
     exponents = np.arange(0, size, 2, dtype=np.float64) / size
     inverse = 1.0 / base**exponents
     kind = meta.get("rope.scaling.type")
@@ -189,7 +204,7 @@ def _rope(file: GgufFile, meta: _Metadata, size: int) -> Rope:
     if kind in (None, "none", ""):
         pass
     elif kind == "linear":
-        inverse /= meta.number("rope.scaling.factor", 1.0)
+        inverse /= meta.above(0.0, "rope.scaling.factor", 1.0)
     elif kind == "yarn":
         inverse, magnitude = _yarn(inverse, base, meta)
     else:
@@ -214,10 +229,10 @@ def _yarn(
 
     Source: Peng et al., "YaRN", 2023, with the paper's bounds of 32 and 1 rotations.
     """
-    factor = meta.number("rope.scaling.factor")
+    factor = meta.above(0.0, "rope.scaling.factor")
     original = meta.positive("rope.scaling.original_context_length")
-    fast = meta.number("rope.scaling.yarn_beta_fast", 32.0)
-    slow = meta.number("rope.scaling.yarn_beta_slow", 1.0)
+    fast = meta.above(0.0, "rope.scaling.yarn_beta_fast", 32.0)
+    slow = meta.above(0.0, "rope.scaling.yarn_beta_slow", 1.0)
     size = 2 * len(inverse)
 
     def dimension(rotations: float) -> float:
@@ -227,7 +242,7 @@ def _yarn(
     high = min(math.ceil(dimension(slow)), size - 1)
     ramp = np.clip((np.arange(size // 2) - low) / max(high - low, 0.001), 0, 1)
     scaled = inverse / factor * ramp + inverse * (1 - ramp)
-    attention = meta.number("rope.scaling.attn_factor", 1.0)
+    attention = meta.above(0.0, "rope.scaling.attn_factor", 1.0)
     return scaled, attention * (0.1 * math.log(factor) + 1.0 if factor > 1 else 1.0)
 
 
@@ -280,9 +295,3 @@ def _check_tensors(file: GgufFile, config: DecoderConfig) -> None:
         raise ModelNotSupported(
             f"{file.path.name} has the tensor {min(surplus)} in an unknown place. {ADVICE}"
         )
-
-
-def describe_formats(file: GgufFile) -> str:
-    """Return the names of the block formats that can only be held approximately, if any."""
-    kinds = {tensor.quantization for tensor in file.tensors.values() if len(tensor.shape) > 1}
-    return ", ".join(sorted(kinds - FORMATS.keys() - {"F32", "F16", "BF16"}))

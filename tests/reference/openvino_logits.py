@@ -1,0 +1,34 @@
+"""Logits of an OpenVINO language model, at settings without any approximation."""
+
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+EXACT = {
+    "INFERENCE_PRECISION_HINT": "f32",
+    "KV_CACHE_PRECISION": "f32",
+    "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+}
+
+
+def logits(folder: Path, tokens: list[int], prefill: int) -> NDArray[np.float32]:
+    """Return the logits after each token: the first ``prefill`` at once, then one by one."""
+    compiled = ov.Core().compile_model(folder / "openvino_model.xml", "CPU", EXACT)
+    request = compiled.create_infer_request()
+    pieces = [tokens[:prefill], *([token] for token in tokens[prefill:])]
+    found, done = [], 0
+    for piece in pieces:
+        total = done + len(piece)
+        request.infer(
+            {
+                "input_ids": np.array([piece]),
+                "attention_mask": np.ones((1, total), np.int64),
+                "position_ids": np.arange(done, total)[None],
+                "beam_idx": np.zeros(1, np.int32),
+            }
+        )
+        found.append(np.array(request.get_output_tensor(0).data[0]))
+        done = total
+    return np.concatenate(found)
