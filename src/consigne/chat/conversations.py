@@ -19,7 +19,7 @@ from consigne.chat.repository import (
 from consigne.chat.values import Conversation, Page, Thread
 from consigne.domain import sources
 from consigne.domain.errors import InvalidRequest, NotFound, NotPermitted
-from consigne.domain.ids import new_id
+from consigne.domain.ids import is_id, new_id
 from consigne.store.db import Database
 from consigne.store.tables import ConversationRow, MessageRow
 
@@ -52,7 +52,7 @@ class Conversations:
         )
         if cursor:
             wanted = wanted.where(_after(cursor))
-        if words := titles.folded(query.strip()):
+        if words := titles.folded(query.replace("\x00", "").strip()):
             wanted = wanted.where(ConversationRow.title_folded.contains(words, autoescape=True))
         async with self._db.reading() as session:
             rows = (await session.execute(wanted)).all()
@@ -89,6 +89,7 @@ class Conversations:
 
         Raises:
             NotFound: The caller has no such conversation.
+            InvalidRequest: ``before`` is no message's id.
         """
         wanted = (
             select(MessageRow)
@@ -100,6 +101,8 @@ class Conversations:
             .limit(MESSAGES_AT_ONCE + 1)
         )
         if before:
+            if not is_id(before, "msg"):
+                raise InvalidRequest("before is the id of a message.", param="before")
             wanted = wanted.where(MessageRow.id < before)
         async with self._db.reading() as session:
             conversation = await self._read(session, caller, conversation_id)
@@ -223,7 +226,9 @@ def _after(cursor: str) -> ColumnElement[bool]:
         when, _, last_id = plain.partition(" ")
         updated_at = datetime.fromisoformat(when).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise InvalidRequest("The cursor is not one of ours.", param="cursor") from None
+        last_id = ""
+    if not is_id(last_id, "conv"):
+        raise InvalidRequest("The cursor is not one of ours.", param="cursor")
     return (ConversationRow.updated_at < updated_at) | (
         (ConversationRow.updated_at == updated_at) & (ConversationRow.id < last_id)
     )

@@ -130,8 +130,13 @@ class LiveRun:
         self._waiting.clear()
 
     async def follow(self, after: int) -> AsyncIterator[Sequence[RunEvent]]:
-        """Yield the events after a number, those at hand together, until the run is done."""
+        """Yield the events after a number, those at hand together, until the run is done.
+
+        The first batch comes at once; it may be empty.
+        """
         after = max(after, 0)
+        if len(self._log) <= after:
+            yield ()
         while True:
             if ready := self._log[after:]:
                 after += len(ready)

@@ -11,7 +11,7 @@ from consigne.business.caller import Caller
 from consigne.chat.values import Conversation, Problem, StoredMessage
 from consigne.domain import sources
 from consigne.domain.errors import NotFound
-from consigne.domain.ids import new_id
+from consigne.domain.ids import is_id, new_id
 from consigne.domain.messages import ContentBlock
 from consigne.domain.usage import Usage
 from consigne.store.tables import ConversationRow, MessageRow, RunEventRow, RunRow
@@ -46,7 +46,7 @@ async def conversation_row(
     query = select(ConversationRow).where(ConversationRow.id == conversation_id, owned_by(caller))
     if not deleted:
         query = query.where(ConversationRow.deleted_at.is_(None))
-    row = await session.scalar(query)
+    row = await session.scalar(query) if is_id(conversation_id, "conv") else None
     if row is None:
         raise NotFound("There is no such conversation.")
     return row
@@ -60,6 +60,8 @@ async def message_rows(
     Raises:
         NotFound: There is none of this id, it is another's, or its conversation was deleted.
     """
+    if not is_id(message_id, "msg"):
+        raise NotFound("There is no such message.")
     found = await session.execute(
         select(MessageRow, ConversationRow)
         .join(ConversationRow, ConversationRow.id == MessageRow.conversation_id)
@@ -82,6 +84,8 @@ async def run_row(session: AsyncSession, caller: Caller, run_id: str) -> RunRow:
     Raises:
         NotFound: There is none of this id, it is another's, or its conversation was deleted.
     """
+    if not is_id(run_id, "run"):
+        raise NotFound("There is no such run.")
     row = await session.scalar(
         select(RunRow)
         .join(ConversationRow, ConversationRow.id == RunRow.conversation_id)

@@ -1,0 +1,12 @@
+"""The web app's own API, under ``/api/``: by session cookie, from its own pages alone."""
+
+from fastapi import APIRouter, Depends
+
+from consigne.api.app_routes import conversations, models, pulls, runs, session
+from consigne.api.app_routes.access import require_same_origin
+
+router = APIRouter(prefix="/api", dependencies=[Depends(require_same_origin)])
+for _part in (session, models, pulls, conversations, runs):
+    router.include_router(_part.router)
+
+__all__ = ["router"]

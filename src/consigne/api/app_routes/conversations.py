@@ -1,0 +1,104 @@
+"""Conversations, and what is said in them."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from consigne.api.app_routes import schemas
+from consigne.api.app_routes.access import Person
+from consigne.api.app_routes.replies import reply
+from consigne.api.auth import services_of
+from consigne.chat.turns import Question
+
+router = APIRouter(tags=["Conversations"])
+
+
+@router.get("/conversations", response_model=schemas.Conversations)
+async def list_conversations(
+    request: Request, caller: Person, cursor: str = "", limit: int = 50, query: str = ""
+) -> Response:
+    """List conversations, those written in last first; ``query`` searches their titles."""
+    conversations = services_of(request).conversations
+    return reply(await conversations.page(caller, cursor=cursor, limit=limit, query=query))
+
+
+@router.post("/conversations", status_code=201, response_model=schemas.Conversation)
+async def create_conversation(
+    request: Request, caller: Person, body: schemas.NewConversation
+) -> Response:
+    """Begin an empty conversation."""
+    services = services_of(request)
+    model = services.gateway.resolve(body.model).id if body.model else ""
+    return reply(await services.conversations.create(caller, model=model), 201)
+
+
+@router.get("/conversations/{conversation_id}", response_model=schemas.Thread)
+async def read_conversation(
+    request: Request, caller: Person, conversation_id: str, before: str = ""
+) -> Response:
+    """Return a conversation with its latest 200 messages, or those before one of them."""
+    conversations = services_of(request).conversations
+    return reply(await conversations.thread(caller, conversation_id, before=before))
+
+
+@router.patch("/conversations/{conversation_id}", response_model=schemas.Conversation)
+async def change_conversation(
+    request: Request, caller: Person, conversation_id: str, body: schemas.ConversationChange
+) -> Response:
+    """Change a conversation's title, its model, or the branch that is read."""
+    services = services_of(request)
+    changed = await services.conversations.change(
+        caller,
+        conversation_id,
+        title=body.title,
+        model=services.gateway.resolve(body.model).id if body.model else None,
+        head_id=body.head_id,
+    )
+    return reply(changed)
+
+
+@router.delete("/conversations/{conversation_id}", status_code=204)
+async def delete_conversation(request: Request, caller: Person, conversation_id: str) -> Response:
+    """Delete a conversation and stop what is being written in it; it can be restored."""
+    services = services_of(request)
+    await services.conversations.delete(caller, conversation_id)
+    services.runs.stop_conversation(conversation_id)
+    return Response(status_code=204)
+
+
+@router.post("/conversations/{conversation_id}/restore", response_model=schemas.Conversation)
+async def restore_conversation(request: Request, caller: Person, conversation_id: str) -> Response:
+    """Undo a deletion."""
+    return reply(await services_of(request).conversations.restore(caller, conversation_id))
+
+
+@router.post(
+    "/conversations/{conversation_id}/messages", status_code=201, response_model=schemas.Sent
+)
+async def send_message(
+    request: Request, caller: Person, conversation_id: str, body: schemas.NewMessage
+) -> Response:
+    """Say something, and let it be answered."""
+    question = Question(
+        conversation_id=conversation_id,
+        text=body.text,
+        client_id=body.client_id,
+        parent_id=body.parent_id,
+        model=body.model or "",
+    )
+    return reply(await services_of(request).runs.send(caller, question), 201)
+
+
+@router.post("/messages/{message_id}/answers", status_code=201, response_model=schemas.Started)
+async def answer_again(
+    request: Request, caller: Person, message_id: str, body: schemas.AnotherAnswer
+) -> Response:
+    """Let a message be answered once more, beside the answers it has."""
+    runs = services_of(request).runs
+    return reply(await runs.answer_again(caller, message_id, body.model or ""), 201)
+
+
+@router.post("/messages/{message_id}/continue", status_code=201, response_model=schemas.Started)
+async def go_on(request: Request, caller: Person, message_id: str, _: schemas.GoOn) -> Response:
+    """Go on with an answer that was stopped, interrupted or cut."""
+    return reply(await services_of(request).runs.go_on(caller, message_id), 201)

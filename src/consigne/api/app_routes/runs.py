@@ -1,0 +1,40 @@
+"""Answers while they are written."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from consigne.api.app_routes.access import Person
+from consigne.api.app_routes.replies import run_stream
+from consigne.api.auth import services_of
+
+router = APIRouter(prefix="/runs", tags=["Runs"])
+
+
+@router.get("/{run_id}/events")
+async def read_events(
+    request: Request,
+    caller: Person,
+    run_id: str,
+    after: Annotated[int, Query(ge=0)] = 0,
+    last_event_id: Annotated[str, Header()] = "",
+) -> Response:
+    """Stream a run's events after a number, until it is done.
+
+    ``start`` {message_id, model, text: what the message held before}, ``delta`` {text},
+    ``thinking`` {text}, ``title`` {title}, ``done`` {message}. A run that has ended answers with
+    ``done`` at once, and with 204 to who has had it: an ``EventSource`` then stops.
+    """
+    if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 16:
+        after = int(last_event_id)
+    batches = await services_of(request).runs.events(caller, run_id, after)
+    return run_stream(batches) if batches is not None else Response(status_code=204)
+
+
+@router.post("/{run_id}/stop", status_code=202)
+async def stop(request: Request, caller: Person, run_id: str) -> Response:
+    """Stop a run; what it wrote is kept."""
+    await services_of(request).runs.stop(caller, run_id)
+    return Response(status_code=202)

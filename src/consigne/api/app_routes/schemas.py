@@ -1,0 +1,281 @@
+"""The web app's API as its documentation shows it, and the bodies that it takes.
+
+Answers are encoded from the chat's own values; tests hold them to these schemas.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class In(BaseModel):
+    """A body that is taken."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Out(BaseModel):
+    """A body that is sent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SignIn(In):
+    """A one-time link's token."""
+
+    token: Annotated[str, Field(max_length=200)]
+
+
+class NewConversation(In):
+    """The model is the default's if none is named."""
+
+    model: Annotated[str, Field(max_length=200)] | None = None
+
+
+class ConversationChange(In):
+    """Only what is given changes."""
+
+    title: Annotated[str, Field(max_length=2000)] | None = None
+    model: Annotated[str, Field(max_length=200)] | None = None
+    head_id: Annotated[str, Field(max_length=64)] | None = None
+    """Any message; the newest leaf below it becomes the head."""
+
+
+class NewMessage(In):
+    """To edit a message, send another with the same parent."""
+
+    text: Annotated[str, Field(max_length=1_000_000)]
+    parent_id: Annotated[str, Field(max_length=64)] | None
+    model: Annotated[str, Field(max_length=200)] | None = None
+    client_id: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
+    """Made by the page; a message sent twice with the same is taken once."""
+
+
+class AnotherAnswer(In):
+    """The model is the conversation's if none is named."""
+
+    model: Annotated[str, Field(max_length=200)] | None = None
+
+
+class GoOn(In):
+    """Nothing to say."""
+
+
+class NewPull(In):
+    """Where the model comes from: ``starter``, ``minilm``, ``hf:OWNER/REPO[:FILE]``."""
+
+    source: Annotated[str, Field(max_length=500)]
+
+
+class User(Out):
+    """Who is signed in."""
+
+    id: str
+    name: str
+    email: str | None
+
+
+class Organisation(Out):
+    """Where they are signed in."""
+
+    id: str
+    name: str
+
+
+class Session(Out):
+    """A session."""
+
+    user: User
+    organisation: Organisation
+    role: Literal["owner", "admin", "billing", "member"]
+
+
+class Capabilities(Out):
+    """What a model can be asked for."""
+
+    tools: bool
+    structured_output: bool
+    images_in: bool
+    documents_in: bool
+    thinking: bool
+    logprobs: bool
+
+
+class Model(Out):
+    """A model that can be chosen."""
+
+    id: str
+    name: str
+    modality: Literal["text", "embedding", "image"]
+    where: str
+    context: int
+    starter: bool
+    capabilities: Capabilities
+    state: Literal["idle", "loading", "ready"]
+    languages: list[str]
+    license: str
+    size_bytes: int
+
+
+class Models(Out):
+    """All models."""
+
+    default: str | None
+    models: list[Model]
+
+
+class Machine(Out):
+    """The machine that the service runs on."""
+
+    memory_bytes: int
+    cores: int
+
+
+class Note(Out):
+    """A sentence about a model."""
+
+    en: str
+    fr: str
+
+
+class Suggestion(Out):
+    """A model worth having."""
+
+    id: str
+    name: str
+    source: str
+    size_bytes: int
+    parameters: int
+    context: int
+    license: str
+    languages: list[str]
+    note: Note
+    expected_tokens_per_s: float
+    fits: bool
+    recommended: bool
+    installed: bool
+
+
+class Suggestions(Out):
+    """Models worth having on this machine."""
+
+    as_of: date
+    machine: Machine
+    suggestions: list[Suggestion]
+
+
+class Problem(Out):
+    """What went wrong."""
+
+    code: str
+    message: str
+
+
+class Pull(Out):
+    """A model on its way."""
+
+    id: str
+    source: str
+    model: str | None
+    state: Literal["running", "done", "failed", "cancelled"]
+    phase: Literal["download", "verify", "convert", "install"]
+    done_bytes: int
+    total_bytes: int | None
+    bytes_per_s: float | None
+    seconds_left: float | None
+    error: Problem | None
+
+
+class Pulls(Out):
+    """All models on their way, and the last that arrived."""
+
+    pulls: list[Pull]
+
+
+class Conversation(Out):
+    """A conversation as the list shows it."""
+
+    id: str
+    title: str
+    model: str | None
+    head_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    running: bool
+
+
+class Conversations(Out):
+    """Some of the conversations."""
+
+    conversations: list[Conversation]
+    next_cursor: str | None
+
+
+class Text(Out):
+    """A run of text, in markdown."""
+
+    type: Literal["text"]
+    text: str
+
+
+class Thinking(Out):
+    """What the model wrote to itself."""
+
+    type: Literal["thinking"]
+    thinking: str
+    signature: str
+
+
+class Usage(Out):
+    """Tokens."""
+
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+
+
+class Message(Out):
+    """One turn; messages form a tree by ``parent_id``."""
+
+    id: str
+    parent_id: str | None
+    role: Literal["user", "assistant"]
+    content: list[Annotated[Text | Thinking, Field(discriminator="type")]]
+    model: str | None
+    state: Literal["complete", "running", "stopped", "failed", "interrupted"]
+    stop_reason: str | None
+    error: Problem | None
+    usage: Usage | None
+    left_out: int
+    created_at: datetime
+    run_id: str | None
+
+
+class Thread(Out):
+    """A conversation and the latest of its messages."""
+
+    conversation: Conversation
+    messages: list[Message]
+    more: bool
+
+
+class Run(Out):
+    """A run's name."""
+
+    id: str
+
+
+class Started(Out):
+    """An answer that is being written."""
+
+    answer: Message
+    run: Run
+
+
+class Sent(Out):
+    """A message that was taken, and the answer that is being written."""
+
+    message: Message
+    answer: Message
+    run: Run
