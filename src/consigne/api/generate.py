@@ -30,18 +30,25 @@ async def merge(streams: Sequence[AsyncIterator[Event]]) -> AsyncIterator[tuple[
 
     The first error ends all; closing this iterator closes them all.
     """
+    if len(streams) == 1:
+        try:
+            async for event in streams[0]:
+                yield 0, event
+        finally:
+            await aclose(streams[0])
+        return
     queue: asyncio.Queue[tuple[int, Event | BaseException | None]] = asyncio.Queue()
     tasks = [asyncio.ensure_future(_pump(i, s, queue)) for i, s in enumerate(streams)]
     running = len(tasks)
     try:
         while running:
-            index, event = await queue.get()
-            if event is None:
+            index, item = await queue.get()
+            if item is None:
                 running -= 1
-            elif isinstance(event, BaseException):
-                raise event
+            elif isinstance(item, BaseException):
+                raise item
             else:
-                yield index, event
+                yield index, item
     finally:
         for task in tasks:
             task.cancel()
