@@ -76,7 +76,9 @@ def _write(out: BinaryIO, line: Line) -> None:
 
 def _end_with_parent() -> None:
     """The parent holds our standard input open for as long as it wants the work done."""
-    sys.stdin.buffer.read()
+    # Read past Python's buffer, whose lock would be held when the interpreter ends.
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     os.killpg(0, signal.SIGKILL)
 
 
