@@ -12,6 +12,9 @@ from consigne.engines.gguf.reader import GgufFile
 
 ARCHITECTURES: Final = ("llama", "qwen2", "qwen3")
 
+MAX_HEAD_SIZE: Final = 4096
+"""Beyond any model's; what a damaged file says is not allocated."""
+
 ADVICE: Final = (
     "Pull the model as an OpenVINO folder (such as hf:OpenVINO/Qwen3-8B-int4-ov), "
     "or a GGUF of a llama, qwen2 or qwen3 model."
@@ -83,6 +86,8 @@ def read_config(file: GgufFile) -> DecoderConfig:
     meta = _Metadata(file)
     width, heads = meta.positive("embedding_length"), meta.positive("attention.head_count")
     head_size = meta.positive("attention.key_length", width // heads)
+    if head_size > MAX_HEAD_SIZE or head_size % 2:
+        raise ModelBroken(f"{file.path} contradicts itself: attention heads of size {head_size}.")
     _refuse_extras(file, meta, head_size)
     config = DecoderConfig(
         architecture=meta.architecture,
@@ -111,9 +116,9 @@ def _check_counts(file: GgufFile, config: DecoderConfig) -> None:
             f"{file.path} contradicts itself: {config.layers} layers in {len(file.tensors)} "
             "tensors. Download it again."
         )
-    if config.heads % config.kv_heads or config.head_size % 2:
+    if config.heads % config.kv_heads:
         raise ModelBroken(
-            f"{file.path} contradicts itself: {config.heads} heads of {config.head_size} "
+            f"{file.path} contradicts itself: {config.heads} heads "
             f"over {config.kv_heads} key-value heads. Download it again."
         )
 
