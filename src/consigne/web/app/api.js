@@ -1,0 +1,68 @@
+/** An answer of the server that says no, in its own words. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status HTTP status; 0 when the server could not be reached
+   * @param {string} code
+   * @param {string} message
+   */
+  constructor(status, code, message) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** @type {() => void} */
+let signedOut = () => {};
+
+/**
+ * Call `listener` whenever the server no longer knows who this is.
+ * @param {() => void} listener
+ */
+export function whenSignedOut(listener) {
+  signedOut = listener;
+}
+
+/**
+ * Ask the server and return its JSON (`undefined` where it sends none).
+ *
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} [body]
+ * @returns {Promise<any>}
+ * @throws {ApiError}
+ */
+export async function request(method, path, body) {
+  /** @type {RequestInit} */
+  const options = { method, headers: { accept: "application/json" } };
+  if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    options.headers = { accept: "application/json", "content-type": "application/json" };
+  }
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch {
+    throw new ApiError(0, "unreachable", "The server can’t be reached.");
+  }
+  if (!response.ok) throw await refusal(response, path);
+  return response.status === 204 || response.status === 202 ? readMaybe(response) : response.json();
+}
+
+/**
+ * Turn an answer that is not 2xx into its error.
+ * @param {Response} response
+ * @param {string} path
+ */
+export async function refusal(response, path) {
+  if (response.status === 401 && path !== "/api/session") signedOut();
+  const body = await response.json().catch(() => ({}));
+  const { code = "internal_error", message = response.statusText } = body.error ?? {};
+  return new ApiError(response.status, code, message);
+}
+
+/** @param {Response} response */
+async function readMaybe(response) {
+  const text = await response.text();
+  return text ? JSON.parse(text) : undefined;
+}

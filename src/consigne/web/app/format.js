@@ -1,0 +1,84 @@
+import { language, t } from "./i18n.js";
+
+/**
+ * A size with its unit: "1.1 GB", « 1,1 Go ».
+ * @param {number} bytes
+ */
+export function size(bytes) {
+  const steps = /** @type {const} */ ([["gigabyte", 1e9], ["megabyte", 1e6], ["kilobyte", 1e3]]);
+  const [unit, scale] = steps.find(([, floor]) => bytes >= floor) ?? ["byte", 1];
+  const digits = unit === "gigabyte" ? 1 : 0;
+  return new Intl.NumberFormat(language.value, {
+    style: "unit", unit, unitDisplay: "short",
+    minimumFractionDigits: digits, maximumFractionDigits: digits,
+  }).format(bytes / scale);
+}
+
+/**
+ * A count of parameters: "1.7 B", « 1,7 Md ».
+ * @param {number} parameters
+ */
+export function parameters(parameters) {
+  const [key, scale] = parameters >= 1e9 ? ["number.billion", 1e9] : ["number.million", 1e6];
+  return t(key, { n: number(parameters / scale, 1) });
+}
+
+/**
+ * @param {number} value
+ * @param {number} [digits]
+ */
+export function number(value, digits = 0) {
+  return new Intl.NumberFormat(language.value, { maximumFractionDigits: digits }).format(value);
+}
+
+/**
+ * A time still to wait, rounded as one would say it.
+ * @param {number} seconds
+ */
+export function wait(seconds) {
+  const [unit, count] = seconds < 60 ? ["second", Math.max(1, Math.round(seconds))]
+    : seconds < 5400 ? ["minute", Math.round(seconds / 60)] : ["hour", Math.round(seconds / 3600)];
+  return new Intl.NumberFormat(language.value, {
+    style: "unit", unit, unitDisplay: "long",
+  }).format(count);
+}
+
+/**
+ * The exact local time.
+ * @param {string} time RFC 3339
+ */
+export function exactTime(time) {
+  return new Intl.DateTimeFormat(language.value, {
+    dateStyle: "full", timeStyle: "medium",
+  }).format(new Date(time));
+}
+
+/**
+ * The heading under which a conversation of that day stands in the list.
+ * @param {string} time RFC 3339
+ * @param {Date} [today]
+ */
+export function dayGroup(time, today = new Date()) {
+  const then = new Date(time);
+  const midnight = new Date(today.getFullYear(), today.getMonth(), today.getDate());
+  const days = Math.ceil((midnight.getTime() - then.getTime()) / 86_400_000);
+  if (days <= 0) return t("day.today");
+  if (days === 1) return t("day.yesterday");
+  if (days <= 7) return t("day.week");
+  const month = new Intl.DateTimeFormat(language.value, { month: "long", year: "numeric" });
+  const name = month.format(then);
+  return name.charAt(0).toLocaleUpperCase(language.value) + name.slice(1);
+}
+
+/**
+ * The name of a language, in the reader's own unless another is asked for.
+ * @param {string} code BCP 47
+ * @param {string} [within] BCP 47
+ */
+export function languageName(code, within = language.value) {
+  try {
+    return new Intl.DisplayNames(within, { type: "language" }).of(code) ?? code;
+  } catch {
+    return code; // not a code: shown as it came
+  }
+}

@@ -1,0 +1,41 @@
+import { effect } from "@preact/signals";
+import { render } from "preact";
+
+import { html } from "./html.js";
+import { loadLanguage, t } from "./i18n.js";
+import { loadList, watchList } from "./state/conversations.js";
+import { arrival, loadModels, loadPulls } from "./state/models.js";
+import { begin, session } from "./state/session.js";
+import { chooseModel, watchThread } from "./state/thread.js";
+import { toast } from "./state/toasts.js";
+import { watchAnswers } from "./ui/announcer.js";
+import { App, watchTitle } from "./ui/app.js";
+import { watchKeys } from "./ui/keys.js";
+
+await Promise.all([loadLanguage(), begin()]);
+render(html`<${App} />`, /** @type {Element} */ (document.getElementById("app")));
+
+watchKeys();
+watchTitle();
+watchAnswers();
+watchList();
+
+// Everything that needs a person begins when one has signed in, and again after a lost session.
+let watched = false;
+effect(() => {
+  if (!session.value) return;
+  queueMicrotask(() => {
+    if (!watched) watchThread();
+    watched = true;
+    loadList();
+    loadModels();
+    loadPulls();
+  });
+});
+
+effect(() => {
+  const model = arrival.value;
+  if (!model) return;
+  const use = { label: t("pull.use"), run: () => { chooseModel(model.id); } };
+  queueMicrotask(() => toast(t("pull.ready", { name: model.name }), use));
+});

@@ -1,0 +1,82 @@
+import { arrivals } from "./highlight.js";
+import { MarkdownBlocks } from "./blocks.js";
+import { morph } from "./morph.js";
+import { toNodes } from "./render.js";
+import { html } from "../html.js";
+import { language, t } from "../i18n.js";
+import { copyText } from "../platform.js";
+import { drawnIn } from "../state/running.js";
+import { useLayoutEffect, useRef } from "preact/hooks";
+
+const COPIED_MS = 2_000;
+
+/** Draws markdown into an element, block by block, touching only what changed. */
+class View {
+  #blocks = new MarkdownBlocks();
+  /** @type {string[]} */
+  #drawn = [];
+  #look = "";
+
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    this.element = element;
+  }
+
+  /**
+   * @param {string} text
+   * @param {boolean} growing
+   * @param {string} look changes when all must be drawn afresh, though the text is the same
+   */
+  show(text, growing, look) {
+    if (look !== this.#look) {
+      this.#blocks.forget();
+      this.#drawn = [];
+      this.#look = look;
+    }
+    const blocks = this.#blocks.update(text, growing);
+    blocks.forEach((markup, at) => {
+      if (this.#drawn[at] !== markup) this.#draw(markup, this.element.children[at]);
+    });
+    while (this.element.children.length > blocks.length) this.element.lastElementChild?.remove();
+    this.#drawn = blocks;
+  }
+
+  /**
+   * @param {string} markup
+   * @param {Element | undefined} present
+   */
+  #draw(markup, present) {
+    const wanted = toNodes(markup).firstElementChild ?? document.createElement("p");
+    if (present) morph(present, wanted);
+    else this.element.append(wanted);
+  }
+}
+
+/**
+ * Markdown, typeset.
+ * @param {{text: string, growing: boolean}} props
+ */
+export function Markdown({ text, growing }) {
+  const element = useRef(/** @type {HTMLElement | null} */ (null));
+  const view = useRef(/** @type {View | null} */ (null));
+  const look = `${language.value} ${arrivals.value}`;
+  useLayoutEffect(() => {
+    const began = performance.now();
+    view.current ??= new View(/** @type {HTMLElement} */ (element.current));
+    view.current.show(text, growing, look);
+    if (growing) drawnIn(performance.now() - began);
+  }, [text, growing, look]);
+  return html`<div class="prose" ref=${element} onClick=${copyCode}></div>`;
+}
+
+/** @param {MouseEvent} event */
+async function copyCode(event) {
+  const button = /** @type {Element} */ (event.target).closest("button.copy-code");
+  const code = button?.closest(".code")?.querySelector("code");
+  if (!button || !code) return;
+  if (!(await copyText(code.textContent ?? ""))) return;
+  button.textContent = t("code.copied");
+  setTimeout(() => {
+    button.textContent = t("code.copy");
+  }, COPIED_MS);
+}

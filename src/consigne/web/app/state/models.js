@@ -1,0 +1,125 @@
+import { computed, signal } from "@preact/signals";
+
+import { request } from "../api.js";
+import { explain } from "../i18n.js";
+import { storage } from "../storage.js";
+import { follow } from "../stream.js";
+import { toast } from "./toasts.js";
+
+/**
+ * @typedef {import("../types.js").Model} Model
+ * @typedef {import("../types.js").Pull} Pull
+ * @typedef {import("../types.js").Suggestions} Suggestions
+ */
+
+export const models = signal(/** @type {Model[] | null} */ (null));
+const defaultId = signal(/** @type {string | null} */ (null));
+const preferred = signal(storage.get("model"));
+
+/** Those that can hold a conversation. */
+export const writers = computed(() => models.value?.filter((m) => m.modality === "text") ?? []);
+
+export const suggestions = signal(/** @type {Suggestions | null} */ (null));
+export const suggestionsError = signal(/** @type {Error | null} */ (null));
+export const pulls = signal(/** @type {Record<string, Pull>} */ ({}));
+export const runningPulls = computed(() =>
+  Object.values(pulls.value).filter((pull) => pull.state === "running"),
+);
+
+/** The model whose pull has just ended well. */
+export const arrival = signal(/** @type {Model | null} */ (null));
+
+/**
+ * The model that answers next in a conversation which names `own`, or no model.
+ * @param {string | null | undefined} own
+ * @returns {Model | undefined}
+ */
+export function modelFor(own) {
+  const wanted = [own, preferred.value, defaultId.value];
+  for (const id of wanted) {
+    const found = writers.value.find((model) => model.id === id);
+    if (found) return found;
+  }
+  return writers.value[0];
+}
+
+/** @param {string} id */
+export function prefer(id) {
+  preferred.value = id;
+  storage.set("model", id);
+}
+
+export async function loadModels() {
+  const found = await request("GET", "/api/models").catch(() => null);
+  if (!found) return;
+  models.value = found.models;
+  defaultId.value = found.default;
+}
+
+export async function loadSuggestions() {
+  suggestionsError.value = null;
+  try {
+    suggestions.value = await request("GET", "/api/models/suggestions");
+  } catch (error) {
+    suggestionsError.value = /** @type {Error} */ (error);
+  }
+}
+
+/** Learn of pulls that run already (begun in another tab, or before a reload). */
+export async function loadPulls() {
+  const found = await request("GET", "/api/models/pulls").catch(() => ({ pulls: [] }));
+  for (const pull of found.pulls) pulls.value = { ...pulls.value, [pull.source]: pull };
+  if (runningPulls.value.length) watchPulls();
+}
+
+/** @param {string} source */
+export async function startPull(source) {
+  try {
+    take(await request("POST", "/api/models/pulls", { source }));
+    watchPulls();
+  } catch (error) {
+    toast(explain(/** @type {Error} */ (error)));
+  }
+}
+
+/** @param {Pull} pull */
+export async function cancelPull(pull) {
+  try {
+    await request("DELETE", `/api/models/pulls/${pull.id}`);
+    take({ ...pull, state: "cancelled" });
+  } catch (error) {
+    toast(explain(/** @type {Error} */ (error)));
+  }
+}
+
+/** @type {AbortController | null} */
+let watching = null;
+
+/** Follow the pulls until none runs any more. */
+function watchPulls() {
+  if (watching) return;
+  watching = new AbortController();
+  const receive = (/** @type {import("../stream.js").ServerEvent} */ { event, data }) => {
+    if (event === "pull") take(data);
+    return runningPulls.value.length === 0;
+  };
+  follow("/api/models/pulls/events", { signal: watching.signal, receive })
+    .catch((error) => toast(explain(error)))
+    .finally(() => {
+      watching = null;
+    });
+}
+
+/** @param {Pull} pull */
+function take(pull) {
+  const before = pulls.value[pull.source];
+  if (before?.id === pull.id && before.state !== "running") return;
+  pulls.value = { ...pulls.value, [pull.source]: pull };
+  if (pull.state === "done") arrived(pull);
+}
+
+/** @param {Pull} pull */
+async function arrived(pull) {
+  await Promise.all([loadModels(), loadSuggestions()]);
+  arrival.value = models.value?.find((model) => model.id === pull.model) ?? null;
+}

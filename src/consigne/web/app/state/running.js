@@ -1,0 +1,123 @@
+import { signal } from "@preact/signals";
+
+import { ApiError } from "../api.js";
+import { follow } from "../stream.js";
+
+/**
+ * The one answer that this page follows while the server writes it.
+ *
+ * @typedef {import("../types.js").Message} Message
+ * @typedef {import("../types.js").Block} Block
+ *
+ * @typedef {object} Hearer
+ * @property {(content: Block[]) => void} written told now and then what stands so far
+ * @property {(title: string) => void} titled the conversation got a title
+ * @property {(message: Message) => void} done the answer is whole, or ended otherwise
+ * @property {() => void} gone the server does not know this run any more
+ */
+
+/** The screen is brought up to date at most this often. */
+const LEAST_INTERVAL_MS = 50;
+
+/** Whether the connection to the answer is lost (it is being sought again). */
+export const lost = signal(false);
+
+let interval = LEAST_INTERVAL_MS;
+/** @type {{runId: string, link: AbortController, timer: number, blocks: Block[], hearer: Hearer} | null} */
+let current = null;
+
+/**
+ * Long answers cost more to draw: keep the page free for three quarters of the time.
+ * @param {number} milliseconds what the last drawing took
+ */
+export function drawnIn(milliseconds) {
+  interval = Math.max(LEAST_INTERVAL_MS, milliseconds * 4);
+}
+
+/** Follow no answer any more; the server goes on with it. */
+export function leave() {
+  if (!current) return;
+  current.link.abort();
+  clearTimeout(current.timer);
+  current = null;
+  lost.value = false;
+}
+
+/**
+ * Follow a run; nothing happens if it is being followed already.
+ * @param {string} runId
+ * @param {Hearer} hearer
+ */
+export function listen(runId, hearer) {
+  if (current?.runId === runId) return;
+  leave();
+  const link = new AbortController();
+  const mine = { runId, link, timer: 0, blocks: /** @type {Block[]} */ ([]), hearer };
+  current = mine;
+  follow(`/api/runs/${runId}/events`, {
+    signal: link.signal,
+    lost: (is) => {
+      if (current === mine) lost.value = is;
+    },
+    receive: ({ event, data }) => receive(mine, event, data),
+  }).catch((error) => {
+    if (current !== mine) return;
+    leave();
+    if (error instanceof ApiError && error.status !== 401) hearer.gone();
+  });
+}
+
+/**
+ * @param {NonNullable<typeof current>} mine
+ * @param {string} event
+ * @param {any} data
+ */
+function receive(mine, event, data) {
+  if (current !== mine) return true;
+  switch (event) {
+    case "start":
+      mine.blocks = data.text ? [{ type: "text", text: data.text }] : [];
+      break;
+    case "delta":
+      mine.blocks = append(mine.blocks, { type: "text", text: data.text });
+      draw(mine);
+      break;
+    case "thinking":
+      mine.blocks = append(mine.blocks, { type: "thinking", thinking: data.text });
+      draw(mine);
+      break;
+    case "title":
+      mine.hearer.titled(data.title);
+      break;
+    case "done":
+      leave();
+      mine.hearer.done(data.message);
+      return true;
+  }
+  return false;
+}
+
+/** @param {NonNullable<typeof current>} mine */
+function draw(mine) {
+  if (mine.timer) return;
+  mine.timer = setTimeout(() => {
+    mine.timer = 0;
+    if (current === mine) mine.hearer.written(mine.blocks);
+  }, interval);
+}
+
+/**
+ * @param {Block[]} blocks
+ * @param {Block} piece
+ * @returns {Block[]}
+ */
+function append(blocks, piece) {
+  const last = blocks.at(-1);
+  if (last?.type === "text" && piece.type === "text") {
+    return [...blocks.slice(0, -1), { type: "text", text: last.text + piece.text }];
+  }
+  if (last?.type === "thinking" && piece.type === "thinking") {
+    return [...blocks.slice(0, -1), { type: "thinking", thinking: last.thinking + piece.thinking }];
+  }
+  return [...blocks, piece];
+}

@@ -1,0 +1,72 @@
+/**
+ * The shapes that `/api/` speaks.
+ *
+ * @typedef {{user: {id: string, name: string, email: string},
+ *   organisation: {id: string, name: string}, role: string}} Session
+ *
+ * @typedef {object} Conversation
+ * @property {string} id
+ * @property {string} title
+ * @property {string | null} model
+ * @property {string | null} head_id the leaf of the branch being read
+ * @property {string} created_at
+ * @property {string} updated_at
+ * @property {boolean} running
+ *
+ * @typedef {{type: "text", text: string} | {type: "thinking", thinking: string}} Block
+ *
+ * @typedef {object} Message
+ * @property {string} id
+ * @property {string | null} parent_id
+ * @property {"user" | "assistant"} role
+ * @property {Block[]} content
+ * @property {string | null} model
+ * @property {"complete" | "running" | "stopped" | "failed" | "interrupted"} state
+ * @property {string | null} stop_reason
+ * @property {{code: string, message: string} | null} error
+ * @property {{input_tokens: number, cached_input_tokens: number, output_tokens: number} | null} usage
+ * @property {string} created_at
+ * @property {string | null} run_id
+ *
+ * @typedef {object} Model
+ * @property {string} id
+ * @property {string} name
+ * @property {"text" | "embedding" | "image"} modality
+ * @property {string} where "here", or a provider and its region
+ * @property {number} context
+ * @property {boolean} starter
+ * @property {"idle" | "loading" | "ready"} state
+ * @property {string[]} languages
+ * @property {string} license
+ * @property {number} size_bytes
+ *
+ * @typedef {object} Suggestion
+ * @property {string} id
+ * @property {string} name
+ * @property {string} source
+ * @property {number} size_bytes
+ * @property {string} license
+ * @property {string[]} languages
+ * @property {number} parameters
+ * @property {number} expected_tokens_per_s
+ * @property {boolean} installed
+ * @property {boolean} fits
+ * @property {{en: string, fr: string}} note
+ *
+ * @typedef {{as_of: string, machine: {memory_bytes: number, cores: number},
+ *   suggestions: Suggestion[]}} Suggestions
+ *
+ * @typedef {object} Pull
+ * @property {string} id
+ * @property {string} source
+ * @property {string | null} model
+ * @property {"running" | "done" | "failed" | "cancelled"} state
+ * @property {string} phase "download", "verify", "convert" or "install"
+ * @property {number} done_bytes
+ * @property {number | null} total_bytes
+ * @property {number | null} bytes_per_s
+ * @property {number | null} seconds_left
+ * @property {{code: string, message: string} | null} error
+ */
+
+export {};

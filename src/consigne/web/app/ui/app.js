@@ -1,0 +1,61 @@
+import { effect } from "@preact/signals";
+
+import { html } from "../html.js";
+import { t } from "../i18n.js";
+import { go, openId } from "../router.js";
+import { list } from "../state/conversations.js";
+import { drawer, overlay } from "../state/look.js";
+import { session } from "../state/session.js";
+import { conversation } from "../state/thread.js";
+import { Announcer } from "./announcer.js";
+import { Composer } from "./composer.js";
+import { Icon } from "./icons.js";
+import { Palette } from "./palette.js";
+import { Sidebar } from "./sidebar.js";
+import { SignIn } from "./sign_in.js";
+import { SuggestionsDialog } from "./suggestions.js";
+import { Thread } from "./thread.js";
+import { Toasts } from "./toasts.js";
+
+/** The whole page. */
+export function App() {
+  if (session.value === undefined) return null;
+  if (session.value === null) return html`<${SignIn} />`;
+  return html`<a class="skip" href="#composer">${t("app.skip")}</a>
+    <div class="frame ${drawer.value ? "drawer-open" : ""}">
+      <${Sidebar} />
+      <div class="veil" onClick=${() => { drawer.value = false; }}></div>
+      <main>
+        <${Head} />
+        <${Thread} />
+        <${Composer} />
+      </main>
+    </div>
+    <${Toasts} />
+    <${Announcer} />
+    ${overlay.value === "palette" && html`<${Palette} />`}
+    ${overlay.value === "models" && html`<${SuggestionsDialog} />`}`;
+}
+
+function Head() {
+  return html`<header class="head">
+    <button type="button" class="quiet square drawer-only" aria-label=${t("app.openMenu")}
+      aria-expanded=${drawer.value} onClick=${() => { drawer.value = true; }}><${Icon} name="menu" /></button>
+    <h1 dir="auto">${title()}</h1>
+    <button type="button" class="quiet square drawer-only" aria-label=${t("list.new")}
+      onClick=${() => go(null)}><${Icon} name="plus" /></button>
+  </header>`;
+}
+
+function title() {
+  if (openId.value === null) return t("app.newTitle");
+  const listed = list.value?.find((item) => item.id === openId.value);
+  return conversation.value?.title || listed?.title || t("app.conversation");
+}
+
+/** Keep the window's own title on the conversation being read. */
+export function watchTitle() {
+  effect(() => {
+    document.title = session.value && openId.value !== null ? `${title()} · Consigne` : "Consigne";
+  });
+}

@@ -1,0 +1,119 @@
+import { signal } from "@preact/signals";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+
+import { html } from "../html.js";
+import { explain, t } from "../i18n.js";
+import { go, openId } from "../router.js";
+import { draft, keepDraft } from "../state/drafts.js";
+import { modelFor, models } from "../state/models.js";
+import { conversation, editing, head, outgoing, running, send, shown, stop } from "../state/thread.js";
+import { toast } from "../state/toasts.js";
+import { uuid } from "../platform.js";
+import { Icon } from "./icons.js";
+import { ModelPicker } from "./model_picker.js";
+
+/** Why the last instruction was not sent, and in which conversation. */
+const refusal = signal(/** @type {{where: string | null, error: Error} | null} */ (null));
+
+/** The instruction whose sending failed: sent again unchanged, it is the same instruction. */
+let attempt = { what: "", id: "" };
+
+/** Where instructions are written. */
+export function Composer() {
+  const box = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
+  const where = openId.value;
+  const text = draft(where);
+  const busy = running.value !== undefined;
+
+  useLayoutEffect(() => fit(box.current), [text, where]);
+  useEffect(() => {
+    if (matchMedia("(pointer: fine)").matches) box.current?.focus({ preventScroll: true });
+  }, [where]);
+
+  const onSubmit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (busy) stop().catch((error) => toast(explain(error)));
+    else sendDraft();
+  };
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "ArrowUp" && !text) editLast(event);
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (matchMedia("(pointer: coarse)").matches) return; // touch keyboards have no Shift+Enter
+    event.preventDefault();
+    if (!busy) sendDraft();
+  };
+  const problem = refusal.value?.where === where ? refusal.value : null;
+
+  return html`<form class="composer" onSubmit=${onSubmit}>
+    ${problem && html`<p class="note bad" role="alert"><${Icon} name="alert" />
+      ${t("composer.notSent", { reason: explain(problem.error) })}</p>`}
+    <div class="composer-box">
+      <textarea id="composer" ref=${box} rows="1" value=${text} aria-label=${t("composer.label")}
+        placeholder=${t("composer.placeholder")} enterkeyhint="send" dir="auto"
+        onInput=${(/** @type {any} */ event) => keepDraft(where, event.target.value)}
+        onKeyDown=${onKeyDown}></textarea>
+      <div class="composer-row">
+        <${ModelPicker} />
+        <${Submit} busy=${busy} ready=${text.trim() !== "" && !outgoing.value} />
+      </div>
+    </div>
+  </form>`;
+}
+
+/** @param {{busy: boolean, ready: boolean}} props */
+function Submit({ busy, ready }) {
+  const label = t(busy ? "composer.stop" : "composer.send");
+  return html`<button type="submit" class="primary round" disabled=${!busy && !ready}
+    aria-label=${label} title=${label}>
+    ${busy ? html`<span class="stop-square"></span>` : html`<${Icon} name="send" />`}
+  </button>`;
+}
+
+async function sendDraft() {
+  const where = openId.peek();
+  const text = draft(where).trim();
+  if (!text || outgoing.peek()) return;
+  await sendFrom(text, head.peek(), () => keepDraft(where, ""), () => keepDraft(openId.peek(), text));
+}
+
+/**
+ * Send an instruction and say so if that fails.
+ *
+ * @param {string} text
+ * @param {string | null} parentId
+ * @param {() => void} taken called when the text leaves its field
+ * @param {() => void} giveBack called when it must return there
+ */
+export async function sendFrom(text, parentId, taken, giveBack) {
+  if (models.peek()?.length === 0) return toast(t("composer.noModel"));
+  const what = JSON.stringify([conversation.peek()?.id, parentId, text]);
+  if (attempt.what !== what) attempt = { what, id: uuid() };
+  const model = modelFor(conversation.peek()?.model)?.id;
+  taken();
+  refusal.value = null;
+  try {
+    await send(text, parentId, { clientId: attempt.id, model, opened: (id) => go(id) });
+    attempt = { what: "", id: "" };
+  } catch (error) {
+    giveBack();
+    refusal.value = { where: openId.peek(), error: /** @type {Error} */ (error) };
+  }
+}
+
+/** @param {KeyboardEvent} event */
+function editLast(event) {
+  const last = shown.peek().findLast((message) => message.role === "user");
+  if (!last) return;
+  event.preventDefault();
+  editing.value = last.id;
+}
+
+/**
+ * Make a field as tall as its text; the style sheet sets the limit.
+ * @param {HTMLTextAreaElement | null} box
+ */
+export function fit(box) {
+  if (!box) return;
+  box.style.height = "auto";
+  box.style.height = `${box.scrollHeight}px`;
+}

@@ -1,0 +1,33 @@
+import { html } from "../html.js";
+
+/** Outlines on a 20-unit square, drawn with the current colour. */
+const PATHS = {
+  plus: "M10 4v12M4 10h12",
+  search: "M9 15A6 6 0 1 0 9 3a6 6 0 0 0 0 12zM13.5 13.5 17 17",
+  menu: "M3 5.5h14M3 10h14M3 14.5h14",
+  close: "M5 5l10 10M15 5 5 15",
+  send: "M10 16V4M5 9l5-5 5 5",
+  copy: "M7 7h9v9H7zM4 13V4h9",
+  check: "M4 10.5 8.5 15 16 6",
+  again: "M16 10a6 6 0 1 1-2-4.5M14.5 2.5v3.5H11",
+  edit: "M4 16l1-4 8-8 3 3-8 8zM11.5 5.5l3 3",
+  trash: "M4 6h12M8 6V4h4v2M6 6l.7 10h6.6L14 6M8.5 9v4.5M11.5 9v4.5",
+  left: "M12 5l-5 5 5 5",
+  right: "M8 5l5 5-5 5",
+  down: "M5 8l5 5 5-5",
+  dots: "M5 10h.01M10 10h.01M15 10h.01",
+  arrowDown: "M10 4v12M5 11l5 5 5-5",
+  alert: "M10 3 18 17H2zM10 8v4M10 14.5h.01",
+};
+
+/** @param {{name: keyof typeof PATHS}} props */
+export function Icon({ name }) {
+  return html`<svg class="icon" viewBox="0 0 20 20" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
+}
+
+/** The luggage ticket. */
+export function Mark() {
+  return html`<svg class="mark" viewBox="0 0 24 24" aria-hidden="true">
+    <path fill-rule="evenodd" d="M4.5 5h9.25a1.75 1.75 0 0 0 3.5 0h2.25a2.5 2.5 0 0 1 2.5 2.5v9a2.5 2.5 0 0 1-2.5 2.5h-2.25a1.75 1.75 0 0 0-3.5 0H4.5a2.5 2.5 0 0 1-2.5-2.5v-9a2.5 2.5 0 0 1 2.5-2.5zM7.75 9.75a2.25 2.25 0 1 0 0 4.5 2.25 2.25 0 0 0 0-4.5zM14.75 8.75v2.25h1.5v-2.25zM14.75 13v2.25h1.5v-2.25z" />
+  </svg>`;
+}

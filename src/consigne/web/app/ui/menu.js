@@ -1,0 +1,90 @@
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+
+import { html } from "../html.js";
+
+/**
+ * A button that opens a menu of commands or choices.
+ *
+ * @param {{label: string, title?: string, button: any, buttonClass?: string, side?: string,
+ *   onOpen?: () => void, children: any}} props `side` names where the menu stands ("up", "end")
+ */
+export function Menu({ label, title, button, buttonClass = "", side = "", onOpen, children }) {
+  const open = useSignal(false);
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  const shown = open.value;
+
+  const close = (/** @type {boolean} */ refocus) => {
+    open.value = false;
+    if (refocus) box.current?.querySelector("button")?.focus();
+  };
+
+  useEffect(() => {
+    if (!shown) return undefined;
+    items(box.current)[0]?.focus();
+    const outside = (/** @type {Event} */ event) => {
+      if (!box.current?.contains(/** @type {Node} */ (event.target))) close(false);
+    };
+    document.addEventListener("pointerdown", outside);
+    document.addEventListener("focusin", outside);
+    return () => {
+      document.removeEventListener("pointerdown", outside);
+      document.removeEventListener("focusin", outside);
+    };
+  }, [shown]);
+
+  const toggle = () => {
+    if (!open.value) onOpen?.();
+    open.value = !open.value;
+  };
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    if (!shown) return;
+    if (event.key === "Escape") {
+      event.stopPropagation();
+      close(true);
+    } else if (move(items(box.current), event.key)) {
+      event.preventDefault();
+    }
+  };
+  const onClick = (/** @type {MouseEvent} */ event) => {
+    const chosen = /** @type {Element} */ (event.target).closest('[role^="menuitem"]');
+    if (chosen && !chosen.hasAttribute("data-stay")) close(true);
+  };
+
+  return html`<div class="menu" ref=${box} onKeyDown=${onKeyDown}>
+    <button type="button" class=${buttonClass} aria-haspopup="menu" aria-expanded=${shown}
+      aria-label=${label} title=${title} onClick=${toggle}>${button}</button>
+    ${shown && html`<div class="menu-panel ${side}" role="menu" aria-label=${label}
+      onClick=${onClick}>${children}</div>`}
+  </div>`;
+}
+
+/**
+ * @param {{onSelect: () => void, checked?: boolean, stay?: boolean, children: any}} props
+ *   `checked` makes it one of several choices; `stay` leaves the menu open
+ */
+export function MenuItem({ onSelect, checked, stay = false, children }) {
+  const role = checked === undefined ? "menuitem" : "menuitemradio";
+  return html`<button type="button" class="menu-item" role=${role} tabindex="-1"
+    aria-checked=${checked} data-stay=${stay || undefined} onClick=${onSelect}>${children}</button>`;
+}
+
+/**
+ * @param {HTMLElement | null} box
+ * @returns {HTMLElement[]}
+ */
+function items(box) {
+  return [.../** @type {NodeListOf<HTMLElement>} */ (box?.querySelectorAll('[role^="menuitem"]') ?? [])];
+}
+
+/**
+ * @param {HTMLElement[]} list
+ * @param {string} key
+ */
+function move(list, key) {
+  const at = list.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[key];
+  if (to === undefined || !list.length) return false;
+  list.at(to % list.length)?.focus();
+  return true;
+}

@@ -1,0 +1,174 @@
+import { useSignal } from "@preact/signals";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+
+import { html } from "../html.js";
+import { explain, t } from "../i18n.js";
+import { exactTime, number } from "../format.js";
+import { Markdown } from "../markdown/view.js";
+import { copyText } from "../platform.js";
+import { modelFor } from "../state/models.js";
+import { answerAgain, conversation, editing, read, running, tree } from "../state/thread.js";
+import { toast } from "../state/toasts.js";
+import { newestLeaf, textOf, thinkingOf } from "../tree.js";
+import { fit, sendFrom } from "./composer.js";
+import { Icon } from "./icons.js";
+import { Outcome } from "./outcome.js";
+
+/**
+ * @typedef {import("../types.js").Message} Message
+ * @typedef {{position: number, count: number, earlier?: string, later?: string}} Place where a
+ *   message stands among its siblings, and the siblings beside it
+ */
+
+const COPIED_MS = 2_000;
+
+/** @param {{message: Message, place: Place}} props */
+export function Question({ message, place }) {
+  if (editing.value === message.id) return html`<${QuestionEditor} message=${message} />`;
+  const text = textOf(message);
+  return html`<article class="question">
+    <h2 class="unseen">${t("message.you")}</h2>
+    <div class="question-text" dir="auto" title=${exactTime(message.created_at)}>${text}</div>
+    <div class="actions">
+      <${Stepper} place=${place} />
+      <${CopyButton} text=${text} />
+      <${Action} icon="edit" label=${t("message.edit")} disabled=${running.value !== undefined}
+        onClick=${() => { editing.value = message.id; }} />
+    </div>
+  </article>`;
+}
+
+/** @param {{text: string}} props a question that the server has not confirmed yet */
+export function SentQuestion({ text }) {
+  return html`<article class="question pending">
+    <h2 class="unseen">${t("message.you")}</h2>
+    <div class="question-text" dir="auto">${text}</div>
+  </article>`;
+}
+
+/** @param {{message: Message}} props */
+function QuestionEditor({ message }) {
+  const text = useSignal(textOf(message));
+  const box = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
+  useEffect(() => {
+    box.current?.focus();
+    box.current?.setSelectionRange(text.peek().length, text.peek().length);
+  }, []);
+  useLayoutEffect(() => fit(box.current), [text.value]);
+
+  const leave = () => {
+    editing.value = null;
+    document.getElementById("composer")?.focus();
+  };
+  const save = () => {
+    const changed = text.value.trim();
+    if (!changed) return;
+    sendFrom(changed, message.parent_id, leave, () => { editing.value = message.id; });
+  };
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Escape") {
+      event.stopPropagation();
+      leave();
+    } else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      save();
+    }
+  };
+  return html`<article class="question editing">
+    <textarea ref=${box} rows="1" dir="auto" aria-label=${t("message.editLabel")} value=${text}
+      onInput=${(/** @type {any} */ event) => { text.value = event.target.value; }}
+      onKeyDown=${onKeyDown}></textarea>
+    <div class="buttons">
+      <button type="button" class="plain" onClick=${leave}>${t("message.cancel")}</button>
+      <button type="button" class="primary" disabled=${!text.value.trim()} onClick=${save}>
+        ${t("message.save")}</button>
+    </div>
+  </article>`;
+}
+
+/** @param {{message: Message, place: Place, last: boolean}} props */
+export function Answer({ message, place, last }) {
+  const text = textOf(message);
+  const thinking = thinkingOf(message);
+  const growing = message.state === "running";
+  return html`<article class="answer ${growing ? "growing" : ""} ${last ? "last" : ""}"
+    aria-busy=${growing}>
+    <h2 class="unseen">${t("message.answer")}</h2>
+    ${thinking && html`<details class="thinking" open=${growing && !text}>
+      <summary>${t("message.thinking")}</summary><div dir="auto">${thinking}</div>
+    </details>`}
+    ${text && html`<${Markdown} text=${text} growing=${growing} />`}
+    ${growing && !text && !thinking && html`<${Waiting} />`}
+    <${Outcome} message=${message} last=${last} />
+    ${!growing && html`<div class="actions">
+      <${Stepper} place=${place} />
+      ${text && html`<${CopyButton} text=${text} />`}
+      <${Again} message=${message} />
+      <${Byline} message=${message} />
+    </div>`}
+  </article>`;
+}
+
+/** A skeleton of the answer's first lines, once the wait is long enough to be noticed. */
+function Waiting() {
+  const model = modelFor(conversation.value?.model);
+  return html`<div class="waiting">
+    ${model?.state === "loading" && html`<p class="muted">${t("model.starting", { name: model.name })}</p>`}
+    <span class="bone"></span><span class="bone"></span><span class="bone short"></span>
+  </div>`;
+}
+
+/** @param {{message: Message}} props */
+function Byline({ message }) {
+  if (!message.usage) return null;
+  const usage = t("message.usage", {
+    input: number(message.usage.input_tokens), output: number(message.usage.output_tokens),
+  });
+  return html`<time class="byline" datetime=${message.created_at}
+    title=${`${exactTime(message.created_at)} · ${usage}`}>${message.model}</time>`;
+}
+
+/** @param {{message: Message}} props */
+function Again({ message }) {
+  const again = () => {
+    if (!message.parent_id) return;
+    const model = modelFor(conversation.peek()?.model)?.id;
+    answerAgain(message.parent_id, model).catch((error) => toast(explain(error)));
+  };
+  return html`<${Action} icon="again" label=${t("message.again")}
+    disabled=${running.value !== undefined} onClick=${again} />`;
+}
+
+/** @param {{text: string}} props */
+function CopyButton({ text }) {
+  const copied = useSignal(false);
+  const copy = async () => {
+    if (!(await copyText(text))) return;
+    copied.value = true;
+    setTimeout(() => { copied.value = false; }, COPIED_MS);
+  };
+  return html`<${Action} icon=${copied.value ? "check" : "copy"}
+    label=${t(copied.value ? "message.copied" : "message.copy")} onClick=${copy} />`;
+}
+
+/** @param {{icon: any, label: string, disabled?: boolean, onClick: () => void}} props */
+function Action({ icon, label, disabled = false, onClick }) {
+  return html`<button type="button" class="quiet square action" aria-label=${label} title=${label}
+    disabled=${disabled} onClick=${onClick}><${Icon} name=${icon} /></button>`;
+}
+
+/** Steps between the versions of a message. @param {{place: Place}} props */
+function Stepper({ place }) {
+  if (place.count < 2) return null;
+  const show = (/** @type {string} */ id) => read(newestLeaf(tree.peek(), id));
+  return html`<div class="stepper" role="group" aria-label=${t("message.branches")}>
+    <button type="button" class="quiet square action" aria-label=${t("message.earlier")}
+      disabled=${!place.earlier} onClick=${() => place.earlier && show(place.earlier)}>
+      <${Icon} name="left" /></button>
+    <span aria-label=${t("message.position", { n: place.position, count: place.count })}>
+      ${place.position}/${place.count}</span>
+    <button type="button" class="quiet square action" aria-label=${t("message.later")}
+      disabled=${!place.later} onClick=${() => place.later && show(place.later)}>
+      <${Icon} name="right" /></button>
+  </div>`;
+}

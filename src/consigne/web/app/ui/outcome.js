@@ -1,0 +1,84 @@
+import { computed, signal } from "@preact/signals";
+
+import { html } from "../html.js";
+import { explain, t } from "../i18n.js";
+import { overlay } from "../state/look.js";
+import { models } from "../state/models.js";
+import { lost } from "../state/running.js";
+import { answerAgain, goOn } from "../state/thread.js";
+import { toast } from "../state/toasts.js";
+import { storage } from "../storage.js";
+import { Icon } from "./icons.js";
+
+/** @typedef {import("../types.js").Message} Message */
+
+/**
+ * What there is to say about how an answer ended, and what to do about it.
+ * @param {{message: Message, last: boolean}} props
+ */
+export function Outcome({ message, last }) {
+  switch (message.state) {
+    case "running":
+      return lost.value ? html`<p class="note" role="status">${t("message.lost")}</p>` : null;
+    case "stopped":
+      return html`<${Ended} text=${t("message.stopped")} message=${message} last=${last} />`;
+    case "interrupted":
+      return html`<${Ended} text=${t("message.interrupted")} message=${message} last=${last} />`;
+    case "failed":
+      return html`<${Failure} message=${message} />`;
+    default:
+      return html`<${Complete} message=${message} />`;
+  }
+}
+
+/** @param {{text: string, message: Message, last: boolean}} props */
+function Ended({ text, message, last }) {
+  const resume = () => goOn(message).catch((error) => toast(explain(error)));
+  return html`<p class="note"><span>${text}</span>
+    ${last && html`<button type="button" class="plain" onClick=${resume}>${t("message.goOn")}</button>`}
+  </p>`;
+}
+
+/** @param {{message: Message}} props */
+function Failure({ message }) {
+  const retry = () => {
+    if (message.parent_id) answerAgain(message.parent_id).catch((error) => toast(explain(error)));
+  };
+  return html`<p class="note bad" role="alert"><${Icon} name="alert" />
+    <span>${t("message.failed", { reason: explain(message.error) })}</span>
+    <button type="button" class="plain" onClick=${retry}>${t("app.retry")}</button>
+  </p>`;
+}
+
+/** @param {{message: Message}} props */
+function Complete({ message }) {
+  const limit = message.stop_reason === "max_tokens" || message.stop_reason === "context_full";
+  return html`${limit && html`<p class="note">${t(`message.${message.stop_reason}`)}</p>`}
+    <${StarterNotice} message=${message} />`;
+}
+
+/** The answer under which the notice of the starter model stands; "none" once it was dismissed. */
+const noticeAt = signal(storage.get("starterNotice"));
+const starter = computed(() => models.value?.find((model) => model.starter)?.id);
+
+/** Said once, under the first answer of the starter model. @param {{message: Message}} props */
+function StarterNotice({ message }) {
+  if (!starter.value || message.model !== starter.value) return null;
+  if (noticeAt.value === null) {
+    queueMicrotask(() => place(noticeAt.peek() ?? message.id));
+    return null;
+  }
+  if (noticeAt.value !== message.id) return null;
+  return html`<p class="note starter">
+    <span>${t("starter.text")} <button type="button" class="link"
+      onClick=${() => { overlay.value = "models"; }}>${t("starter.link")}</button></span>
+    <button type="button" class="quiet square" aria-label=${t("starter.dismiss")}
+      onClick=${() => place("none")}><${Icon} name="close" /></button>
+  </p>`;
+}
+
+/** @param {string} where */
+function place(where) {
+  noticeAt.value = where;
+  storage.set("starterNotice", where);
+}

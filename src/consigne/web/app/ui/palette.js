@@ -1,0 +1,97 @@
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+
+import { request } from "../api.js";
+import { html } from "../html.js";
+import { chooseLanguage, language, LANGUAGES, t } from "../i18n.js";
+import { go } from "../router.js";
+import { list } from "../state/conversations.js";
+import { chooseTheme, overlay, theme } from "../state/look.js";
+import { signOut } from "../state/session.js";
+import { Dialog } from "./dialog.js";
+import { focusSearch } from "./keys.js";
+import { ownName } from "./sign_in.js";
+
+/** @typedef {{id: string, text: string, run: () => void}} Entry */
+
+const MOST_CONVERSATIONS = 8;
+const TYPING_PAUSE_MS = 150;
+
+/** Every command and conversation, a few letters away. */
+export function Palette() {
+  const words = useSignal("");
+  const chosen = useSignal(0);
+  const found = useSignal(/** @type {Entry[]} */ ((list.peek() ?? []).map(jump)));
+  const panel = useRef(/** @type {HTMLElement | null} */ (null));
+  const wanted = words.value.trim().toLocaleLowerCase();
+
+  useEffect(() => {
+    if (!wanted) return undefined;
+    const timer = setTimeout(async () => {
+      const path = `/api/conversations?${new URLSearchParams({ query: wanted, limit: "8" })}`;
+      const page = await request("GET", path).catch(() => null);
+      if (page) found.value = page.conversations.map(jump);
+    }, TYPING_PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [wanted]);
+
+  const fits = (/** @type {Entry} */ entry) => entry.text.toLocaleLowerCase().includes(wanted);
+  const places = found.value.filter(fits).slice(0, MOST_CONVERSATIONS);
+  const entries = [...commands().filter(fits), ...places];
+  const at = Math.min(chosen.value, entries.length - 1);
+  useEffect(() => {
+    panel.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
+  }, [at]);
+
+  const run = (/** @type {Entry} */ entry) => {
+    overlay.value = "";
+    entry.run();
+  };
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && entries.length) chosen.value = (at + step + entries.length) % entries.length;
+    else if (event.key === "Enter" && entries[at]) run(entries[at]);
+    else return;
+    event.preventDefault();
+  };
+  const onInput = (/** @type {any} */ event) => {
+    words.value = event.target.value;
+    chosen.value = 0;
+  };
+  return html`<${Dialog} kind="palette" label=${t("palette.label")} onClose=${() => { overlay.value = ""; }}>
+    <input type="text" role="combobox" aria-expanded="true" aria-controls="palette-list" autofocus
+      autocomplete="off" spellcheck=${false} aria-label=${t("palette.label")}
+      aria-activedescendant=${entries[at] && `palette-${entries[at].id}`} value=${words}
+      placeholder=${t("palette.placeholder")} onInput=${onInput} onKeyDown=${onKeyDown} />
+    <div id="palette-list" role="listbox" ref=${panel} aria-label=${t("palette.label")}>
+      ${entries.map((entry, index) => html`<div key=${entry.id} id=${`palette-${entry.id}`}
+        role="option" aria-selected=${index === at} dir="auto" onClick=${() => run(entry)}
+        onPointerMove=${() => { chosen.value = index; }}>${entry.text}</div>`)}
+    </div>
+    ${!entries.length && html`<p class="muted pad" role="status">${t("palette.none")}</p>`}
+  <//>`;
+}
+
+/** @returns {Entry[]} */
+function commands() {
+  const themes = /** @type {const} */ (["light", "dark", "auto"]).filter((name) => name !== theme.value);
+  return [
+    { id: "new", text: t("list.new"), run: () => go(null) },
+    { id: "search", text: t("palette.search"), run: () => queueMicrotask(focusSearch) },
+    { id: "models", text: t("pull.title"), run: () => { overlay.value = "models"; } },
+    ...themes.map((name) => (
+      { id: name, text: t(`palette.theme.${name}`), run: () => chooseTheme(name) })),
+    ...LANGUAGES.filter((code) => code !== language.value).map((code) => (
+      { id: code, text: ownName(code), run: () => chooseLanguage(code) })),
+    { id: "sign-out", text: t("account.signOut"), run: signOut },
+  ];
+}
+
+/**
+ * @param {import("../types.js").Conversation} conversation
+ * @returns {Entry}
+ */
+function jump(conversation) {
+  const { id, title } = conversation;
+  return { id, text: title || t("list.untitled"), run: () => go(id) };
+}

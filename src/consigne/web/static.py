@@ -1,0 +1,163 @@
+"""Serve the web app: one page and its static files, compressed, cacheable, under a strict policy.
+
+Every static address holds a digest of what it serves (``/static/<digest>/app/main.js``), so a
+browser keeps files for good and a new release is seen at once; only the page itself is asked for
+again. Vendored files have a digest of their own and survive a release of the app.
+"""
+
+import base64
+import functools
+import gzip
+import hashlib
+import mimetypes
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+_ROOT = Path(__file__).parent
+_SERVED = ("app", "i18n", "icons", "styles", "vendor", "manifest.webmanifest")
+_COMPRESSED = {".js", ".css", ".svg", ".webmanifest", ".html"}
+_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".webmanifest": "application/manifest+json",
+    ".svg": "image/svg+xml",
+}
+_FOR_GOOD = "public, max-age=31536000, immutable"
+_STATIC_IMPORT = re.compile(r"""^(?:import|export)\b[^;"']*["'](\.[^"']+)["'];?$""", re.MULTILINE)
+_IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
+
+
+def install(app: FastAPI) -> None:
+    """Add the web app's routes: ``/``, ``/c/{conversation}`` and ``/static/…``."""
+    site = _Site(_ROOT)
+    for path in ("/", "/c/{conversation}"):
+        app.router.routes.append(Route(path, site.page, methods=["GET"], include_in_schema=False))
+    app.router.routes.append(
+        Route("/static/{digest}/{path:path}", site.file, methods=["GET"], include_in_schema=False)
+    )
+
+
+class _Site:
+    """The files of one release, read and compressed when first asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @functools.cached_property
+    def _files(self) -> dict[str, bytes]:
+        tops = (self._root / name for name in _SERVED)
+        paths = (path for top in tops for path in ([top] if top.is_file() else top.rglob("*.*")))
+        return {p.relative_to(self._root).as_posix(): p.read_bytes() for p in sorted(paths)}
+
+    @functools.cached_property
+    def _digests(self) -> tuple[str, str]:
+        """Digests of the app's own files and of the vendored ones."""
+        own, vendored = hashlib.sha256(), hashlib.sha256()
+        for name, body in self._files.items():
+            into = vendored if name.startswith("vendor/") else own
+            into.update(f"{name}\0{len(body)}\0".encode() + body)
+        return own.hexdigest()[:12], vendored.hexdigest()[:12]
+
+    @functools.cached_property
+    def _page(self) -> tuple[bytes, bytes, dict[str, str]]:
+        """The page, its compressed form and its headers."""
+        own, vendored = self._digests
+        html = (self._root / "index.html").read_text("utf-8")
+        html = html.replace("{app}", f"/static/{own}").replace("{vendor}", f"/static/{vendored}")
+        preloads = (
+            f'    <link rel="modulepreload" href="/static/{own}/{name}">'
+            for name in self._first_modules("app/main.js")
+        )
+        html = html.replace("    <!-- preloads -->", "\n".join(preloads))
+        body = html.encode()
+        headers = {
+            "content-type": "text/html; charset=utf-8",
+            "cache-control": "no-cache",
+            "etag": f'"{hashlib.sha256(body).hexdigest()[:20]}"',
+            "content-security-policy": content_security_policy(html),
+            "cross-origin-opener-policy": "same-origin",
+            "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+            "referrer-policy": "same-origin",
+            "x-content-type-options": "nosniff",
+            "x-frame-options": "DENY",
+        }
+        return body, gzip.compress(body, 9, mtime=0), headers
+
+    def _first_modules(self, entry: str) -> Iterator[str]:
+        """Yield the modules that ``entry`` imports statically, so that none waits for another."""
+        seen, waiting = {entry}, [entry]
+        while waiting:
+            name = waiting.pop()
+            yield name
+            for found in _STATIC_IMPORT.findall(self._files[name].decode()):
+                path = (self._root / name).parent / found
+                target = path.resolve().relative_to(self._root.resolve()).as_posix()
+                if target not in seen:
+                    seen.add(target)
+                    waiting.append(target)
+
+    @functools.lru_cache(maxsize=512)  # noqa: B019 - one site per process
+    def _compressed(self, name: str) -> bytes:
+        return gzip.compress(self._files[name], 9, mtime=0)
+
+    async def page(self, request: Request) -> Response:
+        body, compressed, headers = self._page
+        if request.headers.get("if-none-match") == headers["etag"]:
+            return Response(status_code=304, headers=headers)
+        return _encoded(request, body, compressed, headers)
+
+    async def file(self, request: Request) -> Response:
+        name = request.path_params["path"]
+        body = self._files.get(name)
+        if body is None:
+            return PlainTextResponse("There is no such file.", 404)
+        # A page from before an update may still ask by its own digest: answer, but do not keep.
+        current = request.path_params["digest"] == self._digests[name.startswith("vendor/")]
+        suffix = Path(name).suffix
+        headers = {
+            "content-type": _TYPES.get(suffix) or mimetypes.types_map.get(suffix, "text/plain"),
+            "cache-control": _FOR_GOOD if current else "no-store",
+            "cross-origin-resource-policy": "same-origin",
+            "x-content-type-options": "nosniff",
+        }
+        compressed = self._compressed(name) if suffix in _COMPRESSED else None
+        return _encoded(request, body, compressed, headers)
+
+
+def _encoded(
+    request: Request, body: bytes, compressed: bytes | None, headers: dict[str, str]
+) -> Response:
+    if compressed is None:
+        return Response(body, headers=headers)
+    headers = {**headers, "vary": "accept-encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(compressed, headers={**headers, "content-encoding": "gzip"})
+    return Response(body, headers=headers)
+
+
+def content_security_policy(html: str) -> str:
+    """Return the policy of a page: its own files and nothing else, scripts by hash or from here."""
+    found = _IMPORT_MAP.search(html)
+    digest = hashlib.sha256((found.group(1) if found else "").encode()).digest()
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src 'self' 'sha256-{base64.b64encode(digest).decode()}'",
+            "style-src 'self'",
+            "img-src 'self' data: blob:",
+            "connect-src 'self'",
+            "font-src 'self'",
+            "manifest-src 'self'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types dompurify",
+        ]
+    )
