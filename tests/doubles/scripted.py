@@ -1,6 +1,7 @@
 """A gateway that plays what a test wrote: events, pauses, errors; it records its requests."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -71,7 +72,8 @@ class ScriptedGateway:
         """Scripts for the next requests, before ``script`` takes over."""
         self.requests: list[Request] = []
         self.running = 0
-        self.ended = asyncio.Event()
+        self.ended = threading.Event()
+        """Set when a generation ends; for a gateway on another thread's event loop."""
         self.dimensions = 3
 
     def models(self) -> list[Model]:
