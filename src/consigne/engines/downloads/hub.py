@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 _POLL_S = 0.2
+_CHUNK = 2**18
+"""Bytes that are written at once: what a cut can lose, and the steps of the progress."""
 _PAPERS = ("LICENSE", "LICENSE.md", "LICENSE.txt", "NOTICE", "README.md")
 
 
@@ -46,6 +48,11 @@ class RemoteFile(msgspec.Struct, frozen=True):
     git_blob: str
     """Git's SHA-1 of the file as a blob, for small files."""
 
+    @property
+    def key(self) -> str:
+        """What its content is known by, whatever revision it belongs to."""
+        return self.sha256 or self.git_blob or self.path.replace("/", "-")
+
 
 def prepare_hub(
     source: HubSource, work_dir: Path, installed_source: str, report: StepReport
@@ -57,24 +64,23 @@ def prepare_hub(
         ModelNotSupported: The repository holds no form of a model that runs here.
         ModelBroken: What came is not what the hub describes.
     """
-    # Plain HTTP goes on after a cut where it stopped; the hub's chunk protocol begins again.
-    os.environ["HF_HUB_DISABLE_XET"] = "1"
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, constants
 
+    constants.DOWNLOAD_CHUNK_SIZE = _CHUNK
     api = HfApi(library_name="consigne")
+    blobs = work_dir / "blobs"
+    blobs.mkdir(exist_ok=True)
     with _explained(source, api.endpoint):
         revision, remote = _describe(api, source)
         if installed_source == f"{label(source)}@{revision}":
             return Unchanged()
         chosen = _choose(source, remote)
-        files = work_dir / "files"
-        files.mkdir(exist_ok=True)
-        _require_space(files, chosen)
-        _download(api, source.repo, revision, chosen, files, report)
-    known = _verify(chosen, files, report)
+        _require_space(blobs, chosen)
+        _download(api, source.repo, revision, chosen, blobs, report)
+    known = _verify(chosen, blobs, report)
     out = work_dir / "model"
-    said = _assemble(chosen, files, out, report, title=source.repo.split("/")[1])
+    said = _assemble(chosen, blobs, out, report, title=source.repo.split("/")[1])
     manifest = describe(out, source, said=said, revision=revision, report=report, known=known)
     return Prepared(str(out), manifest)
 
@@ -104,11 +110,11 @@ def _choose(source: HubSource, remote: Sequence[RemoteFile]) -> list[RemoteFile]
     return sorted((file for file in remote if file.path in wanted), key=lambda file: file.size)
 
 
-def _require_space(files: Path, chosen: Sequence[RemoteFile]) -> None:
-    here = sum(path.stat().st_size for path in files.rglob("*") if path.is_file())
+def _require_space(blobs: Path, chosen: Sequence[RemoteFile]) -> None:
+    here = sum(path.stat().st_size for path in blobs.iterdir())
     total = sum(file.size for file in chosen)
     converted = sum(file.size for file in chosen if file.path.endswith(".gguf"))
-    require_space(files, max(0, total - here) + converted * 5 // 4)
+    require_space(blobs, max(0, total - here) + converted * 5 // 4)
 
 
 def _download(
@@ -116,30 +122,53 @@ def _download(
     repo: str,
     revision: str,
     chosen: Sequence[RemoteFile],
-    files: Path,
+    blobs: Path,
     report: StepReport,
 ) -> None:
-    with _watched(files, sum(file.size for file in chosen), report):
+    with _watched(blobs, sum(file.size for file in chosen), report):
         for file in chosen:
-            api.hf_hub_download(repo, file.path, revision=revision, local_dir=files)
+            _fetch(api, repo, revision, file, blobs / file.key)
             if file.path == "config.json":
-                check_config(files / file.path, f"hf:{repo}")
+                check_config(blobs / file.key, f"hf:{repo}")
+
+
+def _fetch(api: "HfApi", repo: str, revision: str, file: RemoteFile, blob: Path) -> None:
+    """Download one file, going on where an earlier run was cut.
+
+    The client's own ``hf_hub_download`` begins a cut file again when its process has ended.
+    """
+    from huggingface_hub.file_download import hf_hub_url, http_get
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+
+    if blob.is_file():
+        return
+    part = blob.with_suffix(".part")
+    url = hf_hub_url(repo, file.path, revision=revision, endpoint=api.endpoint)
+    with part.open("ab") as target:
+        begun = target.tell()
+        if begun > file.size:
+            target.truncate(begun := 0)
+        headers = build_hf_headers(library_name="consigne")
+        http_get(url, target, resume_size=begun, headers=headers, expected_size=file.size)
+    part.rename(blob)
 
 
 @contextmanager
 def _watched(folder: Path, total: int, report: StepReport) -> Iterator[None]:
     """Report the bytes that have come, by the size of the files, finished and unfinished."""
     ended = threading.Event()
+    reached = 0
 
     def count() -> int:
+        nonlocal reached
         found = 0
-        for path in folder.rglob("*"):
-            if path.suffix not in (".metadata", ".lock"):
-                try:
-                    found += path.stat().st_size if path.is_file() else 0
-                except FileNotFoundError:  # moved to its final name meanwhile
-                    continue
-        return min(found, total)
+        for path in folder.iterdir():
+            try:
+                found += path.stat().st_size
+            except FileNotFoundError:  # moved to its final name meanwhile
+                continue
+        reached = max(reached, min(found, total))
+        return reached
 
     def watch() -> None:
         while not ended.wait(_POLL_S):
@@ -156,7 +185,7 @@ def _watched(folder: Path, total: int, report: StepReport) -> Iterator[None]:
     report("download", total, total)
 
 
-def _verify(chosen: Sequence[RemoteFile], files: Path, report: StepReport) -> dict[str, str]:
+def _verify(chosen: Sequence[RemoteFile], blobs: Path, report: StepReport) -> dict[str, str]:
     """Check each file against the hub's hash; return the SHA-256 of those that have one."""
     total, done = sum(file.size for file in chosen), 0
 
@@ -166,14 +195,14 @@ def _verify(chosen: Sequence[RemoteFile], files: Path, report: StepReport) -> di
         report("verify", done, total)
 
     for file in chosen:
-        path = files / file.path
+        blob = blobs / file.key
         if file.sha256:
-            whole = sha256_of(path, advance) == file.sha256
+            whole = sha256_of(blob, advance) == file.sha256
         else:
-            whole = not file.git_blob or _git_blob(path) == file.git_blob
+            whole = not file.git_blob or _git_blob(blob) == file.git_blob
             advance(file.size)
         if not whole:
-            path.unlink()
+            blob.unlink()
             raise ModelBroken(
                 f"{file.path} is not what the hub describes: it was damaged on the way, or "
                 "changed by a proxy. It was deleted; pull again to download it anew."
@@ -189,18 +218,18 @@ def _git_blob(path: Path) -> str:
 
 
 def _assemble(
-    chosen: Sequence[RemoteFile], files: Path, out: Path, report: StepReport, *, title: str
+    chosen: Sequence[RemoteFile], blobs: Path, out: Path, report: StepReport, *, title: str
 ) -> Facts:
     shutil.rmtree(out, ignore_errors=True)
-    gguf = next((file.path for file in chosen if file.path.endswith(".gguf")), None)
+    gguf = next((file for file in chosen if file.path.endswith(".gguf")), None)
     said = Facts(name=title)
     if gguf:
-        said = convert_gguf(files / gguf, out, report)
+        said = convert_gguf(blobs / gguf.key, out, report)
     else:
         out.mkdir()
     for file in chosen:
-        if file.path != gguf and not (out / file.path).exists():
-            os.link(files / file.path, out / file.path)
+        if file is not gguf and not (out / file.path).exists():
+            os.link(blobs / file.key, out / file.path)
     return said
 
 
