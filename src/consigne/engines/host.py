@@ -5,7 +5,7 @@ import itertools
 import socket
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from typing import Final
+from typing import Final, cast
 
 from consigne.domain.errors import (
     ConsigneError,
@@ -274,8 +274,8 @@ class _Connection(asyncio.Protocol):
         self._frames = Frames()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._worker._connected(transport)
+        # A cast, not a check: uvloop's transports are not registered as asyncio's.
+        self._worker._connected(cast("asyncio.Transport", transport))
 
     def data_received(self, data: bytes) -> None:
         for frame in self._frames.feed(data):

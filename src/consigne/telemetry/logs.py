@@ -20,5 +20,5 @@ def configure(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(LEVELS[level])
     # Every query and every request is their own business; ours is said by our own loggers.
-    for noisy in ("sqlalchemy", "httpx", "uvicorn.access", "asyncio"):
+    for noisy in ("alembic", "asyncio", "httpx", "sqlalchemy", "uvicorn"):
         logging.getLogger(noisy).setLevel(max(LEVELS[level], logging.WARNING))
