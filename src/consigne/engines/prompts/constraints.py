@@ -1,6 +1,6 @@
 """From what a request demands of the answer's form to the grammar that enforces it.
 
-The grammars are XGrammar structural tags, as JSON: constant text around JSON Schemas.
+The grammars are XGrammar structural tags, as JSON: constant text around rules in EBNF.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,12 @@ import msgspec
 from consigne.domain.messages import Request, Tool
 from consigne.engines.prompts.formats import CallFormat
 from consigne.engines.prompts.prompt import Grammar
-from consigne.engines.prompts.schemas import checked, relaxed
+from consigne.engines.prompts.schema import JSON_OBJECT, schema_grammar
 
 ThinkingState = Literal["none", "free", "open"]
 """Whether the answer holds no thinking, may begin with it, or begins inside it."""
 
 _Form = dict[str, Any]
-_ANY_OBJECT: _Form = {"type": "object", "additionalProperties": True}
 
 
 class Constraints:
@@ -57,7 +56,7 @@ class Constraints:
         return {
             "type": "tag",
             "begin": self._format.opening(tool.name),
-            "content": _json(relaxed(tool.input_schema, where)),
+            "content": _ebnf(schema_grammar(tool.input_schema, where, strict=False)),
             "end": "}",
         }
 
@@ -93,13 +92,13 @@ def _output(request: Request) -> _Form | None:
         case "text":
             return None
         case "json_object":
-            return _json(_ANY_OBJECT)
+            return _ebnf(JSON_OBJECT)
         case "json_schema":
-            return _json(checked(request.output.schema, "output.schema"))
+            return _ebnf(schema_grammar(request.output.schema, "output.schema", strict=True))
 
 
-def _json(schema: _Form) -> _Form:
-    return {"type": "json_schema", "json_schema": schema}
+def _ebnf(grammar: str) -> _Form:
+    return {"type": "grammar", "grammar": grammar}
 
 
 def _wrapped(tag: _Form, before: str, after: str) -> _Form:
