@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from consigne.domain.errors import ConsigneError, ContextTooLong, InvalidRequest
+from consigne.domain.errors import ConsigneError, ContextTooLong, InvalidRequest, Unsupported
 from consigne.domain.events import Event, MessageStop, StopReason
 from consigne.domain.messages import Request
 from consigne.domain.usage import Usage
@@ -158,6 +158,12 @@ class TextLoop:
         config.max_new_tokens = max(limit, 1)
         sampling.apply(sampling.resolve(request.sampling, self._model.defaults), config)
         if request.logprobs is not None:
+            if request.logprobs > 0:
+                raise Unsupported(
+                    "Models here tell the log-probability of each token they chose, "
+                    "not of the others; ask without top_logprobs.",
+                    param="top_logprobs",
+                )
             config.logprobs = 1
         if prompt.grammar is not None:
             from consigne.engines.prompts import structured_output
