@@ -23,23 +23,22 @@ class Channel:
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
 
-    def receive(self, wait: bool) -> list[ToWorker]:
-        """Return the messages that have come; with ``wait``, not before there is one.
+    def receive(self, patience: float | None) -> list[ToWorker]:
+        """Return the messages that have come; wait ``patience`` seconds for one, or for ever.
 
         Raises:
             Closed: The host has closed its end.
         """
         messages: list[ToWorker] = []
-        while not messages:
-            if not wait and not self._poll.poll(0):
-                break
+        timeout = None if patience is None else int(patience * 1000)
+        while not messages and self._poll.poll(timeout):
             try:
                 data = self._socket.recv(_READ_BYTES)
             except ConnectionError as error:
                 raise Closed from error
             if not data:
                 raise Closed
-            messages.extend(for_worker(frame) for frame in self._frames.feed(data))
+            messages.extend(for_worker(body) for body in self._frames.feed(data))
         return messages
 
     def send(self, message: FromWorker) -> None:

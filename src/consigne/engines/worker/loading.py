@@ -1,6 +1,8 @@
 """From a model's folder to a warm pipeline."""
 
+import json
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,13 +10,12 @@ import msgspec
 
 from consigne.domain.errors import ModelBroken
 from consigne.domain.messages import Sampling
+from consigne.engines.vocabulary import FILE_NAME, Vocabulary
 from consigne.engines.worker.sampling import read_defaults
 from consigne.settings import EngineSettings
 
 if TYPE_CHECKING:
     import openvino_genai
-
-    from consigne.engines.prompts import Prompter
 
 BLOCK_TOKENS = 32
 """Tokens in one block of the attention cache: OpenVINO's own constant for CPUs."""
@@ -28,6 +29,7 @@ class TextModel(msgspec.Struct, frozen=True):
     """A loaded text model."""
 
     model_id: str
+    folder: Path
     pipeline: Any
     """``openvino_genai.ContinuousBatchingPipeline``."""
     tokenizer: Any
@@ -36,6 +38,8 @@ class TextModel(msgspec.Struct, frozen=True):
     """``engines.prompts.Prompter``."""
     table: tuple[bytes, ...]
     """The bytes of each token that belong to an answer's text."""
+    stop_tokens: tuple[int, ...]
+    """Tokens that end an answer; none where the pipeline knows them itself."""
     defaults: Sampling
     context: int
     seconds: dict[str, float]
@@ -82,25 +86,34 @@ def load_text(model_id: str, folder: Path, context: int, settings: EngineSetting
         clock.note("model")
     except RuntimeError as error:
         raise ModelBroken(f"The model {model_id} can't be loaded: {_brief(error)}") from error
+    vocabulary = _vocabulary(folder, tokenizer)
     prompter = Prompter(
         _chat_template(folder, tokenizer),
         bos_token=tokenizer.get_bos_token(),
         eos_token=tokenizer.get_eos_token(),
+        special_tokens=[_text(vocabulary.tokens[token]) for token in vocabulary.special],
     )
-    table = _table(tokenizer, prompter)
+    table = _table(vocabulary, prompter.visible_tokens, _config(folder).get("vocab_size", 0))
     clock.note("prompter")
     _warm_up(pipeline, tokenizer)
     clock.note("warm_up")
     return TextModel(
         model_id=model_id,
+        folder=folder,
         pipeline=pipeline,
         tokenizer=tokenizer,
         prompter=prompter,
         table=table,
+        stop_tokens=vocabulary.eos_ids,
         defaults=read_defaults(folder),
         context=min(context, _cache_tokens(folder, settings)),
         seconds=clock.seconds,
     )
+
+
+def _config(folder: Path) -> dict[str, int]:
+    config: dict[str, int] = json.loads((folder / "config.json").read_text("utf-8"))
+    return config
 
 
 def _chat_template(folder: Path, tokenizer: "openvino_genai.Tokenizer") -> str:
@@ -131,24 +144,40 @@ def _scheduler(folder: Path, settings: EngineSettings) -> "openvino_genai.Schedu
 
 def _cache_tokens(folder: Path, settings: EngineSettings) -> int:
     """Return how many tokens the attention cache has room for."""
-    import json
-
-    config: dict[str, int] = json.loads((folder / "config.json").read_text("utf-8"))
+    config = _config(folder)
     heads = config.get("num_key_value_heads") or config["num_attention_heads"]
     width = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
-    per_token = 2 * config["num_hidden_layers"] * heads * (width + 8)
+    per_token = config["num_hidden_layers"] * heads * (width + width // 4 + width + 8)
     return max(settings.kv_cache_bytes // per_token // BLOCK_TOKENS, 2) * BLOCK_TOKENS
 
 
-def _table(tokenizer: "openvino_genai.Tokenizer", prompter: "Prompter") -> tuple[bytes, ...]:
-    vocabulary: dict[bytes, int] = tokenizer.get_vocab()
-    table = [b""] * (max(vocabulary.values()) + 1)
-    for token, number in vocabulary.items():
-        table[number] = token
-    for number in {tokenizer.get_eos_token_id(), tokenizer.get_bos_token_id()}:
-        if 0 <= number < len(table):
-            table[number] = b""
+def _vocabulary(folder: Path, tokenizer: "openvino_genai.Tokenizer") -> Vocabulary:
+    if (folder / FILE_NAME).is_file():
+        return Vocabulary.load(folder / FILE_NAME)
+    if (folder / "tokenizer.json").is_file():
+        return Vocabulary.from_tokenizer_json(folder / "tokenizer.json")
+    entries: dict[bytes, int] = tokenizer.get_vocab()
+    tokens = [b""] * (max(entries.values()) + 1)
+    for token, number in entries.items():
+        tokens[number] = token
+    ends = (tokenizer.get_eos_token_id(), tokenizer.get_bos_token_id())
+    return Vocabulary(tuple(tokens), frozenset(end for end in ends if 0 <= end < len(tokens)))
+
+
+def _table(vocabulary: Vocabulary, visible: Collection[str], size: int) -> tuple[bytes, ...]:
+    """Return each token's bytes; none for control tokens, but those of the answer's form.
+
+    A model may have more logits than its tokenizer has tokens: the rest stands for nothing.
+    """
+    table = list(vocabulary.tokens) + [b""] * (size - len(vocabulary.tokens))
+    for token in vocabulary.special:
+        if _text(table[token]) not in visible:
+            table[token] = b""
     return tuple(table)
+
+
+def _text(token: bytes) -> str:
+    return token.decode("utf-8", "replace")
 
 
 def _warm_up(pipeline: "openvino_genai.ContinuousBatchingPipeline", tokenizer: Any) -> None:

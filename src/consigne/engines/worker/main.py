@@ -15,6 +15,7 @@ from consigne.engines.worker.protocol import Load, Loaded, LoadFailed
 
 if TYPE_CHECKING:
     from consigne.engines.worker.text import TextLoop
+    from consigne.engines.worker.vectors import EmbeddingLoop
 
 _PR_SET_PDEATHSIG: Final = 1
 _log = logging.getLogger(__name__)
@@ -22,7 +23,8 @@ _log = logging.getLogger(__name__)
 
 def main() -> None:
     """Serve one model over the socket whose number is the first argument."""
-    _live_and_die_with_the_host()
+    die_with_the_host()
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # the engine's own remarks are no output
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
@@ -40,23 +42,23 @@ def main() -> None:
     os._exit(code)
 
 
-def _live_and_die_with_the_host() -> None:
-    """Ctrl-C reaches the terminal's whole group: the host decides. Its death is ours."""
+def die_with_the_host() -> None:
+    """Let the host decide when this process ends: by Ctrl-C never, by the host's death at once."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _serve(channel: Channel) -> None:
-    load = channel.receive(wait=True)[0]
+    load = channel.receive(None)[0]
     assert isinstance(load, Load), load
     try:
-        serve = _text(channel, load)
+        loop = _text(channel, load) if load.modality == "text" else _embedding(channel, load)
     except ConsigneError as error:
         _log.warning("%s", error.message, exc_info=error.__cause__)
         channel.send(LoadFailed(error.code, error.message))
         return
-    serve.run()
+    loop.run()
 
 
 def _text(channel: Channel, load: Load) -> "TextLoop":
@@ -66,3 +68,11 @@ def _text(channel: Channel, load: Load) -> "TextLoop":
     model = load_text(load.model_id, Path(load.path), load.context, load.settings)
     channel.send(Loaded(model.context, model.seconds))
     return TextLoop(channel, model, load.settings.max_running)
+
+
+def _embedding(channel: Channel, load: Load) -> "EmbeddingLoop":
+    from consigne.engines.worker.vectors import EmbeddingLoop, load_embedding
+
+    runner = load_embedding(load.model_id, Path(load.path))
+    channel.send(Loaded(load.context))
+    return EmbeddingLoop(channel, runner)

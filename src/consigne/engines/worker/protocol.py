@@ -6,7 +6,6 @@ request, named by the number that the host gave it.
 """
 
 import struct
-from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -118,19 +117,23 @@ _from_worker = msgspec.msgpack.Decoder(FromWorker)
 
 def pack(message: ToWorker | FromWorker) -> bytes:
     """Return a message as one frame."""
-    body = _encoder.encode(message)
+    return frame(_encoder.encode(message))
+
+
+def frame(body: bytes) -> bytes:
+    """Return a body as one frame."""
     return _LENGTH.pack(len(body)) + body
 
 
-def for_worker(frame: bytes) -> ToWorker:
+def for_worker(body: bytes) -> ToWorker:
     """Decode a frame's body on the worker's side."""
-    message: ToWorker = _to_worker.decode(frame)
+    message: ToWorker = _to_worker.decode(body)
     return message
 
 
-def for_host(frame: bytes) -> FromWorker:
+def for_host(body: bytes) -> FromWorker:
     """Decode a frame's body on the host's side."""
-    message: FromWorker = _from_worker.decode(frame)
+    message: FromWorker = _from_worker.decode(body)
     return message
 
 
@@ -140,7 +143,7 @@ class Frames:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    def feed(self, data: bytes) -> list[bytes]:
         """Take more bytes and return the bodies of the frames that are whole now.
 
         Raises:
@@ -148,16 +151,16 @@ class Frames:
         """
         buffer = self._buffer
         buffer += data
+        bodies: list[bytes] = []
         start = 0
-        try:
-            while len(buffer) - start >= _LENGTH.size:
-                (length,) = _LENGTH.unpack_from(buffer, start)
-                if length > MAX_FRAME_BYTES:
-                    raise ValueError(f"a frame of {length} bytes")
-                end = start + _LENGTH.size + length
-                if len(buffer) < end:
-                    break
-                yield bytes(buffer[start + _LENGTH.size : end])
-                start = end
-        finally:
-            del buffer[:start]
+        while len(buffer) - start >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(buffer, start)
+            if length > MAX_FRAME_BYTES:
+                raise ValueError(f"a frame of {length} bytes")
+            end = start + _LENGTH.size + length
+            if len(buffer) < end:
+                break
+            bodies.append(bytes(buffer[start + _LENGTH.size : end]))
+            start = end
+        del buffer[:start]
+        return bodies

@@ -2,19 +2,17 @@
 
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 import msgspec
-import numpy as np
 
-from consigne.domain.errors import ConsigneError, ContextTooLong, InvalidRequest, Unsupported
+from consigne.domain.errors import ConsigneError, EngineFailed, InvalidRequest
 from consigne.domain.events import Event, MessageStop, StopReason
-from consigne.domain.messages import Request
 from consigne.domain.usage import Usage
-from consigne.engines.worker import sampling
 from consigne.engines.worker.channel import Channel
 from consigne.engines.worker.generation import Generation
 from consigne.engines.worker.loading import TextModel
+from consigne.engines.worker.preparing import Prepared, count, prepare
 from consigne.engines.worker.protocol import (
     Cancel,
     Count,
@@ -24,9 +22,10 @@ from consigne.engines.worker.protocol import (
     Rejected,
     ToWorker,
 )
+from consigne.engines.worker.trials import Trials
 
-if TYPE_CHECKING:
-    from consigne.engines.prompts import Prompt
+_TRIAL_POLL_S: Final = 0.005
+"""How often an otherwise idle loop looks for a grammar's verdict."""
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +48,8 @@ class TextLoop:
         self._pipeline = model.pipeline
         self._max_running = max_running
         self._waiting: deque[Generate] = deque()
+        self._trials = Trials(model.folder, len(model.table))
+        self._on_trial: dict[int, Prepared] = {}
         self._running: dict[int, _Running] = {}
         self._out: list[tuple[int, tuple[Event, ...]]] = []
 
@@ -57,20 +58,30 @@ class TextLoop:
 
         Raises:
             Closed: The host has gone.
+            RuntimeError: The engine broke; its requests have been told.
         """
         pipeline = self._pipeline
         while True:
-            busy = bool(self._waiting) or pipeline.has_non_finished_requests()
-            for message in self._channel.receive(wait=not busy):
+            for message in self._channel.receive(self._patience()):
                 self._handle(message)
+            if self._trials.pending:
+                self._judge()
             while self._waiting and len(self._running) < self._max_running:
                 self._admit(self._waiting.popleft())
             if pipeline.has_non_finished_requests():
-                pipeline.step()
+                self._step()
                 self._collect()
             if self._out:
                 self._channel.send(Emitted(tuple(self._out)))
                 self._out.clear()
+
+    def _patience(self) -> float | None:
+        """Return how long to wait for messages: for ever when there is nothing to do."""
+        if self._pipeline.has_non_finished_requests() or (
+            self._waiting and len(self._running) < self._max_running
+        ):
+            return 0.0
+        return _TRIAL_POLL_S if self._trials.pending else None
 
     def _handle(self, message: ToWorker) -> None:
         match message:
@@ -86,90 +97,60 @@ class TextLoop:
     def _cancel(self, number: int) -> None:
         if running := self._running.pop(number, None):
             running.handle.cancel()
-            return
-        self._waiting = deque(one for one in self._waiting if one.number != number)
+        elif self._on_trial.pop(number, None) is None:
+            self._waiting = deque(one for one in self._waiting if one.number != number)
 
     def _count(self, message: Count) -> None:
         try:
-            tokens = len(self._tokens(self._prompt(message.request), message.request))
-        except ConsigneError as error:
+            tokens = count(self._model, message.request)
+        except Exception as error:  # noqa: BLE001 - one request's fault is not the others'
             self._reject(message.number, error)
         else:
             self._channel.send(Counted(message.number, tokens))
 
-    def _reject(self, number: int, error: ConsigneError) -> None:
-        self._channel.send(Rejected(number, error.code, error.message, error.param))
-
     def _admit(self, message: Generate) -> None:
         try:
-            self._start(message.number, message.request)
-        except ConsigneError as error:
+            prepared = prepare(self._model, message.request)
+        except Exception as error:  # noqa: BLE001 - one request's fault is not the others'
             self._reject(message.number, error)
-
-    def _start(self, number: int, request: Request) -> None:
-        prompt = self._prompt(request)
-        tokens = self._tokens(prompt, request)
-        room = self._room(len(tokens))
-        limit = room if request.max_tokens is None else min(request.max_tokens, room)
-        config = self._config(request, prompt, limit)
-        generation = Generation(
-            request,
-            self._model.prompter.parser(request),
-            self._model.table,
-            Usage(input_tokens=len(tokens)),
-            prompt.stop,
-        )
-        full: StopReason = "max_tokens" if limit == request.max_tokens else "context_full"
-        if limit <= 0:
-            stop = MessageStop("max_tokens", Usage(input_tokens=len(tokens)))
-            self._out.append((number, (generation.start(), stop)))
             return
-        handle = self._pipeline.add_request(number, _tensor(tokens), config)
-        self._running[number] = _Running(handle, generation, full)
+        grammar = prepared.prompt.grammar
+        if grammar is None or not prepared.limit or self._trials.passed(grammar):
+            self._start(message.number, prepared)
+        else:
+            self._on_trial[message.number] = prepared
+            self._trials.submit(message.number, grammar)
+
+    def _judge(self) -> None:
+        for verdict in self._trials.verdicts():
+            prepared = self._on_trial.pop(verdict.number, None)
+            if prepared is None:
+                continue  # cancelled meanwhile
+            if verdict.fault is None:
+                self._start(verdict.number, prepared)
+            else:
+                fault = f"The answer's format can't be enforced: {verdict.fault}"
+                self._reject(verdict.number, InvalidRequest(fault))
+
+    def _start(self, number: int, prepared: Prepared) -> None:
+        request = prepared.request
+        usage = Usage(input_tokens=len(prepared.tokens))
+        parser = self._model.prompter.parser(request)
+        generation = Generation(request, parser, self._model.table, usage, prepared.prompt.stop)
+        if not prepared.limit:
+            self._out.append((number, (generation.start(), MessageStop(prepared.full, usage))))
+            return
+        handle = self._pipeline.add_request(number, _tensor(prepared.tokens), prepared.config)
+        self._running[number] = _Running(handle, generation, prepared.full)
         self._out.append((number, (generation.start(),)))
 
-    def _prompt(self, request: Request) -> "Prompt":
-        prompt: Prompt = self._model.prompter.render(request)
-        return prompt
-
-    def _tokens(self, prompt: "Prompt", request: Request) -> np.ndarray:
-        encode = self._model.tokenizer.encode
-        raw = request.raw_prompt is not None
-        pieces = [
-            encode(segment, add_special_tokens=raw).input_ids.data[0] for segment in prompt.segments
-        ]
-        return np.concatenate(pieces) if pieces else np.empty(0, np.int64)
-
-    def _room(self, prompt_tokens: int) -> int:
-        context = self._model.context
-        if prompt_tokens == 0:
-            raise InvalidRequest("The prompt is empty: there is nothing to answer.")
-        if prompt_tokens >= context:
-            raise ContextTooLong(
-                f"The prompt has {prompt_tokens} tokens; the model {self._model.model_id} reads "
-                f"at most {context}, of which at least one is for the answer."
-            )
-        return context - prompt_tokens
-
-    def _config(self, request: Request, prompt: "Prompt", limit: int) -> Any:
-        import openvino_genai
-
-        config = openvino_genai.GenerationConfig()
-        config.max_new_tokens = max(limit, 1)
-        sampling.apply(sampling.resolve(request.sampling, self._model.defaults), config)
-        if request.logprobs is not None:
-            if request.logprobs > 0:
-                raise Unsupported(
-                    "Models here tell the log-probability of each token they chose, "
-                    "not of the others; ask without top_logprobs.",
-                    param="top_logprobs",
-                )
-            config.logprobs = 1
-        if prompt.grammar is not None:
-            from consigne.engines.prompts import structured_output
-
-            config.structured_output_config = structured_output(prompt.grammar)
-        return config
+    def _step(self) -> None:
+        try:
+            self._pipeline.step()
+        except RuntimeError:
+            for number in self._running:
+                self._reject(number, EngineFailed("The engine could not go on; it starts anew."))
+            raise
 
     def _collect(self) -> None:
         """Turn the step's new tokens into events."""
@@ -179,13 +160,17 @@ class TextLoop:
         at_limit = openvino_genai.GenerationFinishReason.LENGTH
         finished: list[int] = []
         for number, running in self._running.items():
-            if not running.handle.can_read():
+            handle, generation = running.handle, running.generation
+            outputs = handle.read() if handle.can_read() else None
+            if not outputs or not outputs[0].generated_ids:
+                if handle.get_status() == openvino_genai.GenerationStatus.IGNORED:
+                    finished.append(number)
+                    self._reject(number, EngineFailed("The engine's attention cache is full."))
                 continue
-            output = running.handle.read()[0]
-            generation = running.generation
+            output = outputs[0]
             events = generation.take(output.generated_ids, output.generated_log_probs)
             if generation.stopped:
-                running.handle.stop()
+                handle.stop()
             elif output.finish_reason == going_on:
                 if events:
                     self._out.append((number, tuple(events)))
@@ -196,8 +181,14 @@ class TextLoop:
         for number in finished:
             del self._running[number]
 
+    def _reject(self, number: int, error: Exception) -> None:
+        if not isinstance(error, ConsigneError):
+            _log.error("A request failed", exc_info=error)
+            error = EngineFailed("The engine could not prepare the request.")
+        self._channel.send(Rejected(number, error.code, error.message, error.param))
 
-def _tensor(tokens: np.ndarray) -> Any:
+
+def _tensor(tokens: Any) -> Any:
     import openvino
 
     return openvino.Tensor(tokens.reshape(1, -1))
