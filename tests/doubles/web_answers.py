@@ -114,10 +114,10 @@ STARTER: dict[str, Any] = {
 
 
 def _suggestion(
-    model_id: str, name: str, parameters: float, size: int, speed: float, en: str, fr: str, **more: Any
+    key: str, name: str, parameters: float, size: int, speed: float, en: str, fr: str, **more: Any
 ) -> dict[str, Any]:
     return {
-        "id": model_id,
+        "id": key,
         "name": name,
         "source": f"hf:OpenVINO/{name.replace(' ', '-')}-int4-ov",
         "size_bytes": size,
@@ -127,6 +127,7 @@ def _suggestion(
         "expected_tokens_per_s": speed,
         "installed": False,
         "fits": True,
+        "recommended": False,
         "note": {"en": en, "fr": fr},
         **more,
     }
@@ -137,6 +138,7 @@ SUGGESTIONS = [
         "qwen3-1.7b", "Qwen3 1.7B", 1.7e9, 1_130_000_000, 27.0,
         "The best balance here: good French, follows instructions.",
         "Le meilleur équilibre ici : bon français, suit les consignes.",
+        recommended=True,
     ),
     _suggestion(
         "qwen3-4b", "Qwen3 4B", 4e9, 2_480_000_000, 12.0,

@@ -105,6 +105,7 @@ class WebServer:
             "stop_reason": "end_turn" if role == "assistant" else None,
             "error": None,
             "usage": None,
+            "left_out": 0,
             "created_at": self.now(),
             "run_id": None,
         }

@@ -1,4 +1,4 @@
-import { language, t } from "./i18n.js";
+import { language, locale, t } from "./i18n.js";
 
 /**
  * A size with its unit: "1.1 GB", « 1,1 Go ».
@@ -8,10 +8,27 @@ export function size(bytes) {
   const steps = /** @type {const} */ ([["gigabyte", 1e9], ["megabyte", 1e6], ["kilobyte", 1e3]]);
   const [unit, scale] = steps.find(([, floor]) => bytes >= floor) ?? ["byte", 1];
   const digits = unit === "gigabyte" ? 1 : 0;
-  return new Intl.NumberFormat(language.value, {
+  return new Intl.NumberFormat(locale.value, {
     style: "unit", unit, unitDisplay: "short",
     minimumFractionDigits: digits, maximumFractionDigits: digits,
   }).format(bytes / scale);
+}
+
+/**
+ * The machine's memory, in the units it is sold by.
+ * @param {number} bytes
+ */
+export function memory(bytes) {
+  return size(Math.round(bytes / 2 ** 30) * 1e9).replace(/[.,]0(?=\D)/, "");
+}
+
+/**
+ * A date in words.
+ * @param {string} date YYYY-MM-DD
+ */
+export function day(date) {
+  return new Intl.DateTimeFormat(locale.value, { dateStyle: "long", timeZone: "UTC" })
+    .format(new Date(date));
 }
 
 /**
@@ -28,7 +45,7 @@ export function parameters(parameters) {
  * @param {number} [digits]
  */
 export function number(value, digits = 0) {
-  return new Intl.NumberFormat(language.value, { maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(locale.value, { maximumFractionDigits: digits }).format(value);
 }
 
 /**
@@ -38,7 +55,7 @@ export function number(value, digits = 0) {
 export function wait(seconds) {
   const [unit, count] = seconds < 60 ? ["second", Math.max(1, Math.round(seconds))]
     : seconds < 5400 ? ["minute", Math.round(seconds / 60)] : ["hour", Math.round(seconds / 3600)];
-  return new Intl.NumberFormat(language.value, {
+  return new Intl.NumberFormat(locale.value, {
     style: "unit", unit, unitDisplay: "long",
   }).format(count);
 }
@@ -48,7 +65,7 @@ export function wait(seconds) {
  * @param {string} time RFC 3339
  */
 export function exactTime(time) {
-  return new Intl.DateTimeFormat(language.value, {
+  return new Intl.DateTimeFormat(locale.value, {
     dateStyle: "full", timeStyle: "medium",
   }).format(new Date(time));
 }
@@ -65,7 +82,7 @@ export function dayGroup(time, today = new Date()) {
   if (days <= 0) return t("day.today");
   if (days === 1) return t("day.yesterday");
   if (days <= 7) return t("day.week");
-  const month = new Intl.DateTimeFormat(language.value, { month: "long", year: "numeric" });
+  const month = new Intl.DateTimeFormat(locale.value, { month: "long", year: "numeric" });
   const name = month.format(then);
   return name.charAt(0).toLocaleUpperCase(language.value) + name.slice(1);
 }

@@ -1,4 +1,4 @@
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 
 import { storage } from "./storage.js";
 
@@ -9,6 +9,11 @@ export const LANGUAGES = ["en", "fr"];
 
 export const language = signal(
   /** @type {Language} */ (document.documentElement.lang === "fr" ? "fr" : "en"),
+);
+
+/** The language with the reader's own country, where the browser names it: "en-GB". */
+export const locale = computed(() =>
+  navigator.languages.find((known) => known.split("-")[0] === language.value) ?? language.value,
 );
 
 /** @type {import("@preact/signals").Signal<Record<string, string>>} */

@@ -16,7 +16,7 @@ const LONGEST_PAUSE_MS = 8_000;
  * @param {AbortSignal} options.signal
  * @param {(event: ServerEvent) => boolean} options.receive returns true on the last event
  * @param {(lost: boolean) => void} [options.lost] told when the connection is lost and regained
- * @throws {ApiError} the server refuses the stream for good (4xx)
+ * @throws {ApiError} the server refuses the stream for good (4xx), or it is over (204)
  */
 export async function follow(path, { signal, receive, lost = () => {} }) {
   let last = "";
@@ -58,6 +58,7 @@ async function connect(path, last, signal) {
   const response = await fetch(path, { headers, signal, cache: "no-store" });
   const forGood = response.status >= 400 && response.status < 500 && response.status !== 429;
   if (forGood) throw await refusal(response, path);
+  if (response.status === 204) throw new ApiError(204, "over", "There is nothing more to come.");
   if (!response.ok || !response.body) throw new Error(response.statusText);
   return response;
 }

@@ -1,7 +1,7 @@
 /**
  * The shapes that `/api/` speaks.
  *
- * @typedef {{user: {id: string, name: string, email: string},
+ * @typedef {{user: {id: string, name: string, email: string | null},
  *   organisation: {id: string, name: string}, role: string}} Session
  *
  * @typedef {object} Conversation
@@ -25,6 +25,7 @@
  * @property {string | null} stop_reason
  * @property {{code: string, message: string} | null} error
  * @property {{input_tokens: number, cached_input_tokens: number, output_tokens: number} | null} usage
+ * @property {number} left_out how many of the oldest messages the model was not given
  * @property {string} created_at
  * @property {string | null} run_id
  *
@@ -51,6 +52,7 @@
  * @property {number} expected_tokens_per_s
  * @property {boolean} installed
  * @property {boolean} fits
+ * @property {boolean} recommended
  * @property {{en: string, fr: string}} note
  *
  * @typedef {{as_of: string, machine: {memory_bytes: number, cores: number},

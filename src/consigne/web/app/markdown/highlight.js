@@ -21,7 +21,15 @@ const OTHER_NAMES = {
 /** Beyond this many characters code stays plain: colouring it would hold up the page. */
 const LONGEST = 50_000;
 
-/** @type {import("@highlightjs/cdn-assets").HLJSApi | null} */
+/**
+ * @typedef {object} Colourer
+ * @property {(name: string) => object | undefined} getLanguage
+ * @property {(name: string, grammar: object) => void} registerLanguage
+ * @property {(text: string, options: {language: string, ignoreIllegals: boolean}) =>
+ *   {value: string}} highlight
+ */
+
+/** @type {Colourer | null} */
 let colourer = null;
 const asked = new Set();
 

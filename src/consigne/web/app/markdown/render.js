@@ -11,7 +11,7 @@ import { highlight } from "./highlight.js";
  * @typedef {import("markdown-it").MarkdownIt} Parser
  */
 
-/** @type {import("dompurify").DOMPurify} */
+/** @type {typeof import("dompurify")} */
 const purifier = Reflect.get(globalThis, "DOMPurify"); // the vendored build is a plain script
 
 const KEPT = {

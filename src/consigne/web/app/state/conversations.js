@@ -19,6 +19,11 @@ export const more = computed(() => cursor.value !== null);
 
 let asked = 0;
 
+/** Those with something in them, and the one being begun. */
+export const listed = computed(() =>
+  list.value?.filter((item) => item.head_id !== null || item.id === openId.value),
+);
+
 /** Read the list afresh, as the search has it. */
 export async function loadList() {
   const turn = ++asked;

@@ -69,7 +69,9 @@ export async function loadSuggestions() {
 export async function loadPulls() {
   const found = await request("GET", "/api/models/pulls").catch(() => ({ pulls: [] }));
   for (const pull of found.pulls) pulls.value = { ...pulls.value, [pull.source]: pull };
-  if (runningPulls.value.length) watchPulls();
+  if (!runningPulls.value.length) return;
+  watchPulls();
+  loadSuggestions(); // they hold the models' names
 }
 
 /** @param {string} source */

@@ -167,7 +167,7 @@ export async function answerAgain(questionId, model) {
  */
 export async function goOn(answer) {
   const reply = await request("POST", `/api/messages/${answer.id}/continue`, {});
-  follow({ ...reply.answer, content: answer.content }, reply.run.id);
+  follow(reply.answer, reply.run.id);
 }
 
 /**

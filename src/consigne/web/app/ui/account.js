@@ -13,7 +13,7 @@ const TYPEFACES = /** @type {const} */ (["sans", "serif"]);
 export function Account() {
   const user = session.value?.user;
   if (!user) return null;
-  const name = user.name || user.email;
+  const name = user.name || user.email || user.id;
   const button = html`<span class="initial" aria-hidden="true">${name.charAt(0).toUpperCase()}</span>
     <span class="account-name">${name}</span>`;
   return html`<${Menu} label=${t("account.menu")} button=${button} buttonClass="quiet account" side="up">

@@ -46,7 +46,7 @@ export function Composer() {
 
   return html`<form class="composer" onSubmit=${onSubmit}>
     ${problem && html`<p class="note bad" role="alert"><${Icon} name="alert" />
-      ${t("composer.notSent", { reason: explain(problem.error) })}</p>`}
+      <span>${t("composer.notSent", { reason: explain(problem.error) })}</span></p>`}
     <div class="composer-box">
       <textarea id="composer" ref=${box} rows="1" value=${text} aria-label=${t("composer.label")}
         placeholder=${t("composer.placeholder")} enterkeyhint="send" dir="auto"

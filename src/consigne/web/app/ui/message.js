@@ -6,7 +6,7 @@ import { explain, t } from "../i18n.js";
 import { exactTime, number } from "../format.js";
 import { Markdown } from "../markdown/view.js";
 import { copyText } from "../platform.js";
-import { modelFor } from "../state/models.js";
+import { loadModels, modelFor } from "../state/models.js";
 import { answerAgain, conversation, editing, read, running, tree } from "../state/thread.js";
 import { toast } from "../state/toasts.js";
 import { newestLeaf, textOf, thinkingOf } from "../tree.js";
@@ -21,6 +21,7 @@ import { Outcome } from "./outcome.js";
  */
 
 const COPIED_MS = 2_000;
+const MODEL_CHECK_MS = 1_500;
 
 /** @param {{message: Message, place: Place}} props */
 export function Question({ message, place }) {
@@ -112,6 +113,10 @@ export function Answer({ message, place, last }) {
 /** A skeleton of the answer's first lines, once the wait is long enough to be noticed. */
 function Waiting() {
   const model = modelFor(conversation.value?.model);
+  useEffect(() => {
+    const timer = setInterval(loadModels, MODEL_CHECK_MS);
+    return () => clearInterval(timer);
+  }, []);
   return html`<div class="waiting">
     ${model?.state === "loading" && html`<p class="muted">${t("model.starting", { name: model.name })}</p>`}
     <span class="bone"></span><span class="bone"></span><span class="bone short"></span>

@@ -27,7 +27,7 @@ export function Outcome({ message, last }) {
     case "failed":
       return html`<${Failure} message=${message} />`;
     default:
-      return html`<${Complete} message=${message} />`;
+      return html`<${Complete} message=${message} last=${last} />`;
   }
 }
 
@@ -44,16 +44,20 @@ function Failure({ message }) {
   const retry = () => {
     if (message.parent_id) answerAgain(message.parent_id).catch((error) => toast(explain(error)));
   };
-  return html`<p class="note bad" role="alert"><${Icon} name="alert" />
+  return html`<p class="note bad" role="alert" title=${message.error?.message}>
+    <${Icon} name="alert" />
     <span>${t("message.failed", { reason: explain(message.error) })}</span>
     <button type="button" class="plain" onClick=${retry}>${t("app.retry")}</button>
   </p>`;
 }
 
-/** @param {{message: Message}} props */
-function Complete({ message }) {
-  const limit = message.stop_reason === "max_tokens" || message.stop_reason === "context_full";
-  return html`${limit && html`<p class="note">${t(`message.${message.stop_reason}`)}</p>`}
+/** @param {{message: Message, last: boolean}} props */
+function Complete({ message, last }) {
+  return html`${message.stop_reason === "max_tokens" &&
+      html`<${Ended} text=${t("message.max_tokens")} message=${message} last=${last} />`}
+    ${message.stop_reason === "context_full" && html`<p class="note">${t("message.context_full")}</p>`}
+    ${message.left_out > 0 &&
+      html`<p class="note">${t("message.leftOut", { count: message.left_out })}</p>`}
     <${StarterNotice} message=${message} />`;
 }
 

@@ -5,7 +5,7 @@ import { request } from "../api.js";
 import { html } from "../html.js";
 import { chooseLanguage, language, LANGUAGES, t } from "../i18n.js";
 import { go } from "../router.js";
-import { list } from "../state/conversations.js";
+import { listed } from "../state/conversations.js";
 import { chooseTheme, overlay, theme } from "../state/look.js";
 import { signOut } from "../state/session.js";
 import { Dialog } from "./dialog.js";
@@ -21,7 +21,7 @@ const TYPING_PAUSE_MS = 150;
 export function Palette() {
   const words = useSignal("");
   const chosen = useSignal(0);
-  const found = useSignal(/** @type {Entry[]} */ ((list.peek() ?? []).map(jump)));
+  const found = useSignal(/** @type {Entry[]} */ ((listed.peek() ?? []).map(jump)));
   const panel = useRef(/** @type {HTMLElement | null} */ (null));
   const wanted = words.value.trim().toLocaleLowerCase();
 

@@ -2,7 +2,7 @@ import { html } from "../html.js";
 import { dayGroup } from "../format.js";
 import { t } from "../i18n.js";
 import { followLink, go, openId } from "../router.js";
-import { failed, list, loadList, loadMore, more, query, search } from "../state/conversations.js";
+import { failed, listed, loadList, loadMore, more, query, search } from "../state/conversations.js";
 import { drawer } from "../state/look.js";
 import { session } from "../state/session.js";
 import { Account } from "./account.js";
@@ -60,7 +60,7 @@ function Search() {
 }
 
 function Groups() {
-  const items = list.value;
+  const items = listed.value;
   if (failed.value && !items) {
     return html`<p class="muted pad" role="alert">${t("list.failed")}
       <button type="button" class="link" onClick=${loadList}>${t("app.retry")}</button></p>`;

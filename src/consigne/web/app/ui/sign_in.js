@@ -19,7 +19,8 @@ export function SignIn() {
       <p class="brand"><${Mark} /> Consigne</p>
       <h1>${t("signIn.title")}</h1>
       ${problem && html`<p class="note bad" role="alert">
-        <${Icon} name="alert" /> ${t(problem.status === 401 ? "signIn.refused" : "signIn.unreachable")}
+        <${Icon} name="alert" />
+        <span>${t(problem.status === 401 ? "signIn.refused" : "signIn.unreachable")}</span>
       </p>`}
       <p>${t("signIn.lead")}</p>
       <p>${t("signIn.how")}</p>

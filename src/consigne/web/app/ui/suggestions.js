@@ -1,6 +1,6 @@
 import { useEffect } from "preact/hooks";
 
-import { languageName, number, parameters, size, wait } from "../format.js";
+import { day, languageName, memory, number, parameters, size, wait } from "../format.js";
 import { html } from "../html.js";
 import { explain, language, t } from "../i18n.js";
 import { overlay } from "../state/look.js";
@@ -37,11 +37,9 @@ function Body() {
   if (!found) {
     return html`<div class="skeleton"><span class="bone panel"></span><span class="bone panel"></span></div>`;
   }
-  const date = new Intl.DateTimeFormat(language.value, { dateStyle: "long", timeZone: "UTC" });
   const allowed = ["owner", "admin"].includes(session.value?.role ?? "");
   return html`<p class="muted">${t("pull.machine", {
-      memory: size(found.machine.memory_bytes), count: found.machine.cores,
-      date: date.format(new Date(found.as_of)),
+      memory: memory(found.machine.memory_bytes), count: found.machine.cores, date: day(found.as_of),
     })}</p>
     ${!allowed && html`<p class="note">${t("pull.notOwner")}</p>`}
     <ul class="suggestions">${found.suggestions.map((item) => html`<${Item} key=${item.id}
@@ -59,7 +57,7 @@ function Item({ item, pull, allowed }) {
   if (item.languages.length > LANGUAGES_SHOWN) shown.push("…");
   return html`<li>
     <div class="suggestion-text">
-      <h3>${item.name}</h3>
+      <h3>${item.name} ${item.recommended && html`<span class="tag">${t("pull.recommended")}</span>`}</h3>
       <p>${item.note[language.value]}</p>
       <p class="muted small">${facts.join(" · ")}</p>
       <p class="muted small">${shown.join(", ")}</p>

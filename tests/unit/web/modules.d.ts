@@ -1,0 +1,3 @@
+// Modules of the page's import map that come without types of their own.
+declare module "highlight.js";
+declare module "highlight.js/languages/*";
