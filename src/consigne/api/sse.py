@@ -12,12 +12,16 @@ from starlette.types import Receive, Scope, Send
 
 from consigne.api.errors import as_consigne_error
 from consigne.domain.errors import ConsigneError
+from consigne.domain.events import BlockStop, TextStart, ThinkingStart, ToolUseStart
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
 PING_AFTER_S = 10.0
 """Seconds of silence after which the client hears that the answer is still coming."""
+
+_BORDERS = (TextStart, ThinkingStart, ToolUseStart, BlockStop)
+"""Events that another follows at once: both are sent in one piece."""
 
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -116,15 +120,15 @@ class EventStream(Response, Generic[T]):
         chunk = encode(await anext(events))
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         try:
-            if chunk:
-                await self._write(send, chunk)
-            async for item in events:
-                chunk = encode(item)
-                if chunk:
-                    await self._write(send, chunk)
+            await self._write(send, chunk)
             chunk = b""
+            async for item in events:
+                chunk += encode(item)
+                if chunk and not isinstance(item, _BORDERS):
+                    await self._write(send, chunk)
+                    chunk = b""
         except Exception as error:  # noqa: BLE001 - the status is sent; the stream says the rest
-            chunk = self._encoder.error(as_consigne_error(error, scope))
+            chunk += self._encoder.error(as_consigne_error(error, scope))
         await self._write(send, chunk, more=False)
 
     async def _write(self, send: Send, body: bytes, *, more: bool = True) -> None:

@@ -1,0 +1,119 @@
+"""Coding agents' requests, in the shapes they were seen on the wire, are taken as they come."""
+
+from typing import Any
+
+from consigne.domain.messages import Message, TextBlock
+from doubles.scripted import ScriptedGateway
+from support.dialects import client
+
+CACHED = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+CLAUDE_CODE: dict[str, Any] = {
+    "model": "tiny",
+    "max_tokens": 32000,
+    "system": [
+        {"type": "text", "text": "billing header"},
+        {"type": "text", "text": "You are an agent.", **CACHED},
+        {"type": "text", "text": "Rules.", **CACHED},
+    ],
+    "messages": [
+        {"role": "user", "content": [{"type": "text", "text": "Hello", **CACHED}]},
+        {"role": "system", "content": "Mind the time."},
+    ],
+    "tools": [
+        {
+            "name": "Bash",
+            "description": "Run a command.",
+            "input_schema": {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "type": "object",
+                "properties": {"command": {"type": "string"}},
+                "required": ["command"],
+                "additionalProperties": False,
+            },
+            "eager_input_streaming": True,
+            **CACHED,
+        }
+    ],
+    "metadata": {"user_id": '{"device_id":"d","account_uuid":"","session_id":"s"}'},
+    "thinking": {"type": "adaptive", "display": "summarized"},
+    "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+    "output_config": {"effort": "medium"},
+    "stream": True,
+}
+CODEX: dict[str, Any] = {
+    "model": "tiny",
+    "instructions": "You are an agent.",
+    "input": [
+        {
+            "type": "message",
+            "id": "msg_1",
+            "role": "developer",
+            "content": [{"type": "input_text", "text": "Rules."}],
+        },
+        {
+            "type": "message",
+            "role": "user",
+            "content": [{"type": "input_text", "text": "Hello"}],
+        },
+    ],
+    "tools": [
+        {
+            "type": "function",
+            "name": "shell",
+            "description": "Run a command.",
+            "strict": False,
+            "parameters": {"type": "object", "properties": {"command": {"type": "string"}}},
+        },
+        {
+            "type": "namespace",
+            "name": "agents",
+            "description": "Other agents.",
+            "tools": [
+                {
+                    "type": "function",
+                    "name": "spawn",
+                    "description": "Start one.",
+                    "strict": False,
+                    "parameters": {"type": "object", "properties": {}},
+                }
+            ],
+        },
+        {"type": "web_search", "external_web_access": False},
+    ],
+    "tool_choice": "auto",
+    "parallel_tool_calls": True,
+    "store": False,
+    "stream": True,
+    "include": ["reasoning.encrypted_content"],
+    "prompt_cache_key": "k",
+    "client_metadata": {"installation_id": "i"},
+    "reasoning": None,
+    "text": None,
+}
+
+
+async def test_claude_code() -> None:
+    gateway = ScriptedGateway()
+    betas = "claude-code-20250219,interleaved-thinking-2025-05-14,unheard-of-2027-01-01"
+    headers = {"anthropic-version": "2023-06-01", "anthropic-beta": betas}
+    async with client(gateway) as http:
+        answer = await http.post("/v1/messages?beta=true", json=CLAUDE_CODE, headers=headers)
+        bare = CLAUDE_CODE | {"tools": []}
+        assert (await http.post("/v1/messages", json=bare, headers=headers)).status_code == 200
+    assert answer.status_code == 200, answer.text
+    assert "message_stop" in answer.text
+    asked = gateway.requests[0]
+    assert asked.messages[1] == Message("system", (TextBlock("Mind the time."),))
+    assert asked.max_tokens == 32000
+    assert [tool.name for tool in asked.tools] == ["Bash"]
+
+
+async def test_codex() -> None:
+    gateway = ScriptedGateway()
+    async with client(gateway) as http:
+        answer = await http.post("/v1/responses", json=CODEX)
+    assert answer.status_code == 200, answer.text
+    assert "response.completed" in answer.text
+    asked = gateway.requests[0]
+    assert asked.system == (TextBlock("You are an agent."), TextBlock("Rules."))
+    assert [tool.name for tool in asked.tools] == ["shell", "agents__spawn"]
