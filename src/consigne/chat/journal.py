@@ -1,7 +1,8 @@
 """Stores the events of all runs together, before anybody sees them.
 
-One transaction takes whatever all runs wrote since the last, at most every 40 ms: its cost hardly
-depends on how many runs there are, and the first words of an answer wait for nothing.
+One transaction takes whatever all runs wrote since the last, every 40 ms for one run and every
+70 ms for 32, and the first words of an answer wait for nothing. Measured: 32 runs of 35 tokens/s,
+each read by one, cost a tenth of a core.
 """
 
 import asyncio
@@ -14,11 +15,16 @@ from consigne.chat.live import Ending, LiveRun, done_event
 from consigne.chat.repository import end_run
 from consigne.chat.values import Problem, RunEvent
 from consigne.store.db import Database
-from consigne.store.tables import RunEventRow
+from consigne.store.tables import RunEventRow, Table
 
 log = logging.getLogger(__name__)
 
 INTERVAL_S = 0.04
+"""Least time between two transactions."""
+INTERVAL_PER_RUN_S = 0.001
+"""Added for each run: where there are many, each is slower by itself."""
+
+_INSERT = insert(Table.metadata.tables[RunEventRow.__tablename__])
 
 NOT_SAVED = Problem("not_saved", "The answer could not be saved. Tell the service's operator.")
 
@@ -54,7 +60,7 @@ class Journal:
             began, runs = clock(), list(self._changed.values())
             self._changed.clear()
             await self._commit([(run, run.take()) for run in runs])
-            await asyncio.sleep(began + INTERVAL_S - clock())
+            await asyncio.sleep(began + INTERVAL_S + len(runs) * INTERVAL_PER_RUN_S - clock())
 
     async def _commit(self, batch: Sequence[tuple[LiveRun, list[RunEvent]]]) -> None:
         rows = [
@@ -72,7 +78,8 @@ class Journal:
         try:
             async with self._db.session() as session:
                 if rows:
-                    await session.execute(insert(RunEventRow.__table__), rows)  # type: ignore[arg-type]
+                    connection = await session.connection()
+                    await connection.execute(_INSERT, rows)
                 for run, events in batch:
                     if run.ending is not None:
                         number = events[-1].number
