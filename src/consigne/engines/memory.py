@@ -8,9 +8,9 @@ from consigne.settings import EngineSettings
 
 _SHARE: Final = 0.7
 """Of the machine's memory, for models, where the settings leave it open."""
-_PROCESS_BYTES: Final = 250 * 2**20
+PROCESS_BYTES: Final = 250 * 2**20
 """What a worker needs besides weights and attention cache: interpreter, runtime, buffers."""
-_WEIGHTS: Final = 1.15
+WEIGHTS_FACTOR: Final = 1.15
 """The runtime lays weights out anew for the processor, with some padding."""
 
 
@@ -30,7 +30,7 @@ def needed(model: InstalledModel, settings: EngineSettings) -> int:
     """Estimate how many bytes a model takes when it is loaded and busy."""
     weights = model.manifest.size_bytes or _folder_bytes(model.path)
     cache = settings.kv_cache_bytes if model.manifest.modality == "text" else 0
-    return int(weights * _WEIGHTS) + cache + _PROCESS_BYTES
+    return int(weights * WEIGHTS_FACTOR) + cache + PROCESS_BYTES
 
 
 def resident_bytes(pid: int) -> int:

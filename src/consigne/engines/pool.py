@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
-from consigne.domain.errors import EngineFailed, Overloaded
+from consigne.domain.errors import EngineCrashed, EngineFailed, Overloaded
 from consigne.domain.events import Event
 from consigne.domain.messages import Request
 from consigne.engines import memory
@@ -19,7 +19,7 @@ from consigne.settings import EngineSettings
 
 State = Literal["idle", "loading", "ready"]
 
-_WAIT_FOR_ROOM_S: Final = 30.0
+WAIT_FOR_ROOM_S: Final = 30.0
 """How long a request waits for another model's work to end, so that its own can be loaded."""
 
 
@@ -239,6 +239,7 @@ class EnginePool:
         )
         try:
             async with self._making_room:
+                await self._end(slot)
                 await self._make_room(slot)
                 slot.worker = await self._start(load)
             slot.last_used = self._clock()
@@ -252,7 +253,7 @@ class EnginePool:
                 f"The model {slot.model.id} needs about {_gib(slot.need)} of memory; models may "
                 f"take {_gib(self._budget)} here (engine.memory)."
             )
-        deadline = self._clock() + _WAIT_FOR_ROOM_S
+        deadline = self._clock() + WAIT_FOR_ROOM_S
         while self._used(but=slot) + slot.need > self._budget:
             if idle := self._least_recently_used(but=slot):
                 await self._stop(idle)
@@ -292,6 +293,10 @@ class EnginePool:
     async def _stop(self, slot: _Slot) -> None:
         if slot.starting is not None:
             slot.starting.cancel()
+            await asyncio.gather(slot.starting, return_exceptions=True)
+        await self._end(slot)
+
+    async def _end(self, slot: _Slot) -> None:
         worker, slot.worker = slot.worker, None
         if worker is not None:
             await worker.close()
@@ -320,12 +325,22 @@ class _Text:
         self._model = model
 
     async def generate(self, request: Request) -> AsyncIterator[Event]:
-        async with (
-            self._pool.lease(self._model, limit=self._pool.most_requests) as worker,
-            aclosing(worker.generate(request)) as events,
-        ):
-            async for event in events:
-                yield event
+        begun = False
+        for last_try in (False, True):
+            try:
+                async with (
+                    self._pool.lease(self._model, limit=self._pool.most_requests) as worker,
+                    aclosing(worker.generate(request)) as events,
+                ):
+                    async for event in events:
+                        begun = True
+                        yield event
+            except EngineCrashed:
+                # A request that had not begun when another's fault ended the process goes on.
+                if begun or last_try:
+                    raise
+            else:
+                return
 
     async def count_tokens(self, request: Request) -> int:
         async with self._pool.lease(self._model) as worker:

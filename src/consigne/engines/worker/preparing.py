@@ -43,9 +43,9 @@ def prepare(model: TextModel, request: Request) -> Prepared:
     settings = sampling.resolve(request.sampling, model.defaults)
     if request.logprobs:
         raise Unsupported(
-            "The model gives the log-probabilities of the tokens it chose, not of others in "
-            "their place: leave the number of alternatives at 0.",
-            param="logprobs",
+            "Models here tell the log-probability of each token they chose, "
+            "not of the others; ask without top_logprobs.",
+            param="top_logprobs",
         )
     prompt: Prompt = model.prompter.render(request)
     tokens = tokenise(model, request, prompt)

@@ -1,0 +1,80 @@
+"""Sampling: what the request says, else what the model's authors chose, within sane ranges."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consigne.domain.errors import InvalidRequest
+from consigne.domain.messages import Sampling
+from consigne.engines.worker.sampling import DEFAULTS, apply, read_defaults, resolve
+
+
+class Config:
+    """Records what is set on it, as the engine's own configuration would take it."""
+
+
+def applied(sampling: Sampling) -> dict[str, Any]:
+    config = Config()
+    apply(sampling, config)  # type: ignore[arg-type]
+    return vars(config)
+
+
+def defaults(folder: Path, content: Any) -> Sampling:
+    (folder / "generation_config.json").write_text(json.dumps(content))
+    return read_defaults(folder)
+
+
+def test_the_model_s_own_defaults_fill_what_a_request_leaves_open(tmp_path: Path) -> None:
+    found = defaults(tmp_path, {"do_sample": True, "temperature": 0.6, "top_k": 20, "top_p": 0.9})
+    merged = resolve(Sampling(temperature=1.0), found)
+    assert (merged.temperature, merged.top_k, merged.top_p) == (1.0, 20, 0.9)
+
+
+def test_a_model_that_says_nothing_of_sampling_gets_ours(tmp_path: Path) -> None:
+    assert read_defaults(tmp_path) == DEFAULTS
+    assert defaults(tmp_path, {"eos_token_id": 2}) == DEFAULTS
+    assert defaults(tmp_path, [1]) == DEFAULTS
+    assert defaults(tmp_path, {"temperature": "hot"}) == DEFAULTS
+
+
+def test_a_model_meant_to_be_greedy_is_greedy(tmp_path: Path) -> None:
+    assert applied(defaults(tmp_path, {"do_sample": False})) == {"do_sample": False}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("temperature", -0.1),
+        ("temperature", float("nan")),
+        ("top_p", 1.5),
+        ("top_k", -1),
+        ("min_p", 2.0),
+        ("frequency_penalty", 2.5),
+        ("presence_penalty", -3.0),
+        ("repetition_penalty", 0.0),
+        ("seed", 2**64),
+    ],
+)
+def test_a_value_out_of_range_is_refused_by_name(field: str, value: float) -> None:
+    with pytest.raises(InvalidRequest, match=field) as caught:
+        resolve(Sampling(**{field: value}), DEFAULTS)
+    assert caught.value.param == field
+
+
+def test_zero_temperature_is_greedy_and_needs_no_seed() -> None:
+    assert applied(Sampling(temperature=0.0, seed=3, top_p=0.5)) == {"do_sample": False}
+
+
+def test_seeds_are_kept_and_without_one_answers_differ() -> None:
+    seed = applied(Sampling(temperature=1.0, seed=7))["rng_seed"]
+    assert seed == 7
+    assert 0 <= applied(Sampling(temperature=1.0, seed=-1))["rng_seed"] < 2**32
+    drawn = {applied(Sampling(temperature=1.0))["rng_seed"] for _ in range(8)}
+    assert len(drawn) > 1
+
+
+def test_what_filters_nothing_is_left_out() -> None:
+    plain = applied(Sampling(temperature=1.0, top_p=1.0, top_k=0, min_p=0.0, seed=1))
+    assert plain == {"do_sample": True, "temperature": 1.0, "rng_seed": 1}
