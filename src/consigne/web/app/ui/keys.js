@@ -20,7 +20,10 @@ export function watchKeys() {
 /** Put the cursor into the search of conversations. */
 export function focusSearch() {
   drawer.value = true;
-  requestAnimationFrame(() => document.getElementById("search")?.focus());
+  const field = document.getElementById("search");
+  field?.focus();
+  // Where the list is a drawer, its field can take the focus once the drawer shows.
+  if (document.activeElement !== field) requestAnimationFrame(() => field?.focus());
 }
 
 /** @param {EventTarget | null} target */

@@ -5,9 +5,10 @@ import { html } from "../html.js";
 import { explain, language, t } from "../i18n.js";
 import { overlay } from "../state/look.js";
 import {
-  cancelPull, loadSuggestions, pulls, startPull, suggestions, suggestionsError,
+  cancelPull, loadSuggestions, modelFor, pulls, startPull, suggestions, suggestionsError,
 } from "../state/models.js";
 import { session } from "../state/session.js";
+import { chooseModel, conversation } from "../state/thread.js";
 import { Dialog } from "./dialog.js";
 import { Icon } from "./icons.js";
 
@@ -71,14 +72,25 @@ function Item({ item, pull, allowed }) {
 
 /** @param {{item: Suggestion, allowed: boolean}} props */
 function Offer({ item, allowed }) {
-  if (item.installed) {
-    return html`<span class="muted installed"><${Icon} name="check" />${t("pull.installed")}</span>`;
-  }
+  if (item.installed) return html`<${Installed} item=${item} />`;
   if (!item.fits) return html`<span class="muted">${t("pull.tooLarge")}</span>`;
   if (!allowed) return null;
   const label = t("pull.installLabel", { name: item.name, size: size(item.size_bytes) });
   return html`<button type="button" class="plain" aria-label=${label}
     onClick=${() => startPull(item.source)}>${t("pull.install")}</button>`;
+}
+
+/** @param {{item: Suggestion}} props */
+function Installed({ item }) {
+  const use = () => {
+    overlay.value = "";
+    chooseModel(item.id);
+  };
+  return html`<span class="installed">
+    <span class="muted"><${Icon} name="check" />${t("pull.installed")}</span>
+    ${modelFor(conversation.value?.model)?.id !== item.id && html`<button type="button" class="plain"
+      onClick=${use}>${t("pull.use")}</button>`}
+  </span>`;
 }
 
 /** @param {{pull: Pull, name: string}} props */

@@ -1,0 +1,94 @@
+"""A browser for the whole run, and the page on the scripted stand-in or on the real server."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from doubles.web_server import TOKEN, WebServer, serve
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+
+OpenPage = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium, started once."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        missing = "Chromium is missing: install the package `chromium`"
+        if os.environ.get("CONSIGNE_REQUIRE_ALL_TESTS"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    async with async_playwright() as driver:
+        started = await driver.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield started
+        await started.close()
+
+
+@pytest.fixture
+async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
+    """Open a page of its own at a base URL; nothing it does may end in a script error."""
+    contexts, errors = [], []
+
+    async def open_at(base_url: str, *, phone: bool = False, **options: Any) -> Page:
+        context = await browser.new_context(
+            base_url=base_url,
+            viewport=PHONE if phone else DESKTOP,
+            has_touch=phone,
+            is_mobile=phone,
+            permissions=["clipboard-read", "clipboard-write"],
+            **{"locale": "en-GB", **options},
+        )
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = await context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: _note(said.text, errors))
+        return page
+
+    yield open_at
+    for context in contexts:
+        await context.close()
+    assert errors == []
+
+
+def _note(said: str, errors: list[str]) -> None:
+    if "Content Security Policy" in said or "TrustedHTML" in said:
+        errors.append(said)
+
+
+@pytest.fixture
+def web() -> WebServer:
+    """The stand-in's state."""
+    return WebServer()
+
+
+@pytest.fixture
+def web_url(web: WebServer) -> Iterator[str]:
+    """The stand-in, serving."""
+    with serve(web) as url:
+        yield url
+
+
+@pytest.fixture
+async def chat(web_url: str, open_page: OpenPage) -> Page:
+    """The page on the stand-in, signed in."""
+    page = await open_page(web_url)
+    await page.goto(f"/#token={TOKEN}")
+    await page.get_by_role("textbox", name="Your instruction").wait_for()
+    return page
