@@ -34,7 +34,7 @@ class EmbeddingRunner:
         try:
             self.config = msgspec.json.decode((path / FILE_NAME).read_bytes(), type=EncoderConfig)
             self._tokenizer = tokenizers.Tokenizer.from_file(str(path / "tokenizer.json"))
-            properties = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+            properties = {"PERFORMANCE_HINT": "LATENCY"}
             if threads:
                 properties["INFERENCE_NUM_THREADS"] = str(threads)
             compiled = openvino.Core().compile_model(path / "openvino_model.xml", "CPU", properties)
