@@ -174,7 +174,5 @@ def _convert_embedding(folder: Path, out: Path, report: StepReport) -> None:
     from consigne.engines.embedding import convert_embedding
 
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    report("convert", 0, total)
     shutil.rmtree(out, ignore_errors=True)
-    convert_embedding(folder, out)
-    report("convert", total, total)
+    convert_embedding(folder, out, lambda share, _: report("convert", int(share * total), total))
