@@ -152,8 +152,12 @@ def test_structured_answers(client: openai.OpenAI) -> None:
     )
     if loose.choices[0].finish_reason == "stop":
         assert isinstance(json.loads(loose.choices[0].message.content or ""), dict)
+    named: Any = {"name": "weather", "schema": PARAMETERS}
     cut = client.chat.completions.create(
-        model=MODEL, messages=ask, max_tokens=2, response_format={"type": "json_object"}
+        model=MODEL,
+        messages=ask,
+        max_tokens=2,
+        response_format={"type": "json_schema", "json_schema": named},
     )
     assert cut.choices[0].finish_reason == "length"
 

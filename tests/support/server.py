@@ -63,12 +63,18 @@ class ServerProcess:
     def kill(self) -> None:
         """End it at once, as a power cut would."""
         self.process.kill()
-        self.process.wait()
+        self._ended(None)
 
     def stop(self) -> int:
         """Ask it to stop and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(DEADLINE_S)
+        return self._ended(DEADLINE_S)
+
+    def _ended(self, timeout: float | None) -> int:
+        code = self.process.wait(timeout)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
 
     def _read(self, pattern: str) -> str:
         assert self.process.stdout is not None
