@@ -72,8 +72,8 @@ async def test_a_known_key_costs_no_query(keys: Keys, db: Database, monkeypatch)
 
 async def test_the_list_tells_when_a_key_was_last_used(keys: Keys, clock: Clock):
     _, secret = await keys.create("used")
-    await keys.create("unused")
     clock.move(hours=1)
+    await keys.create("unused")
     await keys.authenticate(secret)
     clock.move(hours=1)
     await keys.revoke("unused")
