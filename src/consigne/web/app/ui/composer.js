@@ -60,11 +60,12 @@ export function Composer() {
   </form>`;
 }
 
-/** @param {{busy: boolean, ready: boolean}} props */
+/** Sends or stops; the cursor stays in the field. @param {{busy: boolean, ready: boolean}} props */
 function Submit({ busy, ready }) {
   const label = t(busy ? "composer.stop" : "composer.send");
   return html`<button type="submit" class="primary round" disabled=${!busy && !ready}
-    aria-label=${label} title=${label}>
+    aria-label=${label} title=${label}
+    onMouseDown=${(/** @type {Event} */ event) => event.preventDefault()}>
     ${busy ? html`<span class="stop-square"></span>` : html`<${Icon} name="send" />`}
   </button>`;
 }
