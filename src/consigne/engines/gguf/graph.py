@@ -44,8 +44,6 @@ class _Builder:
         self.sinks: list[Node] = []
         self.variables: list[Node] = []
         self.constants: dict[tuple[str, bytes, tuple[int, ...]], Node] = {}
-        self.summed: dict[int, Node] = {}
-        self.summed_input: Node = None
 
     def build(self, progress: Callable[[float], None]) -> ov.Model:
         c = self.config
@@ -57,14 +55,14 @@ class _Builder:
         self.batch = op.gather(shape, self.ints(0), self.ints(0))
         self.cosine, self.sine = self.rotary_tables(positions)
         self.mask = self.causal_mask(shape, mask)
-        table = read_matrix(self.file, "token_embd.weight")
-        hidden = self.embedding(table, ids)
+        self.empty, self.repeated = self.cache_shapes()
+        self.table = read_matrix(self.file, "token_embd.weight")
+        hidden = self.embedding(self.table, ids)
         for layer in range(c.layers):
             hidden = self.layer(hidden, layer)
             progress((layer + 1) / c.layers)
-        hidden = self.norm(hidden, "output_norm.weight", c.width)
-        head = table if c.tied else read_matrix(self.file, "output.weight")
-        logits = self.linear(hidden, head, "output.bias", "lm_head")
+        hidden = self.norm(hidden, "output_norm.weight", 3)
+        (logits,) = self.linear(hidden, [("output", "lm_head")])
         logits.output(0).set_names({"logits"})
         result = op.result(logits)
         result.set_friendly_name("logits")
@@ -129,7 +127,7 @@ class _Builder:
             return hidden
         groups = table.values.shape[1]
         grouped = op.reshape(hidden, self.ints(0, 0, groups, -1), True)
-        offsets = op.unsqueeze(op.gather(table.offsets, ids, zero), self.integer(-1))
+        offsets = op.unsqueeze(op.gather(op.constant(table.offsets), ids, zero), self.integer(-1))
         return op.reshape(op.add(grouped, offsets), self.ints(0, 0, table.columns), True)
 
     # The body
@@ -138,24 +136,29 @@ class _Builder:
         c = self.config
         tensors, module = f"blk.{number}.", f"model.layers.{number}."
 
-        def linear(value: Node, tensor: str, name: str, rotary: bool = False) -> Node:
-            pairs = c.head_size if rotary and c.architecture == "llama" else 0
-            matrix = read_matrix(self.file, f"{tensors}{tensor}.weight", pairs)
-            return self.linear(value, matrix, f"{tensors}{tensor}.bias", module + name, pairs)
+        def linear(value: Node, *parts: tuple[str, str]) -> list[Node]:
+            names = [(tensors + tensor, module + name) for tensor, name in parts]
+            return self.linear(value, names)
 
-        value = self.norm(hidden, f"{tensors}attn_norm.weight", c.width)
-        query = self.heads(linear(value, "attn_q", "self_attn.q_proj", True), c.heads)
-        key = self.heads(linear(value, "attn_k", "self_attn.k_proj", True), c.kv_heads)
-        values = self.heads(linear(value, "attn_v", "self_attn.v_proj"), c.kv_heads)
+        value = self.norm(hidden, f"{tensors}attn_norm.weight", 3)
+        query, key, values = linear(
+            value,
+            ("attn_q", "self_attn.q_proj"),
+            ("attn_k", "self_attn.k_proj"),
+            ("attn_v", "self_attn.v_proj"),
+        )
+        query, key = self.heads(query, c.heads), self.heads(key, c.kv_heads)
+        values = self.heads(values, c.kv_heads)
         if c.head_norms:
-            query = self.norm(query, f"{tensors}attn_q_norm.weight", c.head_size)
-            key = self.norm(key, f"{tensors}attn_k_norm.weight", c.head_size)
+            query = self.norm(query, f"{tensors}attn_q_norm.weight", 4)
+            key = self.norm(key, f"{tensors}attn_k_norm.weight", 4)
         attended = self.attention(query, key, values, number)
-        hidden = op.add(hidden, linear(attended, "attn_output", "self_attn.o_proj"))
-        value = self.norm(hidden, f"{tensors}ffn_norm.weight", c.width)
-        gate = op.swish(linear(value, "ffn_gate", "mlp.gate_proj"))
-        value = op.multiply(gate, linear(value, "ffn_up", "mlp.up_proj"))
-        return op.add(hidden, linear(value, "ffn_down", "mlp.down_proj"))
+        (attended,) = linear(attended, ("attn_output", "self_attn.o_proj"))
+        hidden = op.add(hidden, attended)
+        value = self.norm(hidden, f"{tensors}ffn_norm.weight", 3)
+        gate, up = linear(value, ("ffn_gate", "mlp.gate_proj"), ("ffn_up", "mlp.up_proj"))
+        (down,) = linear(op.multiply(op.swish(gate), up), ("ffn_down", "mlp.down_proj"))
+        return op.add(hidden, down)
 
     def attention(self, query: Node, key: Node, value: Node, layer: int) -> Node:
         """Attention over the cache; (B, T, heads, head size) in, (B, T, width) out."""
@@ -174,14 +177,10 @@ class _Builder:
     def swapped(self, value: Node) -> Node:
         return op.transpose(value, self.ints(0, 2, 1, 3))
 
-    def norm(self, value: Node, name: str, size: int) -> Node:
+    def norm(self, value: Node, name: str, rank: int) -> Node:
         """Root-mean-square normalisation over the last axis."""
+        size = self.config.width if rank == 3 else self.config.head_size
         weight = read_vector(self.file, name, size)
-        rank = (
-            3
-            if size == self.config.width and "_q_norm" not in name and "_k_norm" not in name
-            else 4
-        )
         square = op.power(value, self.floats(2.0, rank))
         mean = op.reduce_mean(square, self.ints(-1), True)
         root = op.sqrt(op.add(mean, self.floats(self.config.norm_epsilon, rank)))
@@ -196,6 +195,15 @@ class _Builder:
         turned = op.concat([op.multiply(second, self.floats(-1.0, 4)), first], -1)
         return op.add(op.multiply(value, self.cosine), op.multiply(turned, self.sine))
 
+    def cache_shapes(self) -> tuple[Node, Node]:
+        """An empty cache, and the shape that gives each query head its key-value head."""
+        c = self.config
+        one, size = self.ints(1), self.ints(c.head_size)
+        shape = op.concat([self.batch, self.ints(c.kv_heads), self.ints(0), size], 0)
+        empty = op.broadcast(self.constant(np.array(0, np.float32)), shape)
+        group = self.ints(c.heads // c.kv_heads)
+        return empty, op.concat([self.batch, one, group, one, one], 0)
+
     def cached(self, new: Node, name: str) -> Node:
         """Append to the cache and return all of it, one head for every query head."""
         c = self.config
@@ -204,17 +212,13 @@ class _Builder:
         info.data_type = ov.Type.f32
         info.variable_id = name
         variable = ov.op.util.Variable(info)
-        kv_heads, size = self.ints(c.kv_heads), self.ints(c.head_size)
-        empty = op.concat([self.batch, kv_heads, self.ints(0), size], 0)
-        past = read_value(op.broadcast(self.constant(np.array(0, np.float32)), empty), variable)
-        whole = op.concat([op.gather(past, self.beams, self.integer(0)), new], -2)
+        past = op.gather(read_value(self.empty, variable), self.beams, self.integer(0))
+        whole = op.concat([past, new], -2)
         self.sinks.append(assign(whole, variable))
         if c.kv_heads == c.heads:
             return whole
-        one = self.ints(1)
-        repeated = op.concat([self.batch, one, self.ints(c.heads // c.kv_heads), one, one], 0)
         whole = op.unsqueeze(whole, self.integer(2))
-        whole = op.broadcast(whole, repeated, broadcast_spec="BIDIRECTIONAL")
+        whole = op.broadcast(whole, self.repeated, broadcast_spec="BIDIRECTIONAL")
         return op.reshape(whole, self.ints(0, c.heads, -1, c.head_size), True)
 
     # Weights
@@ -225,36 +229,65 @@ class _Builder:
             if matrix.values.get_element_type() == ov.Type.f32:
                 return matrix.values
             return op.convert(matrix.values, "f32")
-        kind = matrix.scales.get_element_type().get_type_name()
-        node = op.multiply(op.convert(matrix.values, kind), matrix.scales)
-        node = op.reshape(node, self.ints(matrix.rows, matrix.columns), False)
-        return node if kind == "f32" else op.convert(node, "f32")
+        node = op.multiply(op.convert(matrix.values, "f32"), matrix.scales)
+        return op.reshape(node, self.ints(matrix.rows, matrix.columns), False)
 
-    def linear(
-        self, value: Node, matrix: Matrix, bias: str, name: str, rotary_head: int = 0
-    ) -> Node:
-        node = op.matmul(value, self.weight(matrix), False, True)
-        node.set_friendly_name(f"__module.{name}/ov_ext::linear/MatMul")
-        if matrix.offsets is not None:
-            sums = self.group_sums(value, matrix)
-            node = op.add(node, op.matmul(sums, matrix.offsets, False, True))
-        if bias in self.file.tensors:
-            vector = read_vector(self.file, bias, matrix.rows)
-            if rotary_head:
-                vector = rotary_order(vector, rotary_head)
-            node = op.add(node, op.constant(vector.reshape(1, 1, -1)))
-            node.set_friendly_name(f"__module.{name}/ov_ext::linear/Add")
-        return node
+    def linear(self, value: Node, names: list[tuple[str, str]]) -> list[Node]:
+        """Linear layers of one input, as pairs of a tensor's name and a module's."""
+        matrices = [self.matrix(tensor) for tensor, _ in names]
+        terms = self.offset_terms(value, matrices)
+        results = []
+        for (tensor, name), matrix, term in zip(names, matrices, terms, strict=True):
+            node = op.matmul(value, self.weight(matrix), False, True)
+            node.set_friendly_name(f"__module.{name}/ov_ext::linear/MatMul")
+            if term is not None:
+                node = op.add(node, term)
+            if f"{tensor}.bias" in self.file.tensors:
+                node = op.add(node, self.bias(tensor, matrix.rows))
+                node.set_friendly_name(f"__module.{name}/ov_ext::linear/Add")
+            results.append(node)
+        return results
 
-    def group_sums(self, value: Node, matrix: Matrix) -> Node:
-        """The sum of each group of inputs: what offsets are multiplied with."""
-        if self.summed_input is not value:
-            self.summed_input, self.summed = value, {}
-        groups = matrix.values.shape[1]
-        if groups not in self.summed:
+    def matrix(self, tensor: str) -> Matrix:
+        if tensor == "output" and self.config.tied:
+            return self.table
+        return read_matrix(self.file, f"{tensor}.weight", self.rotary_pairs(tensor))
+
+    def bias(self, tensor: str, size: int) -> Node:
+        vector = read_vector(self.file, f"{tensor}.bias", size)
+        if pairs := self.rotary_pairs(tensor):
+            vector = rotary_order(vector, pairs)
+        return op.constant(vector.reshape(1, 1, -1))
+
+    def rotary_pairs(self, tensor: str) -> int:
+        """The size of the heads that a GGUF stores with interleaved rotary pairs."""
+        interleaved = self.config.architecture == "llama" and tensor.endswith(("attn_q", "attn_k"))
+        return self.config.head_size if interleaved else 0
+
+    def offset_terms(self, value: Node, matrices: list[Matrix]) -> list[Node | None]:
+        """What the offsets add: the sum of each group of inputs times the group's offset.
+
+        Matrices of one input share the sums and one multiplication.
+        """
+        terms: list[Node | None] = [None] * len(matrices)
+        for groups in {each.offsets.shape[1] for each in matrices if each.offsets is not None}:
+            alike = [
+                (index, each.offsets)
+                for index, each in enumerate(matrices)
+                if each.offsets is not None and each.offsets.shape[1] == groups
+            ]
             grouped = op.reshape(value, self.ints(0, 0, groups, -1), True)
-            self.summed[groups] = op.reduce_sum(grouped, self.ints(-1), False)
-        return self.summed[groups]
+            sums = op.reduce_sum(grouped, self.ints(-1), False)
+            offsets = np.concatenate([each for _, each in alike])
+            product = op.matmul(sums, op.constant(offsets), False, True)
+            if len(alike) == 1:
+                terms[alike[0][0]] = product
+                continue
+            lengths = self.ints(*(len(each) for _, each in alike))
+            split = op.variadic_split(product, self.integer(-1), lengths)
+            for (index, _), part in zip(alike, split.outputs(), strict=True):
+                terms[index] = part
+        return terms
 
 
 def _parameter(name: str, kind: Any, rank: int) -> Node:

@@ -25,6 +25,9 @@ _TEKKEN: Final = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
+UNLIMITED: Final = 2**31 - 65
+"""As many tokens as the operations can count; above it their arithmetic wraps around."""
+
 
 class WordPattern(msgspec.Struct, frozen=True):
     """How a family of tokenizers cuts a text into words before merging."""
@@ -108,6 +111,9 @@ def save_models(tokenizer: BpeTokenizer, about: dict[str, Any], folder: Path) ->
     pipeline = _pipeline(tokenizer)
     encoder = pipeline.get_tokenizer_ov_subgraph()
     decoder = pipeline.get_detokenizer_ov_subgraph()
+    for result in encoder.get_results():
+        if "token_type_ids" in result.get_output_tensor(0).get_names():
+            encoder.remove_result(result)
     change_outputs_type(encoder, ov.Type.i64)
     # Set in place: a conversion step would fold the switch that shows or hides control tokens.
     decoder.get_parameters()[0].set_element_type(ov.Type.i64)
@@ -138,9 +144,11 @@ def _pipeline(tokenizer: BpeTokenizer) -> Any:
             cache_capacity=max(len(tokens) // 5, 20_000),
         )
     )
-    text = steps.Sequence(token_type_id=0)
     if tokenizer.bos is not None:
+        # GenAI tells the text from the tokens added to it by the (inactive) truncation before it.
+        pipeline.add_steps(steps.TruncationStep(UNLIMITED))
         start = steps.AddToken(_token_id=tokenizer.bos, token_type_id=0)
+        text = steps.Sequence(token_type_id=0)
         pipeline.add_steps(steps.CombineSegmentsStep([start, text]))
     pipeline.add_steps(steps.PaddingStep(_token_id=tokenizer.pad, pad_right=False))
     pipeline.add_steps(steps.VocabDecoderStep(None, sorted(tokenizer.hidden)))

@@ -28,8 +28,8 @@ class Matrix(NamedTuple):
     """openvino Constant: (rows, columns) floats or (rows, groups, group) integers."""
     scales: Any = None
     """openvino Constant, (rows, groups, 1)."""
-    offsets: Any = None
-    """openvino Constant, (rows, groups)."""
+    offsets: NDArray[np.float32] | None = None
+    """(rows, groups); numbers, since layers of one input put theirs together."""
 
 
 def read_vector(file: GgufFile, name: str, size: int) -> NDArray[np.float32]:
@@ -64,7 +64,7 @@ def read_matrix(file: GgufFile, name: str, rotary_head: int = 0) -> Matrix:
     form = FORMATS.get(tensor.quantization)
     if form is None:
         group = REQUANTISED_GROUP
-        form = BlockFormat("i8", group, True, False, lambda raw: _requantise(tensor, raw))
+        form = BlockFormat("i8", group, False, lambda raw: _requantise(tensor, raw))
     return _grouped_matrix(file, tensor, form, rotary_head)
 
 
@@ -118,7 +118,7 @@ def _grouped_matrix(
     half = form.element == "i4"
     values = ov.Tensor(ov.Type.i4 if half else ov.Type.i8, ov.Shape([rows, groups, form.group]))
     target = _raw(values).reshape(rows, -1)
-    scales = np.empty((rows, groups, 1), np.float16 if form.half_scales else np.float32)
+    scales = np.empty((rows, groups, 1), np.float32)
     offsets = np.empty((rows, groups), np.float32) if form.offsets else None
     for start, stop, raw in _pieces(file, tensor, rotary_head):
         found = _unpacked(form, raw, file, tensor)
@@ -127,13 +127,7 @@ def _grouped_matrix(
         scales[start:stop, :, 0] = found.scales
         if offsets is not None:
             offsets[start:stop] = found.offsets
-    return Matrix(
-        rows,
-        columns,
-        op.constant(values),
-        op.constant(scales),
-        None if offsets is None else op.constant(offsets),
-    )
+    return Matrix(rows, columns, op.constant(values), op.constant(scales), offsets)
 
 
 def _raw(tensor: Any) -> NDArray[np.uint8]:
