@@ -112,17 +112,19 @@ async def _stream(client: "Client", request: "Request", *, show: bool) -> "Answe
     from consigne.domain.events import AnswerBuilder, Failed, TextDelta
 
     builder, ended = AnswerBuilder(), True
-    async for event in client.generate(request):
-        if isinstance(event, Failed):
-            raise from_code(event.code, event.message)
-        builder.add(event)
-        if show and isinstance(event, TextDelta):
-            ended = event.text.endswith("\n")
-            sys.stdout.write(event.text)
+    try:
+        async for event in client.generate(request):
+            if isinstance(event, Failed):
+                raise from_code(event.code, event.message)
+            builder.add(event)
+            if show and isinstance(event, TextDelta):
+                ended = event.text.endswith("\n")
+                sys.stdout.write(event.text)
+                sys.stdout.flush()
+    finally:
+        if not ended:
+            sys.stdout.write("\n")
             sys.stdout.flush()
-    if not ended:
-        sys.stdout.write("\n")
-        sys.stdout.flush()
     return builder.answer()
 
 

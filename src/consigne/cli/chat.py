@@ -134,6 +134,10 @@ class Chat:
             self._runner.run(self._answer(question, builder))
         except KeyboardInterrupt:
             click.secho("\n[stopped]", dim=True)
+        except ConsigneError:
+            if builder.content:
+                click.echo()
+            raise
         written = "".join(b.text for b in builder.content if isinstance(b, TextBlock))
         self._messages.append(question)
         self._messages.append(Message("assistant", (TextBlock(written),)))
