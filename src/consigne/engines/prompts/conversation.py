@@ -197,6 +197,8 @@ class Conversation:
                 turns[0]["content"] = _joined(first["content"], turns[0]["content"], "\n\n")
             else:
                 turns.insert(0, {"role": "user", "content": first["content"]})
+        if not self._traits.user_after_tool:
+            turns = _told_with_results(turns)
         leads = 1 if turns and turns[0]["role"] == "system" else 0
         if (
             turns[leads:]
@@ -224,6 +226,18 @@ def _check_paid(owed: set[str], where: str) -> None:
         raise InvalidRequest(
             f"The tool call {min(owed)!r} has no tool result in the turn after it", param=where
         )
+
+
+def _told_with_results(turns: list[TemplateMessage]) -> list[TemplateMessage]:
+    """Put what the user says right after a tool's result at the end of that result."""
+    told: list[TemplateMessage] = []
+    for turn in turns:
+        if told and turn["role"] == "user" and told[-1]["role"] == "tool":
+            content = _joined(told[-1]["content"], turn["content"], "\n\n")
+            told[-1] = {**told[-1], "content": content}
+        else:
+            told.append(turn)
+    return told
 
 
 def _one_call_a_turn(turns: Iterable[TemplateMessage]) -> Iterable[TemplateMessage]:

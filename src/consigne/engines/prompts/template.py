@@ -35,6 +35,8 @@ class Traits(msgspec.Struct, frozen=True):
     """Tool definitions are shown, and calls and results have turns of their own."""
     parallel_calls: bool
     """One turn may hold several calls."""
+    user_after_tool: bool
+    """The user may speak right after a tool's result."""
     string_arguments: bool
     """A call's arguments are wanted as JSON text instead of an object."""
     reasoning: bool
@@ -195,6 +197,7 @@ def _traits(source: str, render: Callable[..., str]) -> Traits:
         assistant_first=bool(render([_ASSISTANT, _USER])),
         tools=shows_tools and f"{_MARK}0" in (objects or strings),
         parallel_calls=f"{_MARK}1" in several,
+        user_after_tool=bool(render([*_call(arguments), _USER], [_TOOL])),
         string_arguments=bool(strings),
         reasoning="reasoning_content" in source,
         thinks=thinks,
