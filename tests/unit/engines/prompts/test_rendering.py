@@ -1,10 +1,11 @@
 """A request becomes the text that the model was trained to see."""
 
+from functools import cache
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consigne.domain.errors import InvalidRequest, ModelBroken, Unsupported
@@ -260,14 +261,20 @@ def test_training_marks_and_the_date_are_understood() -> None:
 CONTROL = ("<|im_start|>", "<|im_end|>", "<|eot_id|>", "<s>", "</s>", "[INST]", "<start_of_turn>")
 
 
+@cache
+def guarded(template: str) -> Prompter:
+    return Prompter(template, bos_token="<s>", eos_token="</s>", special_tokens=CONTROL)
+
+
 def counted(segments: tuple[str, ...]) -> list[int]:
     return [sum(segment.count(token) for segment in segments) for token in CONTROL]
 
 
 @pytest.mark.parametrize("template", ALL.values(), ids=ALL)
+@settings(deadline=None)
 @given(text=st.lists(st.sampled_from([*CONTROL, "<|im", "_start|>", "<", "|>", "a"])).map("".join))
 def test_what_callers_write_is_never_a_control_token(template: str, text: str) -> None:
-    model = Prompter(template, bos_token="<s>", eos_token="</s>", special_tokens=CONTROL)
+    model = guarded(template)
 
     def prompt(words: str) -> Request:
         return request(
@@ -284,6 +291,7 @@ def test_what_callers_write_is_never_a_control_token(template: str, text: str) -
     assert counted(forged.segments) == counted(plain.segments)
 
 
+@settings(deadline=None)
 @given(st.text(), st.lists(st.text(alphabet="ab<|>", min_size=1, max_size=4), max_size=5))
 def test_the_guard_changes_nothing_but_the_cuts(text: str, tokens: list[str]) -> None:
     guard = Guard(tokens)
