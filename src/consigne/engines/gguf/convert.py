@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import msgspec
 
-from consigne.domain.errors import ModelBroken
+from consigne.domain.errors import OperatorError
 from consigne.engines import vocabulary
 from consigne.engines.gguf import tokenizer
 from consigne.engines.gguf.config import DecoderConfig, read_config
 from consigne.engines.gguf.reader import GgufFile, text, texts
+from consigne.engines.gguf.saving import save_model
 
 MODEL_FILE: Final = "openvino_model.xml"
 TEMPLATE_FILE: Final = "chat_template.jinja"
@@ -64,19 +65,21 @@ def convert(gguf_path: Path, out_dir: Path, progress: Progress | None = None) ->
     Raises:
         ModelNotSupported: A form of model that is not built here; the message names one that is.
         ModelBroken: The file is not a GGUF, is cut short, or contradicts itself.
+        OperatorError: The folder can't be written, or the disk is full.
     """
     hear = progress or (lambda share, phrase: None)
     hear(0.0, "reading the file")
     with GgufFile(gguf_path) as file:
         config = read_config(file)
-        out_dir.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{out_dir.name}-", dir=out_dir.parent))
+        scratch = _scratch_beside(out_dir)
         try:
             _write(file, config, scratch, hear)
             converted = _describe(file, config, scratch)
             _put_in_place(scratch, out_dir)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(scratch, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise _not_written(out_dir, error) from None
             raise
     hear(1.0, "done")
     return msgspec.structs.replace(converted, path=out_dir)
@@ -102,12 +105,9 @@ def _write(file: GgufFile, config: DecoderConfig, folder: Path, hear: Progress) 
 def _save_graph(
     file: GgufFile, config: DecoderConfig, folder: Path, progress: Callable[[float], None]
 ) -> None:
-    import openvino as ov
-
     from consigne.engines.gguf.graph import build_model
 
-    model = build_model(file, config, progress)
-    ov.save_model(model, folder / MODEL_FILE, compress_to_fp16=False)
+    save_model(build_model(file, config, progress), folder / MODEL_FILE)
 
 
 def _hub_config(config: DecoderConfig) -> dict[str, Any]:
@@ -154,11 +154,20 @@ def _describe(file: GgufFile, config: DecoderConfig, folder: Path) -> ConvertedM
     )
 
 
+def _scratch_beside(target: Path) -> Path:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise _not_written(target, error) from None
+
+
 def _put_in_place(folder: Path, target: Path) -> None:
     folder.chmod(0o755)  # mkdtemp's folder is its owner's alone
-    try:
-        if target.is_dir():
-            shutil.rmtree(target)
-        folder.replace(target)
-    except OSError as error:
-        raise ModelBroken(f"Can't write the model to {target}: {error.strerror}.") from None
+    if target.is_dir():
+        shutil.rmtree(target)
+    folder.replace(target)
+
+
+def _not_written(target: Path, error: OSError) -> OperatorError:
+    return OperatorError(f"Can't write the model to {target}: {error.strerror or error}.")

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from consigne.domain.errors import ModelNotSupported
+from consigne.engines.gguf.saving import save_model
 from consigne.engines.vocabulary import byte_level_bytes
 
 _CONTRACTIONS: Final = "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])"
@@ -122,7 +123,7 @@ def save_models(tokenizer: BpeTokenizer, about: dict[str, Any], folder: Path) ->
         update_rt_info_with_environment(model)  # without it GenAI ignores its own switches
         for key, value in about.items():
             model.set_rt_info(value, key)
-        ov.save_model(model, folder / f"openvino_{name}.xml", compress_to_fp16=False)
+        save_model(model, folder / f"openvino_{name}.xml")
 
 
 def _pipeline(tokenizer: BpeTokenizer) -> Any:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consigne.domain.errors import OperatorError
 from consigne.engines.gguf.blocks import FORMATS
 from consigne.engines.gguf.convert import ConvertedModel, convert
 from reference.decoder import ReferenceDecoder
@@ -140,6 +141,26 @@ def test_what_was_there_is_replaced_only_by_a_whole_model(tmp_path: Path) -> Non
     convert(second, out)
     assert [each.name for each in out.parent.iterdir()] == ["out"]
     assert (out / "openvino_model.bin").read_bytes() != before
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "model.gguf")
+    (tmp_path / "file").touch()
+    with pytest.raises(OperatorError, match=r"Can't write the model to .*file/out"):
+        convert(path, tmp_path / "file" / "out")
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_model(tmp_path / "model.gguf")
+
+    def full(model: object, target: Path, **_: object) -> None:
+        target.write_text("half a mod")
+        raise RuntimeError("Exception from serialize.cpp:1:\nNo space left")
+
+    monkeypatch.setattr(ov, "save_model", full)
+    with pytest.raises(OperatorError, match=r"Can't write the model to .*out.*is the disk full"):
+        convert(path, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_progress_goes_from_nothing_to_all(tmp_path: Path) -> None:
