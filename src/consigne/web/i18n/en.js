@@ -30,7 +30,7 @@ export default {
   "composer.notSent": "Not sent. {reason}",
   "composer.noModel": "No model is installed yet.",
 
-  "model.choose": "Model: {name}",
+  "model.choose": "Model:",
   "model.here": "here",
   "model.starter": "starter",
   "model.none": "No model",

@@ -30,7 +30,7 @@ export default {
   "composer.notSent": "Non envoyé. {reason}",
   "composer.noModel": "Aucun modèle n’est encore installé.",
 
-  "model.choose": "Modèle : {name}",
+  "model.choose": "Modèle :",
   "model.here": "ici",
   "model.starter": "de départ",
   "model.none": "Aucun modèle",

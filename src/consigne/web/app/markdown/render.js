@@ -31,13 +31,14 @@ export const parser = new MarkdownIt({ html: false, linkify: true, typographer: 
 const { rules } = parser.renderer;
 const { escapeHtml } = parser.utils;
 
-/** The page's own headings come first: an answer's begin at the third level. */
-rules.heading_open = (tokens, at) => `<${below(tokens[at])}>`;
+/** The page's own headings come first: an answer's begin at the third level, as # or as ##. */
+rules.heading_open = (tokens, at) =>
+  `<${below(tokens[at])}${tokens[at].tag === "h1" ? ' class="title"' : ""}>`;
 rules.heading_close = (tokens, at) => `</${below(tokens[at])}>\n`;
 
 /** @param {Token} token */
 function below(token) {
-  return `h${Math.min(6, Number(token.tag.slice(1)) + 2)}`;
+  return `h${Math.min(6, Math.max(3, Number(token.tag.slice(1)) + 1))}`;
 }
 
 rules.table_open = () => '<div class="table" tabindex="0"><table>\n';

@@ -14,9 +14,9 @@ export function Account() {
   const user = session.value?.user;
   if (!user) return null;
   const name = user.name || user.email || user.id;
-  const button = html`<span class="initial" aria-hidden="true">${name.charAt(0).toUpperCase()}</span>
-    <span class="account-name">${name}</span>`;
-  return html`<${Menu} label=${t("account.menu")} button=${button} buttonClass="quiet account" side="up">
+  const button = html`<span class="initial" data-initial=${name.charAt(0).toUpperCase()}></span>
+    <span class="account-name">${name}</span> <span class="unseen">${t("account.menu")}</span>`;
+  return html`<${Menu} worded label=${t("account.menu")} button=${button} buttonClass="quiet account" side="up">
     <${Choices} label=${t("account.theme")} values=${THEMES} chosen=${theme.value}
       name=${(/** @type {string} */ value) => t(`account.theme.${value}`)} onChoose=${chooseTheme} />
     <${Choices} label=${t("account.typeface")} values=${TYPEFACES} chosen=${typeface.value}

@@ -6,10 +6,11 @@ import { html } from "../html.js";
 /**
  * A button that opens a menu of commands or choices.
  *
- * @param {{label: string, title?: string, button: any, buttonClass?: string, side?: string,
- *   onOpen?: () => void, children: any}} props `side` names where the menu stands ("up", "end")
+ * @param {{label: string, button: any, worded?: boolean, buttonClass?: string, side?: string,
+ *   onOpen?: () => void, children: any}} props `worded` where the button's own words name it;
+ *   `side` is where the menu stands ("up", "end")
  */
-export function Menu({ label, title, button, buttonClass = "", side = "", onOpen, children }) {
+export function Menu({ label, button, worded = false, buttonClass = "", side = "", onOpen, children }) {
   const open = useSignal(false);
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const shown = open.value;
@@ -53,7 +54,7 @@ export function Menu({ label, title, button, buttonClass = "", side = "", onOpen
 
   return html`<div class="menu" ref=${box} onKeyDown=${onKeyDown}>
     <button type="button" class=${buttonClass} aria-haspopup="menu" aria-expanded=${shown}
-      aria-label=${label} title=${title} onClick=${toggle}>${button}</button>
+      aria-label=${worded ? undefined : label} onClick=${toggle}>${button}</button>
     ${shown && html`<div class="menu-panel ${side}" role="menu" aria-label=${label}
       onClick=${onClick}>${children}</div>`}
   </div>`;

@@ -13,10 +13,11 @@ export function ModelPicker() {
   if (models.value === null) return html`<span class="model-button waiting"></span>`;
   const current = modelFor(conversation.value?.model);
   const name = current?.name ?? t("model.none");
-  const button = html`<span class="model-name">${name}</span>
+  const button = html`<span class="unseen">${t("model.choose")}</span>
+    <span class="model-name">${name}</span>
     ${current && html`<span class="model-where">${place(current)}</span>`}
     <${Icon} name="down" />`;
-  return html`<${Menu} label=${t("model.choose", { name })} button=${button}
+  return html`<${Menu} worded button=${button} label=${t("model.choose")}
     buttonClass="quiet model-button" side="up" onOpen=${loadModels}>
     ${writers.value.map((model) => html`<${Choice} key=${model.id} model=${model}
       chosen=${model.id === current?.id} />`)}
