@@ -1,0 +1,115 @@
+"""Nobody sees, changes or stops what is another's, whichever way they ask."""
+
+import re
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import event
+
+from consigne.api import app_routes
+from support.site import Site, Visitor
+
+MESSAGE = {"text": "Hello", "parent_id": None, "client_id": "one"}
+BODIES: dict[tuple[str, str], Any] = {
+    ("POST", "/api/conversations/{conversation_id}/messages"): MESSAGE,
+    ("POST", "/api/messages/{message_id}/answers"): {},
+    ("POST", "/api/messages/{message_id}/continue"): {},
+    ("PATCH", "/api/conversations/{conversation_id}"): {"title": "Mine now"},
+}
+SHARED = {
+    # What belongs to the person who asks, or to the installation.
+    "/api/session",
+    "/api/models",
+    "/api/models/suggestions",
+    "/api/models/pulls",
+    "/api/models/pulls/events",
+    "/api/models/pulls/{pull_id}",
+    "/api/conversations",
+}
+TENANT_TABLES = re.compile(
+    r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions)\b"
+)
+
+
+def endpoints() -> list[tuple[str, str]]:
+    """Return method and path of every route, as the API's own description lists them."""
+    app = FastAPI()
+    app.include_router(app_routes.router)
+    paths = app.openapi()["paths"]
+    return [(method.upper(), path) for path in sorted(paths) for method in sorted(paths[path])]
+
+
+async def furnished(visitor: Visitor) -> dict[str, str]:
+    """Make a conversation and return the names of all that is in it."""
+    conversation = await visitor.ask("POST", "/conversations", {})
+    sent = await visitor.ask("POST", f"/conversations/{conversation['id']}/messages", MESSAGE)
+    await visitor.events(f"/runs/{sent['run']['id']}/events")
+    return {
+        "conversation_id": conversation["id"],
+        "message_id": sent["answer"]["id"],
+        "run_id": sent["run"]["id"],
+        "pull_id": "pull_1",
+    }
+
+
+def test_the_walk_covers_the_whole_api():
+    paths = {path for _, path in endpoints()}
+    assert len(paths) >= 12
+    assert paths >= SHARED
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [found for found in endpoints() if found[1] not in SHARED]
+)
+@pytest.mark.parametrize("who", ["stranger", "colleague"])
+async def test_another_s_things_are_not_found(site: Site, method: str, path: str, who: str):
+    owner = await site.owner()
+    names = await furnished(owner)
+    other = await (site.stranger() if who == "stranger" else site.member("ada@example.org"))
+    wanted = path.removeprefix("/api").format(**names)
+    assert await other.refused(method, wanted, BODIES.get((method, path))) == "404 not_found"
+    assert (await other.ask("GET", "/conversations"))["conversations"] == []
+    (kept,) = (await owner.ask("GET", "/conversations"))["conversations"]
+    assert kept["title"] == "Hello"
+
+
+@pytest.mark.parametrize(("method", "path"), endpoints())
+async def test_nothing_answers_to_nobody(site: Site, method: str, path: str):
+    if (method, path) in (("POST", "/api/session"), ("DELETE", "/api/session")):
+        return
+    names = dict.fromkeys(("conversation_id", "message_id", "run_id", "pull_id"), "x")
+    body = BODIES.get((method, path), {"source": "starter"} if path.endswith("pulls") else {})
+    nobody = Visitor(site)
+    wanted = path.removeprefix("/api").format(**names)
+    refused = await nobody.refused(method, wanted, None if method == "GET" else body)
+    assert refused == "401 not_authenticated"
+
+
+async def test_every_query_on_a_customer_s_table_filters_on_its_organisation(site: Site):
+    owner = await site.owner()
+    unfiltered: list[str] = []
+    filtered = 0
+
+    def check(_c: Any, _cur: Any, statement: str, *_: Any) -> None:
+        nonlocal filtered
+        # An update of one row by its id comes from a row that was read with the filter.
+        by_id = re.fullmatch(r"UPDATE (\w+) SET .* WHERE \1\.id = \?", statement)
+        where = statement.partition("WHERE")[2] if "WHERE" in statement else ""
+        reads = not statement.startswith("INSERT") and TENANT_TABLES.search(statement)
+        signing_in = "secret_hash = ?" in where or statement.startswith("UPDATE sessions")
+        if reads and not by_id and not signing_in and "organisation_id" not in where:
+            unfiltered.append(statement)
+        filtered += bool(reads) and "organisation_id" in where
+
+    event.listen(site.db._engine.sync_engine, "before_cursor_execute", check)
+    names = await furnished(owner)
+    for method, path in endpoints():
+        if path in SHARED - {"/api/conversations"} or (method, path) == ("DELETE", "/api/session"):
+            continue
+        body = BODIES.get((method, path), {})
+        wanted = path.format(**names)
+        await owner.http.request(method, wanted, json=None if method == "GET" else body)
+    await site.services.runs.close()
+    assert unfiltered == []
+    assert filtered > 30

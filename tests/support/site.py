@@ -1,0 +1,158 @@
+"""The web app's own API in this process, on a real database and a scripted model."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import msgspec
+from fastapi import FastAPI
+
+from consigne.api import app_routes, errors, middleware
+from consigne.api.app_routes.access import COOKIE
+from consigne.business.identity import Identity
+from consigne.business.keys import Keys
+from consigne.business.secret import hash_secret, new_secret
+from consigne.chat.conversations import Conversations
+from consigne.chat.runs import Runs
+from consigne.domain import sources
+from consigne.domain.ids import new_id
+from consigne.engines.base import InstalledModel
+from consigne.engines.downloads import Facts, Progress
+from consigne.engines.library import ModelLibrary
+from consigne.gateway.pulls import Pulls
+from consigne.settings import ServerSettings, Settings
+from consigne.store.db import Database
+from consigne.store.tables import OrganisationRow, SessionRow, WorkspaceRow
+from doubles.chat_gateway import ChatGateway
+
+Json = dict[str, Any]
+URL = "http://consigne.test"
+
+
+class Visitor:
+    """A browser: its cookies, and what it asks."""
+
+    def __init__(self, site: "Site") -> None:
+        self.http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(site.app), base_url=URL, headers={"origin": URL}
+        )
+
+    async def ask(self, method: str, path: str, body: Json | None = None, **more: Any) -> Any:
+        """Return the JSON of an answer that is 2xx."""
+        response = await self.http.request(method, f"/api{path}", json=body, **more)
+        assert response.is_success, response.text
+        return response.json() if response.content else None
+
+    async def refused(self, method: str, path: str, body: Json | None = None, **more: Any) -> str:
+        """Return status and code of an answer that is not 2xx."""
+        response = await self.http.request(method, f"/api{path}", json=body, **more)
+        error = response.json()["error"]
+        assert set(error) == {"code", "message"}
+        assert error["message"]
+        return f"{response.status_code} {error['code']}"
+
+    async def events(self, path: str, **headers: str) -> list[tuple[int, str, Json]]:
+        """Return a whole stream of events, each with its number."""
+        async with asyncio.timeout(10):
+            response = await self.http.get(f"/api{path}", headers=headers)
+        assert response.is_success, response.text
+        return [parse(record) for record in response.text.split("\n\n") if "data:" in record]
+
+
+def parse(record: str) -> tuple[int, str, Json]:
+    """Return number, kind and body of one server-sent event."""
+    fields = dict(line.split(": ", 1) for line in record.splitlines() if not line.startswith(":"))
+    return int(fields.get("id", 0)), fields["event"], msgspec.json.decode(fields["data"])
+
+
+class Site:
+    """The application and what it stands on."""
+
+    def __init__(self, app: FastAPI, services: SimpleNamespace) -> None:
+        self.app = app
+        self.services = services
+        self.gateway: ChatGateway = services.gateway
+        self.db: Database = services.db
+
+    async def owner(self) -> Visitor:
+        """Return the owner's browser, signed in."""
+        visitor = Visitor(self)
+        token = await self.services.identity.create_login_link()
+        await visitor.ask("POST", "/session", {"token": token})
+        return visitor
+
+    async def member(self, email: str, role: str = "member") -> Visitor:
+        """Return the browser of another person of the same organisation."""
+        visitor = Visitor(self)
+        await self.services.identity.create_user(email, role=role)
+        token = await self.services.identity.create_login_link(email)
+        await visitor.ask("POST", "/session", {"token": token})
+        return visitor
+
+    async def stranger(self) -> Visitor:
+        """Return the browser of another organisation's owner."""
+        now, secret, organisation_id = sources.now(), new_secret(), new_id("org")
+        async with self.db.session() as session:
+            session.add(OrganisationRow(id=organisation_id, name="Other", created_at=now))
+            await session.flush()
+            session.add(
+                WorkspaceRow(
+                    id=new_id("ws"), organisation_id=organisation_id, name="All", created_at=now
+                )
+            )
+        user = await self.services.identity.create_user(
+            "eve@example.net", role="owner", organisation_id=organisation_id
+        )
+        async with self.db.session() as session:
+            session.add(
+                SessionRow(
+                    id=new_id("sess"),
+                    organisation_id=organisation_id,
+                    user_id=user.id,
+                    secret_hash=hash_secret(secret),
+                    created_at=now,
+                    expires_at=now.replace(year=now.year + 1),
+                )
+            )
+        visitor = Visitor(self)
+        visitor.http.cookies.set(COOKIE, secret)
+        return visitor
+
+
+async def _never(
+    source: str, library: ModelLibrary, *, progress: Callable[[Progress], None], facts: Facts | None
+) -> InstalledModel:
+    progress(Progress("download", 1, 100))
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+@asynccontextmanager
+async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
+    """Open the application on a new database."""
+    db = await Database.open(folder / "consigne.db")
+    gateway, library = ChatGateway(), ModelLibrary(folder / "models")
+    services = SimpleNamespace(
+        settings=Settings(data_dir=folder, server=ServerSettings(**server)),
+        gateway=gateway,
+        library=library,
+        db=db,
+        identity=Identity(db),
+        keys=Keys(db),
+        conversations=Conversations(db),
+        runs=Runs(db, gateway),
+        pulls=Pulls(library, _never),
+    )
+    app = FastAPI()
+    app.state.services = services
+    app.include_router(app_routes.router)
+    errors.install(app)
+    middleware.install(app, services.settings.server)
+    yield Site(app, services)
+    await services.runs.close()
+    await services.pulls.close()
+    await db.close()
