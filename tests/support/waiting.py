@@ -14,6 +14,6 @@ async def until(condition: Callable[[], Found], seconds: float = 10.0) -> Found:
         TimeoutError: It has not become true in time.
     """
     async with asyncio.timeout(seconds):
-        while not (found := condition()):
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - another process has no event to await
+        while not (found := condition()):  # noqa: ASYNC110 - a process has no event to await
+            await asyncio.sleep(0.01)
         return found

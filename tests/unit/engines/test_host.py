@@ -9,7 +9,6 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
-from support.waiting import until
 
 from consigne.domain.errors import ContextTooLong, EngineCrashed, InvalidRequest, ModelBroken
 from consigne.domain.events import MessageStop, TextDelta
@@ -17,6 +16,7 @@ from consigne.domain.messages import Message, Request, TextBlock, Tool
 from consigne.engines.host import Worker
 from consigne.engines.worker.protocol import Load
 from consigne.settings import EngineSettings
+from support.waiting import until
 
 SCRIPT = Path(__file__).parents[2] / "doubles" / "scripted_worker.py"
 COMMAND = (sys.executable, str(SCRIPT))

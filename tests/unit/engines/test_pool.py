@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
-from support.waiting import until
 
 from consigne.domain.errors import EngineCrashed, EngineFailed, ModelBroken, Overloaded
 from consigne.domain.events import Event, MessageStart, MessageStop
@@ -16,6 +15,7 @@ from consigne.engines.base import Embeddings, InstalledModel, Manifest
 from consigne.engines.pool import EnginePool
 from consigne.engines.worker.protocol import Load
 from consigne.settings import EngineSettings
+from support.waiting import until
 
 GIB = 2**30
 REQUEST = Request(model="", messages=())

@@ -122,11 +122,13 @@ def _chat_template(folder: Path, tokenizer: "openvino_genai.Tokenizer") -> str:
 
 
 def _properties(settings: EngineSettings) -> dict[str, Any]:
-    properties: dict[str, Any] = {}
+    """Return how the runtime computes; the choice and its figures: ``docs/engine-settings.md``."""
+    precision = "f32" if settings.precision == "auto" else settings.precision
+    properties: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision}
+    if settings.device == "CPU":
+        properties["KV_CACHE_PRECISION"] = "u8"
     if settings.threads:
         properties["INFERENCE_NUM_THREADS"] = settings.threads
-    if settings.precision != "auto":
-        properties["INFERENCE_PRECISION_HINT"] = settings.precision
     return properties
 
 
