@@ -1,7 +1,7 @@
 """One typed settings object: ``consigne.toml``, then ``CONSIGNE_*`` environment, then CLI flags.
 
 Later sources win. Nested settings are tables in the file and double underscores in the
-environment: ``[engine] memory = "8GB"`` is ``CONSIGNE_ENGINE__MEMORY=8GB``.
+environment: ``[server] port = 80`` is ``CONSIGNE_SERVER__PORT=80``.
 """
 
 import os
@@ -21,7 +21,9 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Where the service listens and what it accepts."""
 
     host: str = "127.0.0.1"
+    """The address to listen on; the default is this machine only."""
     port: int = 8000
+    """The port to listen on; 0 takes a free one."""
     public_url: str = ""
     """The address that people use, when it differs from host and port (behind a proxy)."""
     max_body_bytes: int = 32 * 2**20
@@ -68,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     data_dir: Path = msgspec.field(default_factory=lambda: default_data_dir())  # noqa: PLW0108 - defined below
     """The one folder that holds the database, models and files."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much is written to the log."""
     server: ServerSettings = ServerSettings()
     engine: EngineSettings = EngineSettings()
     models: ModelSettings = ModelSettings()
