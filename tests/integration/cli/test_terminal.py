@@ -106,9 +106,13 @@ def test_errors_are_one_line(data_dir: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_conversation_remembers(data_dir: Path) -> None:
-    done = consigne(data_dir, "chat", piped="My name is Zoe.\nWhat is my name?\n/quit\n")
-    assert "Zo" in done.stdout.splitlines()[-1] + done.stdout
+def test_a_conversation_goes_on(data_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "talk.md"
+    lines = ["Name one fruit.", "Name another one.", f"/save {path}", "/quit"]
+    consigne(data_dir, "chat", piped="\n".join([*lines, ""]))
+    turns = re.split(r"\*\*(?:user|assistant)\*\*", path.read_text())[1:]
+    assert [turn.strip() for turn in turns[::2]] == lines[:2]
+    assert all(turn.strip() for turn in turns[1::2])
 
 
 def test_keys_work_while_the_server_runs(server: ServerProcess) -> None:
@@ -173,6 +177,31 @@ def test_ctrl_c_ends_a_question(data_dir: Path) -> None:
     _, said = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 130
     assert b"Traceback" not in said
+
+
+def test_a_first_question_installs_the_starter_model(tmp_path: Path) -> None:
+    done = consigne(tmp_path, "ask", "Say hello.", "--max-tokens", "5")
+    assert "starter model" in done.stderr
+    assert "Converting starter" in done.stderr
+    assert done.stdout.strip()
+    assert "smollm2-135m-instruct" in consigne(tmp_path, "models", "list").stdout
+    assert list((tmp_path / "models" / ".work").glob("*/*")) == []
+
+
+def test_ctrl_c_in_a_pull_leaves_nothing_half_done(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "--data-dir", str(tmp_path), "models", "pull", "starter"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert any("Converting" in line for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert "No model is installed" in consigne(tmp_path, "models", "list").stdout
+    consigne(tmp_path, "models", "pull", "starter")
 
 
 class Terminal:
