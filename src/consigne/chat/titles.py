@@ -63,7 +63,7 @@ def _plain(line: str) -> str:
 
 
 def _without_full_stop(text: str) -> str:
-    return text[:-1] if text.endswith((".", "。")) and not text.endswith("..") else text
+    return text[:-1].rstrip() if text.endswith((".", "。")) and not text.endswith("..") else text
 
 
 def _shortened(text: str) -> str:
