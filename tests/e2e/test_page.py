@@ -230,12 +230,14 @@ class TestList:
 
     async def test_renaming(self, chat: Page, web: WebServer) -> None:
         made = web.exchange("Old name", "Q", "A")
-        await chat.reload()
+        await chat.goto(f"/c/{made['id']}")
         await chat.get_by_role("button", name="Options for “Old name”").click()
         await chat.get_by_role("menuitem", name="Rename").click()
         await chat.get_by_label("New title").fill("New name")
         await chat.keyboard.press("Enter")
         await expect(chat.get_by_role("link", name="New name")).to_be_visible()
+        await expect(chat.get_by_role("heading", level=1)).to_have_text("New name")
+        await expect(chat).to_have_title("New name · Consigne")
         assert web.conversations[made["id"]]["title"] == "New name"
 
     async def test_a_deletion_can_be_undone(self, chat: Page, web: WebServer) -> None:

@@ -50,7 +50,7 @@ function Head() {
 function title() {
   if (openId.value === null) return t("app.newTitle");
   const listed = list.value?.find((item) => item.id === openId.value);
-  return conversation.value?.title || listed?.title || t("app.conversation");
+  return listed?.title || conversation.value?.title || t("app.conversation");
 }
 
 /** Keep the window's own title on the conversation being read. */
