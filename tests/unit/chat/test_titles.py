@@ -67,9 +67,8 @@ async def test_a_better_model_gives_a_better_title_beside_its_answer(chat: Chat)
     gates[0].set()
     reader = await chat.runs.events(chat.caller, sent.run.id)
     titles: list[object] = []
-    while not titles:
-        titles = [body(event) for event in await anext(reader) if event.kind == "title"]
-    assert titles == [{"title": "The red sky"}]
+    while {"title": "The red sky"} not in titles:
+        titles += [body(event) for event in await anext(reader) if event.kind == "title"]
     for gate in gates:
         gate.set()
     await chat.done(sent.run.id)
