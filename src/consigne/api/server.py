@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,16 @@ class Server(uvicorn.Server):
 
     (uvicorn itself raises the signal again, which would end the process at once.)
     """
+
+    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+        super().__init__(config)
+        self._services = services
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the readers of runs and pulls have their last event, then close as uvicorn does."""
+        await self._services.runs.close()
+        await self._services.pulls.close()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -46,4 +57,4 @@ def http_server(services: Services) -> Server:
         timeout_graceful_shutdown=3,
         timeout_keep_alive=75,
     )
-    return Server(config)
+    return Server(config, services)

@@ -70,6 +70,7 @@ class Pulls:
         self._version = 0
         self._changed: dict[str, int] = {}
         self._waiting: set[asyncio.Future[None]] = set()
+        self._closed = False
 
     def list(self) -> "list[Pull]":
         """Return the pulls that run, and the latest that have ended, in the order they began."""
@@ -107,21 +108,25 @@ class Pulls:
             task.cancel()
 
     async def watch(self) -> AsyncIterator[Sequence[Pull]]:
-        """Yield the pulls at once (perhaps none), then those that changed, each time some have."""
+        """Yield the pulls at once (perhaps none), then those that changed, until all is closed."""
         seen = self._version
         yield self.list()
         while True:
             while self._version == seen:
+                if self._closed:
+                    return
                 await self._next()
             before, seen = seen, self._version
             yield [p for p in self._pulls.values() if self._changed[p.id] > before]
 
     async def close(self) -> None:
-        """Cancel every pull, and return when none is running."""
+        """Cancel every pull, let those who watch go, and return when none is running."""
+        self._closed = True
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._wake()
 
     async def _run(self, pull_id: str) -> None:
         source = self._pulls[pull_id].source
@@ -168,6 +173,9 @@ class Pulls:
         self._version += 1
         self._pulls[pull.id] = pull
         self._changed[pull.id] = self._version
+        self._wake()
+
+    def _wake(self) -> None:
         for future in self._waiting:
             if not future.done():
                 future.set_result(None)

@@ -141,10 +141,14 @@ async def test_a_pull_can_be_cancelled_also_before_its_first_step(
         pulls.cancel("pull_unknown")
 
 
-async def test_closing_ends_every_pull(pulls: Pulls, puller: ScriptedPuller):
+async def test_closing_ends_every_pull_and_every_watch(pulls: Pulls, puller: ScriptedPuller):
     pulls.start(SOURCE)
     pulls.start("starter")
+    watcher = pulls.watch()
+    await anext(watcher)
     await pulls.close()
+    async with asyncio.timeout(DEADLINE_S):
+        assert [pull.state for changed in [c async for c in watcher] for pull in changed]
     assert [pull.state for pull in pulls.list()] == ["cancelled", "cancelled"]
 
 
