@@ -36,7 +36,7 @@ def models_dir() -> Path:
     """A folder with the starter model and the embedding model, kept between runs."""
     from consigne.engines.downloads import pull
 
-    cache = Path(os.environ.get("CONSIGNE_TEST_CACHE") or platformdirs.user_cache_dir("consigne"))
+    cache = Path(os.environ.get("TEST_CACHE_DIR") or platformdirs.user_cache_dir("consigne"))
     folder = cache / f"test-models-{_converter_fingerprint()}"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:

@@ -31,7 +31,7 @@ async def browser() -> AsyncIterator[Browser]:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         missing = "Chromium is missing: install the package `chromium`"
-        if os.environ.get("CONSIGNE_REQUIRE_ALL_TESTS"):
+        if os.environ.get("REQUIRE_ALL_TESTS"):
             pytest.fail(missing)
         pytest.skip(missing)
     async with async_playwright() as driver:

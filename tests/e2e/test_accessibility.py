@@ -20,7 +20,7 @@ State = Callable[[Page], Awaitable[Any]]
 def axe() -> str:
     if not AXE.is_file():
         missing = "axe-core is missing: run `npm --prefix tests/e2e ci`"
-        if os.environ.get("CONSIGNE_REQUIRE_ALL_TESTS"):
+        if os.environ.get("REQUIRE_ALL_TESTS"):
             pytest.fail(missing)
         pytest.skip(missing)
     return AXE.read_text("utf-8")

@@ -1,6 +1,7 @@
 """A small matcher for the EBNF of grammars: says whether a text is of a grammar."""
 
 import re
+import sys
 from functools import cache
 from typing import Any
 
@@ -29,7 +30,12 @@ class Matcher:
 
     def accepts(self, text: str) -> bool:
         """Say whether the whole text is of the grammar."""
-        return len(text) in _Match(self._rules, text).ends(("name", "root"), 0)
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(20_000)  # long strings are long chains of rules
+        try:
+            return len(text) in _Match(self._rules, text).ends(("name", "root"), 0)
+        finally:
+            sys.setrecursionlimit(limit)
 
     def _check(self, node: Node) -> None:
         if node[0] == "name":

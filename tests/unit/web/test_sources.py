@@ -32,7 +32,7 @@ PUBLISHED = {
 def packages() -> Path:
     if not PACKAGES.is_dir():
         missing = "npm's packages are missing: run `npm --prefix tests/e2e ci`"
-        if os.environ.get("CONSIGNE_REQUIRE_ALL_TESTS"):
+        if os.environ.get("REQUIRE_ALL_TESTS"):
             pytest.fail(missing)
         pytest.skip(missing)
     return PACKAGES
