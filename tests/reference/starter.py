@@ -17,7 +17,7 @@ SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 def starter_gguf() -> Path:
     """Return the path of the default model's GGUF, with its content checked."""
-    cache = Path(os.environ.get("CONSIGNE_TEST_CACHE") or platformdirs.user_cache_dir("consigne"))
+    cache = Path(os.environ.get("TEST_CACHE_DIR") or platformdirs.user_cache_dir("consigne"))
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / Path(MEMBER).name
     with (cache / "starter.lock").open("w") as lock:
