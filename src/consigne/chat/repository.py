@@ -53,16 +53,16 @@ async def conversation_row(
 
 
 async def message_rows(
-    session: AsyncSession, caller: Caller, message_id: str
+    session: AsyncSession, caller: Caller, message_id: str, *, lock: bool = False
 ) -> tuple[MessageRow, ConversationRow]:
-    """Return one message of the caller's and its conversation.
+    """Return one message of the caller's and its conversation; ``lock`` it to change it.
 
     Raises:
         NotFound: There is none of this id, it is another's, or its conversation was deleted.
     """
     if not is_id(message_id, "msg"):
         raise NotFound("There is no such message.")
-    found = await session.execute(
+    query = (
         select(MessageRow, ConversationRow)
         .join(ConversationRow, ConversationRow.id == MessageRow.conversation_id)
         .where(
@@ -72,6 +72,7 @@ async def message_rows(
             ConversationRow.deleted_at.is_(None),
         )
     )
+    found = await session.execute(query.with_for_update(of=MessageRow) if lock else query)
     row = found.one_or_none()
     if row is None:
         raise NotFound("There is no such message.")

@@ -152,7 +152,7 @@ async def go_on(session: AsyncSession, caller: Caller, answer_id: str, resolve: 
         ModelNotFound: Its model is not installed any more.
         Conflict: It is being written, or is whole, or the conversation goes on after it.
     """
-    row, conversation = await message_rows(session, caller, answer_id)
+    row, conversation = await message_rows(session, caller, answer_id, lock=True)
     whole = row.state not in _MAY_GO_ON and row.stop_reason not in _CUT_SHORT
     if row.role != "assistant" or whole:
         raise Conflict("This answer is not cut short, so there is nothing to go on with.")

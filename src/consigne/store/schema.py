@@ -6,11 +6,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from consigne.domain.errors import OperatorError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATION_LOCK = 0x636F6E7369676E65
+"""PostgreSQL's advisory lock of whoever migrates: any number that nobody else takes."""
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -27,6 +29,9 @@ def upgrade(connection: Connection, *, where: str) -> None:
     Raises:
         OperatorError: A newer version of Consigne wrote the database.
     """
+    if connection.dialect.name == "postgresql":
+        # SQLite's caller holds the file's one write lock by now; here replicas may start together.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     settings = config(connection)
     known = {script.revision for script in ScriptDirectory.from_config(settings).walk_revisions()}
     current = MigrationContext.configure(connection).get_current_revision()

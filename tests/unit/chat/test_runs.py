@@ -264,6 +264,14 @@ async def test_a_cut_answer_goes_on_where_it_was_cut(chat: Chat):
         await chat.runs.go_on(chat.caller, sent.message.id)
 
 
+async def test_an_answer_goes_on_once_however_often_it_is_asked(chat: Chat):
+    chat.gateway.script = (START, *text("Half"), stop("max_tokens"))
+    answer = await chat.ask(await chat.new(), "Tell")
+    both = [chat.runs.go_on(chat.caller, answer.id) for _ in range(2)]
+    outcomes = await asyncio.gather(*both, return_exceptions=True)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "Started"]
+
+
 async def test_an_answer_that_ended_at_its_limit_can_go_on_until_something_follows_it(chat: Chat):
     chat.gateway.script = (START, *text("Half"), stop("max_tokens"))
     conversation = await chat.new()
