@@ -29,7 +29,10 @@ def main() -> None:
     if args.data_dir:
         command += ["--data-dir", str(args.data_dir)]
     created = subprocess.run(
-        [*command, "keys", "create", "startup"], capture_output=True, text=True, check=True
+        [*command, "keys", "create", f"startup-{time.time_ns()}"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     key = re.search(r"sk-csn-\S+", created.stdout)
     assert key, created.stdout

@@ -107,7 +107,10 @@ def consigne_server(args: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
     try:
         wait_for(f"http://127.0.0.1:{port}/readyz", process)
         created = subprocess.run(
-            [*command, "keys", "create", "benchmark"], capture_output=True, text=True, check=True
+            [*command, "keys", "create", f"benchmark-{time.time_ns()}"],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         key = re.search(r"sk-csn-\S+", created.stdout)
         assert key, created.stdout
