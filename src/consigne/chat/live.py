@@ -80,7 +80,7 @@ class LiveRun:
 
     def write(self, kind: TextKind, text: str) -> None:
         """Take the next piece of text or thinking."""
-        text = text.replace("\x00", "")  # PostgreSQL keeps no NUL
+        text = _storable(text)
         self._transcript.add(kind, text)
         if self._pending and self._pending[-1][0] == kind:
             self._pending[-1][1].append(text)
@@ -174,6 +174,13 @@ def start_body(message: StoredMessage) -> dict[str, str | None]:
 def done_event(number: int, message: StoredMessage) -> RunEvent:
     """Return the event that ends a run."""
     return RunEvent(number, "done", msgspec.json.encode({"message": message}))
+
+
+def _storable(text: str) -> str:
+    """Return the text without what no database or JSON holds: NUL, and halves of characters."""
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode()
+    return text.replace("\x00", "")
 
 
 def _body(kind: EventKind, pieces: Sequence[str]) -> bytes:

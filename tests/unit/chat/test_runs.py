@@ -164,6 +164,12 @@ async def test_what_only_the_operator_may_know_stays_out_of_the_answer(
     assert sent.run.id in caplog.text
 
 
+async def test_what_no_database_holds_harms_no_answer(chat: Chat):
+    chat.gateway.script = (START, *text("a\x00b", "\ud83d", "é"), stop())
+    answer = await chat.ask(await chat.new(), "Hi\x00 there")
+    assert (answer.state, answer.text) == ("complete", "ab?é")
+
+
 async def test_an_answer_without_end_has_failed(chat: Chat):
     chat.gateway.script = (START, *text("Half"))
     answer = await chat.ask(await chat.new(), "Go")
