@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from consigne.domain.errors import InvalidRequest
 from consigne.engines.prompts.schema import JSON_OBJECT, schema_grammar
-from consigne.engines.prompts.schema.compiler import MOST_CHOICES_TEXT, MOST_DEPTH, MOST_PARTS
+from consigne.engines.prompts.schema.compiler import MOST_TEXT, MOST_DEPTH, MOST_PARTS
 from consigne.engines.prompts.schema.ebnf import Rules
 from consigne.engines.prompts.schema.numerals import integer_between, number_between
 from consigne.engines.prompts.schema.patterns import UnsupportedPattern, pattern_expression
@@ -208,7 +208,7 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({"type": "array", "items": {"$ref": "#"}, "minItems": 1}, "", "without end"),
     (deep(MOST_DEPTH), ".items" * MOST_DEPTH, "deep"),
     (obj(**{f"p{i}": {} for i in range(MOST_PARTS)}), "", "more than"),
-    ({"enum": ["x" * MOST_CHOICES_TEXT]}, "", "characters"),
+    ({"enum": ["x" * MOST_TEXT]}, "", "characters"),
     ({"const": "\ud800"}, "", "surrogate"),
     (obj(**{"\udfff": {}}), "", "surrogate"),
 ]

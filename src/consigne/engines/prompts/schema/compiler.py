@@ -9,7 +9,7 @@ where it lists some), never more.
 import json
 from typing import Any
 
-from consigne.engines.prompts.schema.ebnf import Rules, literal
+from consigne.engines.prompts.schema.ebnf import MOST_COPIES, Rules, TooManyCopies, literal
 from consigne.engines.prompts.schema.merging import Conflict, disjoint, merged
 from consigne.engines.prompts.schema.scalars import (
     count_range,
@@ -18,11 +18,11 @@ from consigne.engines.prompts.schema.scalars import (
 )
 from consigne.engines.prompts.schema.words import NOT_ENFORCED, OF_TYPE, Report, asserts
 
-MOST_PARTS = 2000
+MOST_PARTS = 1000
 """Most subschemas of one schema, each counted as often as it is used."""
 MOST_DEPTH = 50
-MOST_CHOICES_TEXT = 50_000
-"""Most characters in the values of all ``enum``s."""
+MOST_TEXT = 50_000
+"""Most characters in all names and ``enum`` values."""
 
 _Schema = dict[str, Any]
 
@@ -54,7 +54,7 @@ class _Compiler:
         self._ways: dict[str, list[set[str]]] = {}  # a rule -> the rules each of its ways needs
         self._parts = 0
         self._depth = 0
-        self._choices_text = 0
+        self._text = 0
 
     def grammar(self) -> str:
         root = self._visit(self._schema, "")
@@ -218,14 +218,14 @@ class _Compiler:
         if not allowed:
             self._report.refuse(at, "none of its values has the type it demands")
         texts = list(dict.fromkeys(json.dumps(value, ensure_ascii=False) for value in allowed))
-        self._choices_text += sum(map(len, texts))
-        if self._choices_text > MOST_CHOICES_TEXT:
-            self._report.refuse(at, f"its enums have more than {MOST_CHOICES_TEXT} characters")
         return self._rule(" | ".join(self._literal(text, at) for text in texts))
 
     def _literal(self, text: str, at: str) -> str:
         if any("\ud800" <= char <= "\udfff" for char in text):
             self._report.refuse(at, "it holds half a character (a lone surrogate)")
+        self._text += len(text)
+        if self._text > MOST_TEXT:
+            self._report.refuse(at, f"its names and values have over {MOST_TEXT} characters")
         return literal(text)
 
     def _typed(self, schema: _Schema, at: str) -> str:
@@ -247,7 +247,7 @@ class _Compiler:
                 body = string_expression(schema, self._rules, self._report, at)
             case "number" | "integer":
                 whole = kind == "integer"
-                body = number_expression(schema, self._report, at, whole=whole)
+                body = number_expression(schema, self._rules, self._report, at, whole=whole)
             case _:
                 return kind
         return body if body in ("string", "number", "integer") else self._rule(body)
@@ -301,7 +301,7 @@ class _Compiler:
             self._report.unenforced(f"{at}/minProperties", "minProperties over 1")
         value = self._inside(extra, f"{at}/additionalProperties")
         pair = f'string ":" ws {value}'
-        return self._series("{", pair, "}", (least, most), {value})
+        return self._series("{", pair, "}", (least, most), {value}, at)
 
     def _array(self, schema: _Schema, at: str) -> str:
         least, most = count_range(schema, "minItems", "maxItems", self._report, at)
@@ -325,23 +325,39 @@ class _Compiler:
             return self._rule('"[]"')
         if not rules:
             item = self._inside(rest, f"{at}/{rest_word}")
-            return self._series("[", item, "]", (least, most), {item})
+            return self._series("[", item, "]", (least, most), {item}, at)
         body, needed = ' "," ws '.join(rules), set(rules)
         if most != 0:
             item = self._inside(rest, f"{at}/{rest_word}")
-            body += " " + self._rules.repeat(self._rules.add(f'"," ws {item}'), least, most)
+            body += " " + self._chain(f'"," ws {item}', least, most, 'ws "]"', at)
             needed |= {item} if least else set()
+            return self._rule(f'"[" ws {body}', needed)
         return self._rule(f'"[" ws {body} ws "]"', needed)
 
-    def _series(
-        self, begin: str, item: str, end: str, count: tuple[int, int | None], needs: set[str]
+    def _series(  # the brackets, what is between, and how it is told
+        self,
+        begin: str,
+        item: str,
+        end: str,
+        count: tuple[int, int | None],
+        needs: set[str],
+        at: str,
     ) -> str:
         """Items between brackets, separated by commas."""
         least, most = count
-        more = self._rules.add(f'"," ws {item}')
-        tail = self._rules.repeat(more, max(least - 1, 0), None if most is None else most - 1)
-        body = f"{item} {tail} ws" if least else f"({item} {tail} ws)?"
-        return self._rule(f'"{begin}" ws {body} "{end}"', needs if least else set())
+        close = f'ws "{end}"'
+        fewer = None if most is None else most - 1
+        rest = self._chain(f'"," ws {item}', max(least - 1, 0), fewer, close, at)
+        body = f"{item} {rest}" if least else f'({item} {rest} | "{end}")'
+        return self._rule(f'"{begin}" ws {body}', needs if least else set())
+
+    def _chain(self, item: str, least: int, most: int | None, end: str, at: str) -> str:
+        try:
+            return self._rules.chain(self._rules.add(item), least, most, end)
+        except TooManyCopies:
+            what = f"lengths and counts that add up to more than {MOST_COPIES}"
+            self._report.unenforced(at, what)
+            return self._rules.chain(self._rules.add(item), 0, None, end)
 
 
 def _is_a(value: Any, kind: str) -> bool:

@@ -37,10 +37,14 @@ def pattern_expression(pattern: str, rules: Rules) -> str:
     Raises:
         UnsupportedPattern: Look-around, back-references, anchors inside, word boundaries,
             Unicode properties, or malformed.
+        TooManyCopies: It repeats too much for the room that is left in the grammar.
     """
     if len(pattern) > _MOST_LENGTH:
         raise UnsupportedPattern(f"it is longer than {_MOST_LENGTH} characters")
-    return _Reader(pattern, rules).whole()
+    reader = _Reader(pattern, rules)
+    expression = reader.whole()
+    rules.spend(reader.copies)
+    return expression
 
 
 class _Reader:
@@ -51,7 +55,7 @@ class _Reader:
         self._rules = rules
         self._at = 0
         self._depth = 0
-        self._copies = 0  # of single characters, repetitions counted out
+        self.copies = 0  # of single characters, repetitions counted out
 
     def whole(self) -> str:
         branches = [self._anchored()]
@@ -76,13 +80,13 @@ class _Reader:
         return " ".join(parts) or '""'
 
     def _repeated(self) -> str:
-        before = self._copies
+        before = self.copies
         atom = self._atom()
         least, most = self._count()
         if (least, most) == (1, 1):
             return atom
-        self._copies = before + (self._copies - before) * max(most or 1, least, 1)
-        if self._copies > _MOST_COPIES:
+        self.copies = before + (self.copies - before) * max(most or 1, least, 1)
+        if self.copies > _MOST_COPIES:
             raise UnsupportedPattern(f"it repeats its parts more than {_MOST_COPIES} times")
         return self._rules.repeat(self._rules.add(atom), least, most)
 
@@ -118,7 +122,7 @@ class _Reader:
 
     def _atom(self) -> str:
         char = self._next()
-        self._copies += 1
+        self.copies += 1
         match char:
             case "(":
                 return self._group()

@@ -4,15 +4,13 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from consigne.engines.prompts.schema.ebnf import Rules
+from consigne.engines.prompts.schema.ebnf import MOST_COPIES, QUOTE, Rules, TooManyCopies
 from consigne.engines.prompts.schema.numerals import integer_between, number_between
 from consigne.engines.prompts.schema.patterns import UnsupportedPattern, pattern_expression
 from consigne.engines.prompts.schema.words import Report
 
-MOST_LENGTH = 10_000
-"""Most that ``minLength``, ``maxLength``, ``minItems`` and ``maxItems`` may say."""
-
 _FAR = 10**15  # where unbounded numbers end, too
+_NUMBER_SHARE = 5  # characters of a number's rule that cost as much to compile as one copy
 
 _DAY = '("0" [1-9] | [12] [0-9] | "30")'
 _DATE = (
@@ -49,16 +47,37 @@ def string_expression(schema: dict[str, Any], rules: Rules, report: Report, at: 
             report.unenforced(f"{at}/pattern", "a pattern together with a length")
         try:
             return rf'"\"" {pattern_expression(schema["pattern"], rules)} "\""'
+        except TooManyCopies:
+            report.unenforced(f"{at}/pattern", f"over {MOST_COPIES} repetitions in all")
         except UnsupportedPattern as error:
             report.unenforced(f"{at}/pattern", f"this pattern ({error})")
     form = _FORMATS.get(str(schema.get("format")))
     if form and not bounded:
         return rf'"\"" {form} "\""'
-    return rf'"\"" {rules.repeat("char", least, most)} "\""' if bounded else "string"
+    if not bounded:
+        return "string"
+    try:
+        return rf'"\"" {rules.chain("char", least, most, QUOTE)}'
+    except TooManyCopies:
+        report.unenforced(at, f"lengths and counts that add up to more than {MOST_COPIES}")
+        return "string"
 
 
-def number_expression(schema: dict[str, Any], report: Report, at: str, *, whole: bool) -> str:
+def number_expression(
+    schema: dict[str, Any], rules: Rules, report: Report, at: str, *, whole: bool
+) -> str:
     """Return the expression for the numbers of a schema, integers only where ``whole``."""
+    body = _number(schema, report, at, whole=whole)
+    try:
+        if not rules.has(body):
+            rules.spend(len(body) // _NUMBER_SHARE)
+    except TooManyCopies:
+        report.unenforced(at, "so many different bounds of numbers")
+        return "integer" if whole else "number"
+    return body
+
+
+def _number(schema: dict[str, Any], report: Report, at: str, *, whole: bool) -> str:
     step = schema.get("multipleOf", 1 if whole else None)
     if step == 1:
         whole = True
@@ -92,10 +111,10 @@ def count_range(
         if not whole or isinstance(value, bool) or value < 0:
             report.refuse(f"{at}/{word}", f"{word} is a whole number from 0")
     low, high = int(schema.get(least, 0)), schema.get(most)
-    if low > MOST_LENGTH:
-        report.refuse(f"{at}/{least}", f"{least} is over {MOST_LENGTH}")
-    if high is not None and high > MOST_LENGTH:
-        report.unenforced(f"{at}/{most}", f"{most} over {MOST_LENGTH}")
+    if low > MOST_COPIES:
+        report.refuse(f"{at}/{least}", f"{least} is over {MOST_COPIES}")
+    if high is not None and high > MOST_COPIES:
+        report.unenforced(f"{at}/{most}", f"{most} over {MOST_COPIES}")
         high = None
     if high is not None and low > high:
         report.refuse(at, f"{least} is greater than {most}")
