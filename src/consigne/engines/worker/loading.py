@@ -11,14 +11,12 @@ import msgspec
 from consigne.domain.errors import ModelBroken
 from consigne.domain.messages import Sampling
 from consigne.engines.vocabulary import FILE_NAME, Vocabulary
+from consigne.engines.worker.prefixes import BLOCK_TOKENS
 from consigne.engines.worker.sampling import read_defaults
 from consigne.settings import EngineSettings
 
 if TYPE_CHECKING:
     import openvino_genai
-
-BLOCK_TOKENS = 32
-"""Tokens in one block of the attention cache: OpenVINO's own constant for CPUs."""
 
 MAX_BATCHED_TOKENS = 512
 """Most tokens that one engine step works on: long enough to be efficient on a prompt, short
@@ -42,6 +40,9 @@ class TextModel(msgspec.Struct, frozen=True):
     """Tokens that end an answer; none where the pipeline knows them itself."""
     defaults: Sampling
     context: int
+    """Most tokens of prompt and answer together."""
+    cache_tokens: int
+    """How many tokens the attention cache has room for."""
     seconds: dict[str, float]
 
 
@@ -97,6 +98,7 @@ def load_text(model_id: str, folder: Path, context: int, settings: EngineSetting
     clock.note("prompter")
     _warm_up(pipeline, tokenizer)
     clock.note("warm_up")
+    cache_tokens = _cache_tokens(folder, settings)
     return TextModel(
         model_id=model_id,
         folder=folder,
@@ -106,7 +108,8 @@ def load_text(model_id: str, folder: Path, context: int, settings: EngineSetting
         table=table,
         stop_tokens=vocabulary.eos_ids,
         defaults=read_defaults(folder),
-        context=min(context, _cache_tokens(folder, settings)),
+        context=min(context, cache_tokens),
+        cache_tokens=cache_tokens,
         seconds=clock.seconds,
     )
 

@@ -1,7 +1,6 @@
 """The continuous-batching loop: requests come in between steps, tokens leave once a step."""
 
 import logging
-from collections import deque
 from typing import Any, Final
 
 import msgspec
@@ -9,9 +8,11 @@ import msgspec
 from consigne.domain.errors import ConsigneError, EngineFailed, InvalidRequest
 from consigne.domain.events import Event, MessageStop, StopReason
 from consigne.domain.usage import Usage
+from consigne.engines.worker.admission import Admission
 from consigne.engines.worker.channel import Channel
 from consigne.engines.worker.generation import Generation
-from consigne.engines.worker.loading import TextModel
+from consigne.engines.worker.loading import MAX_BATCHED_TOKENS, TextModel
+from consigne.engines.worker.prefixes import BLOCK_TOKENS, Prefixes, Text
 from consigne.engines.worker.preparing import Prepared, count, prepare
 from consigne.engines.worker.protocol import (
     Cancel,
@@ -37,17 +38,28 @@ class _Running(msgspec.Struct):
     generation: Generation
     full: StopReason
     """Why it stops when it reaches its limit of tokens."""
+    generated: list[int] = []
+    abandoned: bool = False
+    """Whether nobody waits for it any more."""
 
 
 class TextLoop:
     """Serves one text model over a channel, until the host goes away."""
 
     def __init__(self, channel: Channel, model: TextModel, max_running: int) -> None:
+        import openvino_genai
+
+        self._going_on = openvino_genai.GenerationFinishReason.NONE
+        self._at_limit = openvino_genai.GenerationFinishReason.LENGTH
+        self._ignored = openvino_genai.GenerationStatus.IGNORED
         self._channel = channel
         self._model = model
         self._pipeline = model.pipeline
         self._max_running = max_running
-        self._waiting: deque[Generate] = deque()
+        prefixes = Prefixes(model.cache_tokens // BLOCK_TOKENS, model.context)
+        self._prefixes = prefixes
+        self._admission = Admission(prefixes, model.cache_tokens, MAX_BATCHED_TOKENS)
+        self._waiting: dict[int, tuple[Prepared, Text]] = {}
         self._trials = Trials(model.folder, len(model.table))
         self._on_trial: dict[int, Prepared] = {}
         self._running: dict[int, _Running] = {}
@@ -66,8 +78,8 @@ class TextLoop:
                 self._handle(message)
             if self._trials.pending:
                 self._judge()
-            while self._waiting and len(self._running) < self._max_running:
-                self._admit(self._waiting.popleft())
+            if self._waiting:
+                self._admit()
             if pipeline.has_non_finished_requests():
                 self._step()
                 self._collect()
@@ -77,16 +89,14 @@ class TextLoop:
 
     def _patience(self) -> float | None:
         """Return how long to wait for messages: for ever when there is nothing to do."""
-        if self._pipeline.has_non_finished_requests() or (
-            self._waiting and len(self._running) < self._max_running
-        ):
+        if self._waiting or self._pipeline.has_non_finished_requests():
             return 0.0
         return _TRIAL_POLL_S if self._trials.pending else None
 
     def _handle(self, message: ToWorker) -> None:
         match message:
             case Generate():
-                self._waiting.append(message)
+                self._take(message)
             case Cancel():
                 self._cancel(message.number)
             case Count():
@@ -95,10 +105,22 @@ class TextLoop:
                 raise AssertionError(f"a text model can't {message}")
 
     def _cancel(self, number: int) -> None:
-        if running := self._running.pop(number, None):
-            running.handle.cancel()
+        if running := self._running.get(number):
+            running.abandoned = True
+            self._drop(number, running)
         elif self._on_trial.pop(number, None) is None:
-            self._waiting = deque(one for one in self._waiting if one.number != number)
+            self._waiting.pop(number, None)
+
+    def _drop(self, number: int, running: _Running) -> bool:
+        """Take an abandoned request out of the engine, if the cache allows it now."""
+        if not self._admission.may_leave(number):
+            return False
+        running.handle.cancel()
+        self._leave(number)
+        return True
+
+    def _leave(self, number: int) -> None:
+        self._admission.leave(number, self._running.pop(number).generated)
 
     def _count(self, message: Count) -> None:
         try:
@@ -108,7 +130,7 @@ class TextLoop:
         else:
             self._channel.send(Counted(message.number, tokens))
 
-    def _admit(self, message: Generate) -> None:
+    def _take(self, message: Generate) -> None:
         try:
             prepared = prepare(self._model, message.request)
         except Exception as error:  # noqa: BLE001 - one request's fault is not the others'
@@ -116,10 +138,23 @@ class TextLoop:
             return
         grammar = prepared.prompt.grammar
         if grammar is None or not prepared.limit or self._trials.passed(grammar):
-            self._start(message.number, prepared)
+            self._wait(message.number, prepared)
         else:
             self._on_trial[message.number] = prepared
             self._trials.submit(message.number, grammar)
+
+    def _wait(self, number: int, prepared: Prepared) -> None:
+        self._waiting[number] = (prepared, self._prefixes.text(prepared.tokens))
+
+    def _admit(self) -> None:
+        """Start the requests that may enter the engine now, in the order they came."""
+        used = self._pipeline.get_metrics().cache_usage / 100.0
+        for number, (prepared, text) in list(self._waiting.items()):
+            if len(self._running) >= self._max_running:
+                break
+            if self._admission.may_enter(text, used):
+                del self._waiting[number]
+                self._start(number, prepared, text)
 
     def _judge(self) -> None:
         for verdict in self._trials.verdicts():
@@ -127,16 +162,17 @@ class TextLoop:
             if prepared is None:
                 continue  # cancelled meanwhile
             if verdict.fault is None:
-                self._start(verdict.number, prepared)
+                self._wait(verdict.number, prepared)
             else:
                 fault = f"The answer's format can't be enforced: {verdict.fault}"
                 self._reject(verdict.number, InvalidRequest(fault))
 
-    def _start(self, number: int, prepared: Prepared) -> None:
-        request = prepared.request
-        usage = Usage(input_tokens=len(prepared.tokens))
-        parser = self._model.prompter.parser(request)
-        generation = Generation(request, parser, self._model.table, usage, prepared.prompt.stop)
+    def _start(self, number: int, prepared: Prepared, text: Text) -> None:
+        model, request = self._model, prepared.request
+        cached = self._admission.enter(number, text) if prepared.limit else 0
+        usage = Usage(input_tokens=len(prepared.tokens), cached_input_tokens=cached)
+        parser = model.prompter.parser(request)
+        generation = Generation(request, parser, model.table, usage, prepared.prompt.stop)
         if not prepared.limit:
             self._out.append((number, (generation.start(), MessageStop(prepared.full, usage))))
             return
@@ -145,6 +181,7 @@ class TextLoop:
         self._out.append((number, (generation.start(),)))
 
     def _step(self) -> None:
+        self._admission.step()
         try:
             self._pipeline.step()
         except RuntimeError:
@@ -154,32 +191,38 @@ class TextLoop:
 
     def _collect(self) -> None:
         """Turn the step's new tokens into events."""
-        import openvino_genai
+        for number, running in list(self._running.items()):
+            if running.handle.can_read() and (outputs := running.handle.read()):
+                output = outputs[0]
+                if output.generated_ids:
+                    self._advance(number, running, output)
+                    continue
+            if running.abandoned:
+                self._drop(number, running)
+            elif running.handle.get_status() == self._ignored:
+                self._leave(number)
+                self._reject(number, EngineFailed("The engine's attention cache is full."))
 
-        going_on = openvino_genai.GenerationFinishReason.NONE
-        at_limit = openvino_genai.GenerationFinishReason.LENGTH
-        finished: list[int] = []
-        for number, running in self._running.items():
-            handle, generation = running.handle, running.generation
-            outputs = handle.read() if handle.can_read() else None
-            if not outputs or not outputs[0].generated_ids:
-                if handle.get_status() == openvino_genai.GenerationStatus.IGNORED:
-                    finished.append(number)
-                    self._reject(number, EngineFailed("The engine's attention cache is full."))
-                continue
-            output = outputs[0]
-            events = generation.take(output.generated_ids, output.generated_log_probs)
-            if generation.stopped:
-                handle.stop()
-            elif output.finish_reason == going_on:
-                if events:
-                    self._out.append((number, tuple(events)))
-                continue
-            reason = running.full if output.finish_reason == at_limit else "end_turn"
-            finished.append(number)
-            self._out.append((number, (*events, *generation.finish(reason))))
-        for number in finished:
-            del self._running[number]
+    def _advance(self, number: int, running: _Running, output: Any) -> None:
+        """Take a request's new tokens (``openvino_genai.GenerationOutput``)."""
+        tokens = output.generated_ids
+        if not running.generated:
+            self._admission.begin(number)
+        running.generated += tokens
+        if running.abandoned:
+            self._drop(number, running)
+            return
+        generation = running.generation
+        events = generation.take(tokens, output.generated_log_probs)
+        if generation.stopped:
+            running.handle.stop()
+        elif output.finish_reason == self._going_on:
+            if events:
+                self._out.append((number, tuple(events)))
+            return
+        reason = running.full if output.finish_reason == self._at_limit else "end_turn"
+        self._leave(number)
+        self._out.append((number, (*events, *generation.finish(reason))))
 
     def _reject(self, number: int, error: Exception) -> None:
         if not isinstance(error, ConsigneError):
