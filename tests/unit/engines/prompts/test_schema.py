@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from consigne.domain.errors import InvalidRequest
 from consigne.engines.prompts.schema import JSON_OBJECT, schema_grammar
-from consigne.engines.prompts.schema.compiler import MOST_TEXT, MOST_DEPTH, MOST_PARTS
+from consigne.engines.prompts.schema.compiler import MOST_DEPTH, MOST_PARTS, MOST_TEXT
 from consigne.engines.prompts.schema.ebnf import Rules
 from consigne.engines.prompts.schema.numerals import integer_between, number_between
 from consigne.engines.prompts.schema.patterns import UnsupportedPattern, pattern_expression
