@@ -20,7 +20,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from consigne.web.static import install
+from consigne.web.static import routes
 from doubles.web_answers import SCRIPTS, STARTER, SUGGESTIONS, Script, script_for
 
 Json = dict[str, Any]
@@ -193,7 +193,7 @@ def refused(status: int, code: str, message: str) -> JSONResponse:
 def create_app(web: WebServer) -> FastAPI:
     """Return the app: the page, and ``/api/`` on ``web``'s state."""
     app = FastAPI()
-    install(app)
+    app.router.routes.extend(routes())
 
     @app.middleware("http")
     async def guard(request: Request, forward: Any) -> Response:

@@ -22,7 +22,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(openai.router)
     app.include_router(app_routes.router)
     _health(app, services)
-    static.install(app)
+    app.router.routes.extend(static.routes())
     errors.install(app)
     middleware.install(app, services.settings.server)
     return app

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from consigne.api.app import create_app
-from consigne.api.services import Services
+from consigne.api.door import Door
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -20,14 +19,13 @@ class Server(uvicorn.Server):
     (uvicorn itself raises the signal again, which would end the process at once.)
     """
 
-    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+    def __init__(self, config: uvicorn.Config, door: Door) -> None:
         super().__init__(config)
-        self._services = services
+        self._door = door
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let the readers of runs and pulls have their last event, then close as uvicorn does."""
-        await self._services.runs.close()
-        await self._services.pulls.close()
+        await self._door.close()
         await super().shutdown(sockets)
 
     @contextmanager
@@ -43,10 +41,10 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def http_server(services: Services) -> Server:
-    """Return the server of the whole application; call ``serve(sockets=[…])`` on it."""
+def http_server(door: Door) -> Server:
+    """Return the server of the service behind ``door``; call ``serve(sockets=[…])`` on it."""
     config = uvicorn.Config(
-        create_app(services),
+        door,
         http="httptools",
         ws="none",
         lifespan="off",
@@ -57,4 +55,4 @@ def http_server(services: Services) -> Server:
         timeout_graceful_shutdown=3,
         timeout_keep_alive=75,
     )
-    return Server(config, services)
+    return Server(config, door)

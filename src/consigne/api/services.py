@@ -36,31 +36,43 @@ class Services(msgspec.Struct, frozen=True):
     pulls: "Pulls"
 
 
+class Engines(msgspec.Struct, frozen=True):
+    """What generates: the models on disk, the processes they run in, the way to them."""
+
+    library: "ModelLibrary"
+    pool: "EnginePool"
+    gateway: "Gateway"
+
+
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
-    """Open everything that the routes stand on, and close it in the opposite order.
-
-    The default model's worker process starts first and loads beside all the rest; what is slow
-    to import is imported in a thread meanwhile.
-
-    Raises:
-        OperatorError: The data folder can't be used.
-    """
-    async with AsyncExitStack() as stack:
-        library, pool, gateway = _open_engines(settings)
-        stack.push_async_callback(pool.close)
-        gateway.preload()
-        yield await _open_store(settings, stack, library, pool, gateway)
-
-
-def _open_engines(settings: Settings) -> "tuple[ModelLibrary, EnginePool, Gateway]":
+async def open_engines(settings: Settings) -> AsyncIterator[Engines]:
+    """Open the engines; the default model's process starts at once and loads beside all else."""
     from consigne.engines.library import ModelLibrary
     from consigne.engines.pool import EnginePool
     from consigne.gateway.gateway import Gateway
 
     library = ModelLibrary(settings.models_dir)
     pool = EnginePool(settings.engine)
-    return library, pool, Gateway(settings.models, library, pool)
+    gateway = Gateway(settings.models, library, pool)
+    gateway.preload()
+    try:
+        yield Engines(library, pool, gateway)
+    finally:
+        await pool.close()
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, engines: Engines) -> AsyncIterator[Services]:
+    """Open everything that the routes stand on, and close it in the opposite order.
+
+    What is slow to import is imported in a thread, so that the loop goes on meanwhile.
+
+    Raises:
+        OperatorError: The data folder can't be used.
+    """
+    await asyncio.to_thread(_import_store)
+    async with AsyncExitStack() as stack:
+        yield await _open_store(settings, engines, stack)
 
 
 def _import_store() -> None:
@@ -72,14 +84,7 @@ def _import_store() -> None:
     import consigne.store.db  # noqa: F401 - imported for its effect on the module cache
 
 
-async def _open_store(
-    settings: Settings,
-    stack: AsyncExitStack,
-    library: "ModelLibrary",
-    pool: "EnginePool",
-    gateway: "Gateway",
-) -> Services:
-    await asyncio.to_thread(_import_store)
+async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStack) -> Services:
     from consigne.business.identity import Identity
     from consigne.business.keys import Keys
     from consigne.chat.conversations import Conversations
@@ -89,16 +94,16 @@ async def _open_store(
 
     db = await Database.open(settings.database_path)
     stack.push_async_callback(db.close)
-    runs = Runs(db, gateway)
+    runs = Runs(db, engines.gateway)
     await runs.recover()
     stack.push_async_callback(runs.close)
-    pulls = Pulls(library)
+    pulls = Pulls(engines.library)
     stack.push_async_callback(pulls.close)
     return Services(
         settings=settings,
-        library=library,
-        pool=pool,
-        gateway=gateway,
+        library=engines.library,
+        pool=engines.pool,
+        gateway=engines.gateway,
         db=db,
         identity=Identity(db),
         keys=Keys(db),

@@ -5,7 +5,8 @@ import os
 import secrets
 import socket
 import sys
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,10 @@ from consigne.domain.errors import OperatorError
 from consigne.settings import ServerSettings, Settings
 
 if TYPE_CHECKING:
-    from consigne.api.server import Server
-    from consigne.api.services import Services
+    from starlette.types import ASGIApp
+
+    from consigne.api.door import Door
+    from consigne.api.services import Engines, Services
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -110,27 +113,57 @@ def _run(settings: Settings, listener: socket.socket, *, link: bool) -> None:
 
 
 async def _serve(settings: Settings, listener: socket.socket, *, link: bool) -> None:
-    from consigne.api.services import open_services
+    from consigne.api.services import open_engines
 
-    async with open_services(settings) as services:
-        if settings.server.host not in LOOPBACK and not await services.identity.has_owner():
-            raise OperatorError(
-                f"{settings.server.host} can be reached by others, and this service has no owner "
-                "yet. Create one first: consigne users create EMAIL --owner"
-            )
-        server = await asyncio.to_thread(_http_server, services)
-        await _announce(services, settings.server.public_url or _url_of(listener), link)
+    async with open_engines(settings) as engines:
+        # The model's process is on its way; now the page, then all that takes long to import.
+        await asyncio.sleep(0)
+        from consigne.api.door import Door
+        from consigne.api.server import http_server
+
+        door = Door()
+        server = http_server(door)
+        serving = None
         try:
-            # The listener is open already: who connects now waits only for the loop's first turn.
-            await server.serve(sockets=[listener])
+            if settings.server.host in LOOPBACK:
+                serving = asyncio.create_task(server.serve(sockets=[listener]))
+            async with _opened(settings, engines, door) as services:
+                if serving is None:
+                    await _require_owner(services)
+                    serving = asyncio.create_task(server.serve(sockets=[listener]))
+                await _announce(services, settings.server.public_url or _url_of(listener), link)
+                await serving
         finally:
             _remove_server_file(settings.data_dir)
+            if serving is not None and not serving.done():
+                server.should_exit = server.force_exit = True
+                await serving
 
 
-def _http_server(services: "Services") -> "Server":
-    from consigne.api.server import http_server
+@asynccontextmanager
+async def _opened(
+    settings: Settings, engines: "Engines", door: "Door"
+) -> AsyncIterator["Services"]:
+    from consigne.api.services import open_services
 
-    return http_server(services)
+    async with open_services(settings, engines) as services:
+        app = await asyncio.to_thread(_application, services)
+        door.open(app, services.runs, services.pulls)
+        yield services
+
+
+def _application(services: "Services") -> "ASGIApp":
+    from consigne.api.app import create_app
+
+    return create_app(services)
+
+
+async def _require_owner(services: "Services") -> None:
+    if not await services.identity.has_owner():
+        raise OperatorError(
+            f"{services.settings.server.host} can be reached by others, and this service has no "
+            "owner yet. Create one first: consigne users create EMAIL --owner"
+        )
 
 
 async def _announce(services: "Services", url: str, link: bool) -> None:

@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -33,14 +32,14 @@ _STATIC_IMPORT = re.compile(r"""^(?:import|export)\b[^;"']*["'](\.[^"']+)["'];?$
 _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
-def install(app: FastAPI) -> None:
-    """Add the web app's routes: ``/``, ``/c/{conversation}`` and ``/static/…``."""
+def routes() -> list[Route]:
+    """Return the web app's routes: ``/``, ``/c/{conversation}`` and ``/static/…``."""
     site = _Site(_ROOT)
-    for path in ("/", "/c/{conversation}"):
-        app.router.routes.append(Route(path, site.page, methods=["GET"], include_in_schema=False))
-    app.router.routes.append(
-        Route("/static/{digest}/{path:path}", site.file, methods=["GET"], include_in_schema=False)
-    )
+    return [
+        Route("/", site.page, methods=["GET"], include_in_schema=False),
+        Route("/c/{conversation}", site.page, methods=["GET"], include_in_schema=False),
+        Route("/static/{digest}/{path:path}", site.file, methods=["GET"], include_in_schema=False),
+    ]
 
 
 class _Site:

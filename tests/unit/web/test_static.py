@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 import consigne.web
-from consigne.web.static import install
+from consigne.web.static import routes
 
 WEB = Path(consigne.web.__file__).parent
 FIRST_LOAD_BYTES = 200_000
@@ -21,7 +21,7 @@ FIRST_LOAD_BYTES = 200_000
 @pytest.fixture
 async def client() -> Iterator[httpx.AsyncClient]:
     app = FastAPI()
-    install(app)
+    app.router.routes.extend(routes())
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as made:
         yield made
