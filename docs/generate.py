@@ -89,7 +89,9 @@ def commands() -> str:
 
 
 def _describe(command: click.Command, path: list[str], lines: list[str]) -> None:
-    with click.Context(command, info_name=" ".join(path), terminal_width=88) as context:
+    with click.Context(
+        command, info_name=" ".join(path), terminal_width=88, help_option_names=["-h", "--help"]
+    ) as context:
         lines += ["", f"## `{' '.join(path)}`", "", "```text", command.get_help(context), "```"]
         if isinstance(command, click.Group):
             for name in command.list_commands(context):
