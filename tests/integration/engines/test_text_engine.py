@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -66,6 +67,14 @@ async def answer(engine: TextEngine, request: Request) -> Answer:
     async for event in engine.generate(request):
         built.add(event)
     return built.answer()
+
+
+def runs(pid: int) -> bool:
+    """Say whether a process runs; one that only waits to be read out does not."""
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
 
 
 def with_context(model: InstalledModel, context: int) -> InstalledModel:
@@ -234,6 +243,44 @@ async def test_a_killed_worker_fails_what_it_was_at_and_the_next_request_is_serv
         async for _ in running:
             pass
     assert "Paris" in (await answer(engine, ask("What is the capital of France?"))).message.text
+
+
+async def test_ctrl_c_in_the_terminal_is_the_host_s_business(
+    engine: TextEngine, pool: EnginePool
+) -> None:
+    await answer(engine, ask("Hi!", max_tokens=1))
+    pid = pool.loaded()[0].pid
+    os.kill(pid, signal.SIGINT)
+    await answer(engine, ask("Hello!", max_tokens=4))
+    assert pool.loaded()[0].pid == pid
+
+
+HOST = """
+import asyncio, sys
+from consigne.engines.host import Worker
+from consigne.engines.worker.protocol import Load
+from consigne.settings import EngineSettings
+
+async def main():
+    load = Load(sys.argv[1], "starter", "text", 512, EngineSettings(kv_cache_bytes=2**26))
+    worker = await Worker.start(load)
+    print(worker.pid, flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_worker_dies_with_its_host(starter: InstalledModel) -> None:
+    host = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOST, str(starter.path), stdout=asyncio.subprocess.PIPE
+    )
+    assert host.stdout is not None
+    pid = int(await host.stdout.readline())
+    assert runs(pid)
+    host.kill()
+    await host.wait()
+    await until(lambda: not runs(pid))
 
 
 async def test_more_requests_than_run_at_once_wait_their_turn(starter: InstalledModel) -> None:

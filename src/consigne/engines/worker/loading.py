@@ -18,7 +18,7 @@ from consigne.settings import EngineSettings
 if TYPE_CHECKING:
     import openvino_genai
 
-MAX_BATCHED_TOKENS = 512
+MAX_BATCHED_TOKENS = 256
 """Most tokens that one engine step works on: long enough to be efficient on a prompt, short
 enough that the answers already running wait little for it."""
 
@@ -86,7 +86,10 @@ def load_text(model_id: str, folder: Path, context: int, settings: EngineSetting
         )
         clock.note("model")
     except RuntimeError as error:
-        raise ModelBroken(f"The model {model_id} can't be loaded: {_brief(error)}") from error
+        raise ModelBroken(
+            f"The model {model_id} can't be loaded: {_brief(error)} "
+            "(consigne doctor says whether its files are whole)"
+        ) from error
     vocabulary = _vocabulary(folder, tokenizer)
     prompter = Prompter(
         _chat_template(folder, tokenizer),

@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 def main() -> None:
     """Serve one model over the socket whose number is the first argument."""
     die_with_the_host()
+    # OpenVINO does without its converter where that is missing: 0.1 s, and no telemetry library.
+    sys.modules["openvino.tools.ovc"] = None  # type: ignore[assignment]
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # the engine's own remarks are no output
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
@@ -55,7 +57,8 @@ def _serve(channel: Channel) -> None:
     try:
         loop = _text(channel, load) if load.modality == "text" else _embedding(channel, load)
     except ConsigneError as error:
-        _log.warning("%s", error.message, exc_info=error.__cause__)
+        _log.warning("%s", error.message)
+        _log.debug("The engine's own words", exc_info=error.__cause__)
         channel.send(LoadFailed(error.code, error.message))
         return
     loop.run()
@@ -73,6 +76,6 @@ def _text(channel: Channel, load: Load) -> "TextLoop":
 def _embedding(channel: Channel, load: Load) -> "EmbeddingLoop":
     from consigne.engines.worker.vectors import EmbeddingLoop, load_embedding
 
-    runner = load_embedding(load.model_id, Path(load.path))
+    runner = load_embedding(load.model_id, Path(load.path), load.settings.threads)
     channel.send(Loaded(load.context))
     return EmbeddingLoop(channel, runner)

@@ -22,8 +22,8 @@ class Runner(Protocol):
         ...
 
 
-def load_embedding(model_id: str, folder: Path) -> Runner:
-    """Load and warm up the embedding model in ``folder``.
+def load_embedding(model_id: str, folder: Path, threads: int) -> Runner:
+    """Load and warm up the embedding model in ``folder``; 0 threads leaves their count open.
 
     Raises:
         ModelBroken: A file is missing or damaged.
@@ -31,7 +31,7 @@ def load_embedding(model_id: str, folder: Path) -> Runner:
     from consigne.engines.embedding import EmbeddingRunner
 
     try:
-        runner: Runner = EmbeddingRunner(folder)
+        runner: Runner = EmbeddingRunner(folder, threads)
         runner.embed(["Hello, world!"])
     except (RuntimeError, OSError, ValueError) as error:
         raise ModelBroken(f"The model {model_id} can't be loaded: {error}") from error
