@@ -39,7 +39,7 @@ def main() -> None:
         except BaseException:  # noqa: BLE001 - whatever it is, it is said, and the process ends
             _log.exception("The worker ends")
             code = 1
-    # The interpreter's own shutdown would spend seconds on taking the compiled model apart.
+    # Nothing is left to save: the interpreter need not take the compiled model apart.
     sys.stderr.flush()
     os._exit(code)
 
