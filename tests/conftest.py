@@ -4,6 +4,8 @@ import asyncio
 import fcntl
 import hashlib
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from consigne.engines.base import InstalledModel
 from consigne.engines.library import ModelLibrary
 from support.server import ServerProcess
 
+IN_OWN_PROCESS = "IN_OWN_PROCESS"
 STARTER = "smollm2-135m-instruct"
 SOURCES = ("starter", "minilm")
 
@@ -75,3 +78,23 @@ def server(make_data_dir: Callable[[], Path]) -> Iterator[ServerProcess]:
     process = ServerProcess(make_data_dir())
     yield process
     assert process.stop() == 0, process.log_path.read_text()
+
+
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test marked ``own_process`` in a fresh interpreter.
+
+    What the native engine leaves behind in a process must not reach the tests after it.
+    """
+    if os.environ.get(IN_OWN_PROCESS) or not pyfuncitem.get_closest_marker("own_process"):
+        return None
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", pyfuncitem.nodeid],
+        cwd=pyfuncitem.config.rootpath,
+        env={**os.environ, IN_OWN_PROCESS: "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        pytest.fail(f"{done.stdout}\n{done.stderr}", pytrace=False)
+    return True
