@@ -1,10 +1,10 @@
 """What every test can stand on: the real models, installed once, and the real server."""
 
 import asyncio
+import ctypes
 import fcntl
 import hashlib
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,9 +17,9 @@ from consigne.engines.base import InstalledModel
 from consigne.engines.library import ModelLibrary
 from support.server import ServerProcess
 
-IN_OWN_PROCESS = "IN_OWN_PROCESS"
 STARTER = "smollm2-135m-instruct"
 SOURCES = ("starter", "minilm")
+_SS_DISABLE = 2
 
 
 def _converter_fingerprint() -> str:
@@ -80,21 +80,17 @@ def server(make_data_dir: Callable[[], Path]) -> Iterator[ServerProcess]:
     assert process.stop() == 0, process.log_path.read_text()
 
 
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a test marked ``own_process`` in a fresh interpreter.
+class _Stack(ctypes.Structure):
+    _fields_ = (("sp", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
 
-    What the native engine leaves behind in a process must not reach the tests after it.
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Take signals on the thread's own stack once OpenVINO is in this process.
+
+    Its CPU plugin gives the thread an alternate signal stack, and unmaps it when it goes, even
+    where it is still in use: the next signal would then end the process, or worse.
     """
-    if os.environ.get(IN_OWN_PROCESS) or not pyfuncitem.get_closest_marker("own_process"):
-        return None
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", pyfuncitem.nodeid],
-        cwd=pyfuncitem.config.rootpath,
-        env={**os.environ, IN_OWN_PROCESS: "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        pytest.fail(f"{done.stdout}\n{done.stderr}", pytrace=False)
-    return True
+    if "openvino" in sys.modules and sys.platform == "linux":
+        disabled = _Stack(None, _SS_DISABLE, 0)
+        assert ctypes.CDLL(None).sigaltstack(ctypes.byref(disabled), None) == 0

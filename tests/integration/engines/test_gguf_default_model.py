@@ -12,7 +12,7 @@ from reference.decoder import ReferenceDecoder, mean_loss
 from reference.openvino_logits import logits
 from reference.starter import starter_gguf
 
-pytestmark = [pytest.mark.slow, pytest.mark.own_process]
+pytestmark = pytest.mark.slow
 
 PROSE = Path(__file__).parents[2] / "data" / "english_prose.txt"
 ANSWER_TOKENS = 16

@@ -19,7 +19,7 @@ from consigne.engines.worker.admission import Admission
 from consigne.engines.worker.prefixes import Prefixes
 from consigne.settings import EngineSettings
 
-pytestmark = [pytest.mark.slow, pytest.mark.own_process]
+pytestmark = pytest.mark.slow
 
 GREEDY = Sampling(temperature=0.0)
 BLOCKS = 200

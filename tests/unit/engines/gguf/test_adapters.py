@@ -64,7 +64,6 @@ def _merge(reference: ReferenceDecoder, weights: Weights) -> None:
             reference.tensors[f"blk.{layer}.{part}.weight"] += ALPHA * delta
 
 
-@pytest.mark.own_process
 @pytest.mark.parametrize(("architecture", "body"), [("llama", "Q4_1"), ("qwen3", "Q8_0")])
 def test_an_adapter_is_as_good_as_merged(tmp_path: Path, architecture: str, body: str) -> None:
     import openvino as ov
