@@ -44,7 +44,8 @@ class BlockFormat(msgspec.Struct, frozen=True):
     element: Literal["i4", "i8"]
     group: int
     """Weights that share a scale."""
-    offsets: bool
+    digits: int
+    """In how many digits its offsets are written (``offsets.py``); 0 where it has none."""
     unpack: Callable[[Bytes], Groups]
     """Turns raw blocks (rows, blocks, bytes) into groups."""
 
@@ -200,18 +201,18 @@ def _iq4_xs(blocks: Bytes) -> Groups:
 
 
 FORMATS: Final[dict[str, BlockFormat]] = {
-    "Q4_0": BlockFormat("i4", 32, False, _q4_0),
-    "Q4_1": BlockFormat("i4", 32, True, _q4_1),
-    "Q5_0": BlockFormat("i8", 32, False, _q5_0),
-    "Q5_1": BlockFormat("i8", 32, True, _q5_1),
-    "Q8_0": BlockFormat("i8", 32, False, _q8_0),
-    "Q2_K": BlockFormat("i4", 16, True, _q2_k),
-    "Q3_K": BlockFormat("i4", 16, False, _q3_k),
-    "Q4_K": BlockFormat("i4", 32, True, _q4_k),
-    "Q5_K": BlockFormat("i8", 32, True, _q5_k),
-    "Q6_K": BlockFormat("i8", 16, False, _q6_k),
-    "IQ4_NL": BlockFormat("i8", 32, False, _iq4_nl),
-    "IQ4_XS": BlockFormat("i8", 32, False, _iq4_xs),
+    "Q4_0": BlockFormat("i4", 32, 0, _q4_0),
+    "Q4_1": BlockFormat("i4", 32, 3, _q4_1),
+    "Q5_0": BlockFormat("i8", 32, 0, _q5_0),
+    "Q5_1": BlockFormat("i8", 32, 2, _q5_1),
+    "Q8_0": BlockFormat("i8", 32, 0, _q8_0),
+    "Q2_K": BlockFormat("i4", 16, 4, _q2_k),
+    "Q3_K": BlockFormat("i4", 16, 0, _q3_k),
+    "Q4_K": BlockFormat("i4", 32, 3, _q4_k),
+    "Q5_K": BlockFormat("i8", 32, 2, _q5_k),
+    "Q6_K": BlockFormat("i8", 16, 0, _q6_k),
+    "IQ4_NL": BlockFormat("i8", 32, 0, _iq4_nl),
+    "IQ4_XS": BlockFormat("i8", 32, 0, _iq4_xs),
 }
 """The formats that are held exactly, by ggml's names."""
 

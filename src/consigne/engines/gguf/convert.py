@@ -12,6 +12,7 @@ import msgspec
 from consigne.domain.errors import OperatorError
 from consigne.engines import vocabulary
 from consigne.engines.gguf import tokenizer
+from consigne.engines.gguf.adapters import save_products
 from consigne.engines.gguf.config import DecoderConfig, read_config
 from consigne.engines.gguf.reader import GgufFile, text, texts
 from consigne.engines.gguf.saving import save_model
@@ -107,7 +108,9 @@ def _save_graph(
 ) -> None:
     from consigne.engines.gguf.graph import build_model
 
-    save_model(build_model(file, config, progress), folder / MODEL_FILE)
+    model, products = build_model(file, config, progress)
+    save_model(model, folder / MODEL_FILE)
+    save_products(products, folder)
 
 
 def _hub_config(config: DecoderConfig) -> dict[str, Any]:

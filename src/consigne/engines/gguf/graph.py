@@ -3,6 +3,9 @@
 The patterns matter: the paged-attention pass finds inputs by their friendly names and each cache
 by its variable; the CPU plugin fuses rotary embedding, normalisation and attention by the shape of
 the subgraph; adapters find a linear layer by its MatMul's friendly name, as optimum-intel names it.
+
+Every operation of a step costs the time to start it on all threads, which for a small model is
+much of the step. So linear layers of one input are one product, and offsets are columns of it.
 """
 
 from collections.abc import Callable
@@ -14,9 +17,17 @@ import openvino.opset13 as op
 from numpy.typing import NDArray
 from openvino.op import assign, read_value
 
+from consigne.engines.gguf.adapters import Product
 from consigne.engines.gguf.config import DecoderConfig
 from consigne.engines.gguf.reader import GgufFile
-from consigne.engines.gguf.weights import Matrix, read_matrix, read_vector, rotary_order
+from consigne.engines.gguf.weights import (
+    Matrix,
+    Part,
+    alike,
+    read_matrix,
+    read_vector,
+    rotary_order,
+)
 
 Node = Any
 """An openvino node or output; the package carries no types."""
@@ -28,13 +39,16 @@ END: Final = 2**63 - 1
 
 def build_model(
     file: GgufFile, config: DecoderConfig, progress: Callable[[float], None]
-) -> ov.Model:
-    """Return the model with its weights; ``progress`` hears the share of layers done.
+) -> tuple[ov.Model, dict[str, Product]]:
+    """Return the model with its weights, and what its matrix products stand for.
+
+    ``progress`` hears the share of layers done.
 
     Raises:
         ModelBroken: A tensor that can't be read, or that holds infinities or NaN.
     """
-    return _Builder(file, config).build(progress)
+    builder = _Builder(file, config)
+    return builder.build(progress), builder.products
 
 
 class _Builder:
@@ -44,6 +58,8 @@ class _Builder:
         self.sinks: list[Node] = []
         self.variables: list[Node] = []
         self.constants: dict[tuple[str, bytes, tuple[int, ...]], Node] = {}
+        self.zero_blocks: dict[int, Node] = {}
+        self.products: dict[str, Product] = {}
 
     def build(self, progress: Callable[[float], None]) -> ov.Model:
         c = self.config
@@ -51,12 +67,12 @@ class _Builder:
         mask = _parameter("attention_mask", ov.Type.i64, 2)
         positions = _parameter("position_ids", ov.Type.i64, 2)
         self.beams = _parameter("beam_idx", ov.Type.i32, 1)
-        shape = op.shape_of(ids)
+        self.shape = shape = op.shape_of(ids)
         self.batch = op.gather(shape, self.ints(0), self.ints(0))
         self.cosine, self.sine = self.rotary_tables(positions)
         self.mask = self.causal_mask(shape, mask)
         self.empty, self.repeated = self.cache_shapes()
-        self.table = read_matrix(self.file, "token_embd.weight")
+        self.table = read_matrix(self.file, Part("token_embd.weight"))
         hidden = self.embedding(self.table, ids)
         for layer in range(c.layers):
             hidden = self.layer(hidden, layer)
@@ -120,15 +136,20 @@ class _Builder:
     def embedding(self, table: Matrix, ids: Node) -> Node:
         """Rows of the table, (B, T, width)."""
         ids = op.convert(ids, "i32")
-        zero = self.constant(np.array(0, np.int32))
-        hidden = op.gather(self.weight(table), ids, zero)
+        hidden = op.gather(self.weight(table), ids, self.constant(np.array(0, np.int32)))
         hidden.set_friendly_name("__module.model.embed_tokens/aten::embedding/Gather")
-        if table.offsets is None:
+        if not table.digits:
             return hidden
-        groups = table.values.shape[1]
-        grouped = op.reshape(hidden, self.ints(0, 0, groups, -1), True)
-        offsets = op.unsqueeze(op.gather(op.constant(table.offsets), ids, zero), self.integer(-1))
-        return op.reshape(op.add(grouped, offsets), self.ints(0, 0, table.columns), True)
+        block = (table.all_columns - table.columns) // table.digits
+        lengths = self.ints(table.columns, table.digits * block)
+        values, digits = op.variadic_split(hidden, self.integer(-1), lengths).outputs()
+        digits = op.reshape(digits, self.ints(0, 0, table.digits, block), True)
+        lengths = self.ints(table.groups, block - table.groups)
+        offsets = op.reduce_sum(digits, self.ints(2), False)
+        offsets = op.variadic_split(offsets, self.integer(-1), lengths).output(0)
+        grouped = op.reshape(values, self.ints(0, 0, table.groups, -1), True)
+        whole = op.add(grouped, op.unsqueeze(offsets, self.integer(-1)))
+        return op.reshape(whole, self.ints(0, 0, table.columns), True)
 
     # The body
 
@@ -224,70 +245,99 @@ class _Builder:
     # Weights
 
     def weight(self, matrix: Matrix) -> Node:
-        """The matrix without its offsets as float32 (rows, columns), decompressed on the fly."""
+        """The matrix as float32 (rows, all columns), decompressed on the fly."""
         if matrix.scales is None:
             if matrix.values.get_element_type() == ov.Type.f32:
                 return matrix.values
             return op.convert(matrix.values, "f32")
         node = op.multiply(op.convert(matrix.values, "f32"), matrix.scales)
-        return op.reshape(node, self.ints(matrix.rows, matrix.columns), False)
+        return op.reshape(node, self.ints(matrix.rows, matrix.all_columns), False)
 
     def linear(self, value: Node, names: list[tuple[str, str]]) -> list[Node]:
-        """Linear layers of one input, as pairs of a tensor's name and a module's."""
-        matrices = [self.matrix(tensor) for tensor, _ in names]
-        terms = self.offset_terms(value, matrices)
-        results = []
-        for (tensor, name), matrix, term in zip(names, matrices, terms, strict=True):
-            node = op.matmul(value, self.weight(matrix), False, True)
-            node.set_friendly_name(f"__module.{name}/ov_ext::linear/MatMul")
-            if term is not None:
-                node = op.add(node, term)
-            if f"{tensor}.bias" in self.file.tensors:
-                node = op.add(node, self.bias(tensor, matrix.rows))
-                node.set_friendly_name(f"__module.{name}/ov_ext::linear/Add")
-            results.append(node)
+        """Linear layers of one input, as pairs of a tensor's name and a module's.
+
+        Those that are stored alike become one matrix product: fewer and larger ones are faster.
+        """
+        results: list[Node] = [None] * len(names)
+        for indexes in alike(self.file, [self.stored(tensor) for tensor, _ in names]):
+            parts = [names[index] for index in indexes]
+            node = self.product(value, parts)
+            nodes = [node]
+            if len(parts) > 1:
+                rows = self.ints(*(self.file.tensors[self.stored(each)].rows for each, _ in parts))
+                nodes = op.variadic_split(node, self.integer(-1), rows).outputs()
+            for index, each in zip(indexes, nodes, strict=True):
+                results[index] = each
         return results
 
-    def matrix(self, tensor: str) -> Matrix:
-        if tensor == "output" and self.config.tied:
-            return self.table
-        return read_matrix(self.file, f"{tensor}.weight", self.rotary_pairs(tensor))
+    def product(self, value: Node, parts: list[tuple[str, str]]) -> Node:
+        """One matrix product for all ``parts``, with their biases."""
+        name = joined([module for _, module in parts])
+        matrix = self.matrix([tensor for tensor, _ in parts])
+        self.products[name] = Product(
+            tuple(module.rpartition(".")[2] for _, module in parts),
+            tuple(self.file.tensors[self.stored(tensor)].rows for tensor, _ in parts),
+            matrix.columns,
+            matrix.all_columns,
+        )
+        node = op.matmul(self.with_sums(value, matrix), self.weight(matrix), False, True)
+        node.set_friendly_name(f"__module.{name}/ov_ext::linear/MatMul")
+        if any(f"{tensor}.bias" in self.file.tensors for tensor, _ in parts):
+            biases = np.concatenate([self.bias(tensor) for tensor, _ in parts])
+            node = op.add(node, op.constant(biases.reshape(1, 1, -1)))
+            node.set_friendly_name(f"__module.{name}/ov_ext::linear/Add")
+        return node
 
-    def bias(self, tensor: str, size: int) -> Node:
-        vector = read_vector(self.file, f"{tensor}.bias", size)
-        if pairs := self.rotary_pairs(tensor):
-            vector = rotary_order(vector, pairs)
-        return op.constant(vector.reshape(1, 1, -1))
+    def stored(self, tensor: str) -> str:
+        """The name of a linear layer's weights in the file."""
+        tied = tensor == "output" and self.config.tied
+        return "token_embd.weight" if tied else f"{tensor}.weight"
+
+    def matrix(self, tensors: list[str]) -> Matrix:
+        if tensors == ["output"] and self.config.tied:
+            return self.table
+        parts = (Part(self.stored(each), self.rotary_pairs(each)) for each in tensors)
+        return read_matrix(self.file, *parts)
+
+    def bias(self, tensor: str) -> NDArray[np.float32]:
+        rows = self.file.tensors[self.stored(tensor)].rows
+        if f"{tensor}.bias" not in self.file.tensors:
+            return np.zeros(rows, np.float32)
+        vector = read_vector(self.file, f"{tensor}.bias", rows)
+        pairs = self.rotary_pairs(tensor)
+        return rotary_order(vector, pairs) if pairs else vector
 
     def rotary_pairs(self, tensor: str) -> int:
         """The size of the heads that a GGUF stores with interleaved rotary pairs."""
         interleaved = self.config.architecture == "llama" and tensor.endswith(("attn_q", "attn_k"))
         return self.config.head_size if interleaved else 0
 
-    def offset_terms(self, value: Node, matrices: list[Matrix]) -> list[Node | None]:
-        """What the offsets add: the sum of each group of inputs times the group's offset.
+    def with_sums(self, value: Node, matrix: Matrix) -> Node:
+        """The input, followed by its groups' sums once for each digit of the offsets."""
+        if not matrix.digits:
+            return value
+        grouped = op.reshape(value, self.ints(0, 0, matrix.groups, -1), True)
+        sums = op.reduce_sum(grouped, self.ints(-1), False)
+        block = (matrix.all_columns - matrix.columns) // matrix.digits
+        spare = [self.zeros(block - matrix.groups)] if block > matrix.groups else []
+        return op.concat([value, *([sums, *spare] * matrix.digits)], -1)
 
-        Matrices of one input share the sums and one multiplication.
-        """
-        terms: list[Node | None] = [None] * len(matrices)
-        for groups in {each.offsets.shape[1] for each in matrices if each.offsets is not None}:
-            alike = [
-                (index, each.offsets)
-                for index, each in enumerate(matrices)
-                if each.offsets is not None and each.offsets.shape[1] == groups
-            ]
-            grouped = op.reshape(value, self.ints(0, 0, groups, -1), True)
-            sums = op.reduce_sum(grouped, self.ints(-1), False)
-            offsets = np.concatenate([each for _, each in alike])
-            product = op.matmul(sums, op.constant(offsets), False, True)
-            if len(alike) == 1:
-                terms[alike[0][0]] = product
-                continue
-            lengths = self.ints(*(len(each) for _, each in alike))
-            split = op.variadic_split(product, self.integer(-1), lengths)
-            for (index, _), part in zip(alike, split.outputs(), strict=True):
-                terms[index] = part
-        return terms
+    def zeros(self, count: int) -> Node:
+        """Zeros, (B, T, count); made once in a step."""
+        if count not in self.zero_blocks:
+            shape = op.concat([self.shape, self.ints(count)], 0)
+            self.zero_blocks[count] = op.broadcast(self.constant(np.array(0, np.float32)), shape)
+        return self.zero_blocks[count]
+
+
+def joined(modules: list[str]) -> str:
+    """Return the name of the layer that stands for several: ``qk_proj`` for q_proj and k_proj."""
+    if len(modules) == 1:
+        return modules[0]
+    parent = modules[0].rpartition(".")[0]
+    stems = [module.rpartition(".")[2].removesuffix("_proj") for module in modules]
+    separator = "" if all(len(stem) == 1 for stem in stems) else "_"
+    return f"{parent}.{separator.join(stems)}_proj"
 
 
 def _parameter(name: str, kind: Any, rank: int) -> Node:

@@ -1,6 +1,6 @@
 """Tensors of a GGUF as OpenVINO constants, read in pieces so that memory stays low."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -8,12 +8,22 @@ from numpy.typing import NDArray
 
 from consigne.domain.errors import ModelBroken, ModelNotSupported
 from consigne.engines.gguf.blocks import FLOATS, FORMATS, BlockFormat, Groups
+from consigne.engines.gguf.offsets import block_columns, in_digits
 from consigne.engines.gguf.reader import GgufFile, TensorInfo
 
 PIECE_BYTES: Final = 4 << 20
 """How much of a tensor is read at once."""
 REQUANTISED_GROUP: Final = 32
 """Group of the formats that have no exact form, requantised to eight bits."""
+
+
+class Part(NamedTuple):
+    """A tensor that is a matrix, or some rows of one."""
+
+    name: str
+    rotary_head: int = 0
+    """Where the rows are heads of this size with interleaved rotary pairs, as llama's queries and
+    keys are in a GGUF: they are put back in halves' order."""
 
 
 class Matrix(NamedTuple):
@@ -24,12 +34,27 @@ class Matrix(NamedTuple):
 
     rows: int
     columns: int
+    """Of the weights; those that stand for offsets come after them."""
     values: Any
     """openvino Constant: (rows, columns) floats or (rows, groups, group) integers."""
     scales: Any = None
     """openvino Constant, (rows, groups, 1)."""
-    offsets: NDArray[np.float32] | None = None
-    """(rows, groups); numbers, since layers of one input put theirs together."""
+    group: int = 0
+    """Weights that share a scale; 0 for floats."""
+    digits: int = 0
+    """Blocks of columns that stand for the groups' offsets; see ``offsets.py``."""
+
+    @property
+    def groups(self) -> int:
+        """Groups of a row's weights."""
+        return self.columns // self.group
+
+    @property
+    def all_columns(self) -> int:
+        """The weights' columns and those that stand for offsets."""
+        if not self.digits:
+            return self.columns
+        return self.columns + self.digits * block_columns(self.groups, self.group)
 
 
 def read_vector(file: GgufFile, name: str, size: int) -> NDArray[np.float32]:
@@ -45,42 +70,61 @@ def read_vector(file: GgufFile, name: str, size: int) -> NDArray[np.float32]:
     return _finite(vector, file, name)
 
 
-def read_matrix(file: GgufFile, name: str, rotary_head: int = 0) -> Matrix:
-    """Return a weight matrix as constants.
+def alike(file: GgufFile, names: Sequence[str]) -> list[list[int]]:
+    """Return which of the tensors can be rows of one matrix, as indexes."""
+    forms: dict[tuple[object, ...], list[int]] = {}
+    for index, name in enumerate(names):
+        tensor = file.tensors[name]
+        key: tuple[object, ...] = (tensor.quantization,)
+        if tensor.quantization not in FLOATS:
+            form = _form(tensor)
+            key = (form.element, form.group, form.digits)
+        forms.setdefault(key, []).append(index)
+    return list(forms.values())
 
-    Args:
-        file: The model.
-        name: The tensor's name.
-        rotary_head: Where the rows are heads of this size with interleaved rotary pairs, as
-            llama's queries and keys are in a GGUF, the rows are put back in halves' order.
+
+def read_matrix(file: GgufFile, *parts: Part) -> Matrix:
+    """Return a weight matrix as constants: the rows of all ``parts``, which must be ``alike``.
 
     Raises:
         ModelBroken: It holds infinities or NaN.
         ModelNotSupported: Its type has no arithmetic here.
     """
-    tensor = file.tensors[name]
-    if tensor.quantization in FLOATS:
-        return _float_matrix(file, tensor, rotary_head)
+    if file.tensors[parts[0].name].quantization in FLOATS:
+        return _float_matrix(file, parts)
+    return _grouped_matrix(file, parts)
+
+
+def _form(tensor: TensorInfo) -> BlockFormat:
     form = FORMATS.get(tensor.quantization)
-    if form is None:
-        group = REQUANTISED_GROUP
-        form = BlockFormat("i8", group, False, lambda raw: _requantise(tensor, raw))
-    return _grouped_matrix(file, tensor, form, rotary_head)
+    if form is not None:
+        return form
+    return BlockFormat("i8", REQUANTISED_GROUP, 0, lambda raw: _requantise(tensor, raw))
 
 
-def _pieces(
-    file: GgufFile, tensor: TensorInfo, rotary_head: int
-) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
-    """Raw rows in pieces, as (first row, row after the last, blocks)."""
-    step = max(1, PIECE_BYTES * tensor.rows // tensor.nbytes)
-    if rotary_head:
-        step = max(1, step // rotary_head) * rotary_head
-    for start in range(0, tensor.rows, step):
-        stop = min(start + step, tensor.rows)
-        raw = file.blocks(tensor, start, stop)
+class _Piece(NamedTuple):
+    rows: slice
+    """Of the matrix."""
+    tensor: TensorInfo
+    raw: NDArray[np.uint8]
+    """(rows, blocks, bytes)"""
+
+
+def _pieces(file: GgufFile, parts: Sequence[Part]) -> Iterator[_Piece]:
+    """The rows of all parts, in pieces."""
+    first = 0
+    for name, rotary_head in parts:
+        tensor = file.tensors[name]
+        step = max(1, PIECE_BYTES * tensor.rows // tensor.nbytes)
         if rotary_head:
-            raw = raw[_halves_order(stop - start, rotary_head)]
-        yield start, stop, raw
+            step = max(1, step // rotary_head) * rotary_head
+        for start in range(0, tensor.rows, step):
+            stop = min(start + step, tensor.rows)
+            raw = file.blocks(tensor, start, stop)
+            if rotary_head:
+                raw = raw[_halves_order(stop - start, rotary_head)]
+            yield _Piece(slice(first + start, first + stop), tensor, raw)
+        first += tensor.rows
 
 
 def _halves_order(rows: int, head: int) -> NDArray[np.intp]:
@@ -93,41 +137,53 @@ def rotary_order(vector: NDArray[np.float32], head: int) -> NDArray[np.float32]:
     return vector[_halves_order(len(vector), head)]
 
 
-def _float_matrix(file: GgufFile, tensor: TensorInfo, rotary_head: int) -> Matrix:
+def _shape(file: GgufFile, parts: Sequence[Part]) -> tuple[int, int]:
+    shapes = [file.tensors[part.name].shape for part in parts]
+    return sum(rows for rows, _ in shapes), shapes[0][1]
+
+
+def _float_matrix(file: GgufFile, parts: Sequence[Part]) -> Matrix:
     import openvino as ov
     import openvino.opset13 as op
 
     kinds = {"F32": ov.Type.f32, "F16": ov.Type.f16, "BF16": ov.Type.bf16}
-    rows, columns = tensor.shape
-    memory = ov.Tensor(kinds[tensor.quantization], ov.Shape([rows, columns]))
-    target = _raw(memory).reshape(rows, columns, tensor.block_bytes)
-    for start, stop, raw in _pieces(file, tensor, rotary_head):
-        _finite(_dequantised(tensor, raw), file, tensor.name)
-        target[start:stop] = raw
+    rows, columns = _shape(file, parts)
+    one = file.tensors[parts[0].name]
+    memory = ov.Tensor(kinds[one.quantization], ov.Shape([rows, columns]))
+    target = _raw(memory).reshape(rows, columns, one.block_bytes)
+    for piece in _pieces(file, parts):
+        _finite(_dequantised(piece.tensor, piece.raw), file, piece.tensor.name)
+        target[piece.rows] = piece.raw
     return Matrix(rows, columns, op.constant(memory))
 
 
-def _grouped_matrix(
-    file: GgufFile, tensor: TensorInfo, form: BlockFormat, rotary_head: int
-) -> Matrix:
+def _grouped_matrix(file: GgufFile, parts: Sequence[Part]) -> Matrix:
     import openvino as ov
     import openvino.opset13 as op
 
-    rows, columns = tensor.shape
-    groups = columns // form.group
+    form = _form(file.tensors[parts[0].name])
+    rows, columns = _shape(file, parts)
+    groups, group = columns // form.group, form.group
+    all_groups = groups + form.digits * block_columns(groups, group) // group
     half = form.element == "i4"
-    values = ov.Tensor(ov.Type.i4 if half else ov.Type.i8, ov.Shape([rows, groups, form.group]))
+    values = ov.Tensor(ov.Type.i4 if half else ov.Type.i8, ov.Shape([rows, all_groups, group]))
     target = _raw(values).reshape(rows, -1)
-    scales = np.empty((rows, groups, 1), np.float32)
-    offsets = np.empty((rows, groups), np.float32) if form.offsets else None
-    for start, stop, raw in _pieces(file, tensor, rotary_head):
-        found = _unpacked(form, raw, file, tensor)
-        flat = found.values.reshape(stop - start, -1)
-        target[start:stop] = _packed(flat) if half else flat.view(np.uint8)
-        scales[start:stop, :, 0] = found.scales
-        if offsets is not None:
-            offsets[start:stop] = found.offsets
-    return Matrix(rows, columns, op.constant(values), op.constant(scales), offsets)
+    scales = np.empty((rows, all_groups, 1), np.float32)
+    for piece in _pieces(file, parts):
+        found = _with_digits(_unpacked(_form(piece.tensor), piece.raw, file, piece.tensor), form)
+        flat = found.values.reshape(len(piece.raw), -1)
+        target[piece.rows] = _packed(flat) if half else flat.view(np.uint8)
+        scales[piece.rows, :, 0] = found.scales
+    return Matrix(rows, columns, op.constant(values), op.constant(scales), group, form.digits)
+
+
+def _with_digits(found: Groups, form: BlockFormat) -> Groups:
+    """The groups, and after them those that stand for their offsets."""
+    if found.offsets is None:
+        return found
+    more = in_digits(found.offsets, form)
+    values = np.concatenate([found.values, more.values], 1)
+    return Groups(values, np.concatenate([found.scales, more.scales], 1))
 
 
 def _raw(tensor: Any) -> NDArray[np.uint8]:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from consigne.domain.errors import ModelNotSupported
+from consigne.engines.gguf.adapters import fit_adapter
 from consigne.engines.gguf.convert import convert
 from reference.decoder import ReferenceDecoder
 from reference.tiny_gguf import FEED_FORWARD, LAYERS, WIDTH, write_model
@@ -72,7 +74,7 @@ def test_an_adapter_is_as_good_as_merged(tmp_path: Path, architecture: str, body
     path = write_model(tmp_path / "model.gguf", architecture, body=body)
     folder = convert(path, tmp_path / "out").path
     weights = _adapter()
-    _save(weights, tmp_path / "adapter.safetensors")
+    _save(fit_adapter(weights, folder), tmp_path / "adapter.safetensors")
     adapter = openvino_genai.Adapter(tmp_path / "adapter.safetensors")
     scheduler = openvino_genai.SchedulerConfig()
     scheduler.num_kv_blocks = 16
@@ -98,3 +100,23 @@ def test_an_adapter_is_as_good_as_merged(tmp_path: Path, architecture: str, body
     assert plain != merged
     assert answer(openvino_genai.AdapterConfig(adapter, ALPHA)) == merged
     assert answer(openvino_genai.AdapterConfig()) == plain
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        ("model.layers.9.self_attn.q_proj", (4 * 64, WIDTH)),  # a layer that is not there
+        ("model.layers.0.self_attn.q_proj", (3 * 64, WIDTH)),
+        ("model.layers.0.self_attn.k_proj", (2 * 64, WIDTH + 1)),
+    ],
+)
+def test_an_adapter_of_another_model_is_refused(
+    tmp_path: Path, layer: str, shape: tuple[int, int]
+) -> None:
+    folder = convert(write_model(tmp_path / "model.gguf", body="Q4_1"), tmp_path / "out").path
+    weights = {
+        f"base_model.model.{layer}.lora_A.weight": np.zeros((RANK, shape[1]), np.float32),
+        f"base_model.model.{layer}.lora_B.weight": np.zeros((shape[0], RANK), np.float32),
+    }
+    with pytest.raises(ModelNotSupported, match=r"layers\.\d\.self_attn"):
+        fit_adapter(weights, folder)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from consigne.engines.gguf.blocks import FORMATS
 from reference.tiny_gguf import random_blocks
 
-SYMMETRIC = sorted(name for name, form in FORMATS.items() if not form.offsets)
-WITH_MINIMUM = sorted(name for name, form in FORMATS.items() if form.offsets)
+SYMMETRIC = sorted(name for name, form in FORMATS.items() if not form.digits)
+WITH_MINIMUM = sorted(name for name, form in FORMATS.items() if form.digits)
 
 
 def _both(name: str, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
