@@ -64,6 +64,30 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Other names for models: ``{"gpt-4o-mini" = "smollm2-135m-instruct"}``."""
 
 
+class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How much each key may use, where the key has no limit of its own; 0 is no limit."""
+
+    requests_per_minute: int = 0
+    """Requests of one key in a minute."""
+    tokens_per_minute: int = 0
+    """Tokens of one key in a minute, read and written together."""
+    input_tokens_per_minute: int = 0
+    """Tokens that one key's requests may have in a minute."""
+    output_tokens_per_minute: int = 0
+    """Tokens that may be written for one key in a minute."""
+
+
+class IdempotencySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How long the answers to requests with an ``Idempotency-Key`` are kept."""
+
+    keep_hours: float = 24.0
+    """Hours for which a repeated request gets the first answer; 0 keeps none."""
+    max_answer_bytes: int = 2**20
+    """Largest answer that is kept, in bytes; a larger one is sent and not kept."""
+    max_answers_per_key: int = 10_000
+    """Most answers kept for one API key; beyond it the earliest go first."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything an operator can set."""
 
@@ -74,6 +98,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     server: ServerSettings = ServerSettings()
     engine: EngineSettings = EngineSettings()
     models: ModelSettings = ModelSettings()
+    limits: LimitSettings = LimitSettings()
+    idempotency: IdempotencySettings = IdempotencySettings()
 
     @property
     def models_dir(self) -> Path:

@@ -6,7 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from consigne.business.answers import KeptAnswer
 from consigne.business.caller import Caller
+from consigne.business.grants import Grant
+from consigne.business.limits import Limiter
 from consigne.domain.errors import ConsigneError, InvalidRequest, ModelNotFound
 from consigne.domain.events import (
     BlockStop,
@@ -128,15 +131,43 @@ class ScriptedGateway:
 
 
 class ScriptedKeys:
-    """Knows one key."""
+    """Knows one key, bounded by ``grant``."""
+
+    def __init__(self, grant: Grant | None = None) -> None:
+        self.grant = grant
 
     async def authenticate(self, secret: str) -> Caller | None:
         """Return who holds the key."""
-        caller = Caller("org_1", "wrk_1", None, "key_1", "member", "tests")
+        caller = Caller("org_1", "wrk_1", None, "key_1", "member", "tests", self.grant)
         return caller if secret == KEY else None
 
 
-def scripted_services(gateway: ScriptedGateway, **server: Any) -> SimpleNamespace:
-    """Return what the dialects' routes stand on."""
+class ScriptedAnswers:
+    """Keeps answers in memory."""
+
+    max_bytes = 2**20
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str | None, str], KeptAnswer] = {}
+
+    async def find(self, caller: Caller, name: str) -> KeptAnswer | None:
+        """Return what is kept."""
+        return self.kept.get((caller.key_id, name))
+
+    async def keep(self, caller: Caller, name: str, answer: KeptAnswer) -> None:
+        """Keep an answer."""
+        self.kept[(caller.key_id, name)] = answer
+
+
+def scripted_services(
+    gateway: ScriptedGateway, *, grant: Grant | None = None, **server: Any
+) -> SimpleNamespace:
+    """Return what the dialects' routes stand on; the one key may do what ``grant`` says."""
     settings = Settings(server=ServerSettings(**server))
-    return SimpleNamespace(settings=settings, gateway=gateway, keys=ScriptedKeys())
+    return SimpleNamespace(
+        settings=settings,
+        gateway=gateway,
+        keys=ScriptedKeys(grant),
+        limiter=Limiter(),
+        answers=ScriptedAnswers(),
+    )

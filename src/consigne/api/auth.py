@@ -1,28 +1,52 @@
 """Who is calling: an API key in ``x-api-key`` or ``Authorization: Bearer``, on every path."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from starlette.requests import Request
 
-from consigne.domain.errors import NotAuthenticated
+from consigne.domain.errors import NotAuthenticated, NotPermitted
 
 if TYPE_CHECKING:
     from consigne.api.services import Services
     from consigne.business.caller import Caller
+    from consigne.business.grants import Grant
+
+_SCOPES = (
+    ("/v1/messages/batches", "batches"),
+    ("/v1/messages", "generate"),
+    ("/v1/chat/", "generate"),
+    ("/v1/responses", "generate"),
+    ("/v1/completions", "generate"),
+    ("/v1/conversations", "generate"),
+    ("/v1/moderations", "generate"),
+    ("/v1/embeddings", "embed"),
+    ("/v1/images", "images"),
+    ("/v1/files", "files"),
+    ("/v1/uploads", "files"),
+    ("/v1/batches", "batches"),
+    ("/v1/models", "models"),
+)
+"""The scope that a key needs for the paths under a prefix; the first that fits counts."""
 
 
 def services_of(request: Request) -> "Services":
-    """Return what the routes stand on."""
-    services: Services = request.app.state.services
+    """Return what the routes stand on; to a bounded key, with a gateway of its own bounds."""
+    bounded: Services | None = request.scope["state"].get("services")
+    services: Services = request.app.state.services if bounded is None else bounded
     return services
 
 
 async def authenticate(request: Request) -> "Caller":
-    """Return who holds the request's API key.
+    """Return who holds the request's API key; the request counts against the key's limits.
 
     Raises:
-        NotAuthenticated: There is no key, or none of ours.
+        NotAuthenticated: There is no key, none of ours, or one whose time is over.
+        NotPermitted: The key has not the scope that the path needs.
+        RateLimited: The key made too many requests.
     """
+    state = request.scope["state"]
+    if known := state.get("caller"):
+        return cast("Caller", known)
     secret = secret_of(request)
     if not secret:
         raise NotAuthenticated(
@@ -32,6 +56,9 @@ async def authenticate(request: Request) -> "Caller":
     caller = await services_of(request).keys.authenticate(secret)
     if caller is None:
         raise NotAuthenticated("This API key is not valid here; it may have been revoked.")
+    if caller.grant is not None:
+        _bind(request, caller.grant, caller.key_id or "")
+    state["caller"] = caller
     return caller
 
 
@@ -41,3 +68,38 @@ def secret_of(request: Request) -> str:
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
     return request.headers.get("x-api-key", "").strip()
+
+
+def scope_of(path: str) -> str | None:
+    """Return the scope that a key needs for a path."""
+    return next((scope for prefix, scope in _SCOPES if path.startswith(prefix)), None)
+
+
+def _bind(request: Request, grant: "Grant", key_id: str) -> None:
+    """Hold the request to what its key may do."""
+    from consigne.business.guard import guarded
+
+    needed = scope_of(request.url.path)
+    if grant.scopes is not None and needed not in grant.scopes:
+        raise NotPermitted(
+            f"This API key may not do this: it lacks the scope '{needed}'. "
+            f"Its scopes are: {', '.join(sorted(grant.scopes))}."
+        )
+    services, state = services_of(request), request.scope["state"]
+    account = services.limiter.account(key_id, grant.limits)
+    state["account"] = account
+    account.take_request()
+    gateway = guarded(services.gateway, grant.models, account)
+    if gateway is not services.gateway:
+        state["services"] = _Bounded(services, gateway)
+
+
+class _Bounded:
+    """The services, with another gateway."""
+
+    def __init__(self, services: "Services", gateway: Any) -> None:
+        self._services = services
+        self.gateway = gateway
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._services, name)

@@ -3,6 +3,7 @@
 import logging
 import math
 import re
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -11,16 +12,20 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Scope
 
 from consigne.domain.errors import (
     ConsigneError,
     ContextTooLong,
     EngineCrashed,
+    IdempotencyMismatch,
     InvalidRequest,
     ModelNotFound,
+    ModelNotPermitted,
     NotAuthenticated,
     NotFound,
+    NotPermitted,
     OperatorError,
     Overloaded,
     RateLimited,
@@ -57,6 +62,11 @@ class MethodNotAllowed(InvalidRequest):
 
     code = "method_not_allowed"
     status = 405
+
+    def __init__(self, message: str, allowed: Sequence[str]) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+        """The methods that it exists for."""
 
 
 def dialect_of(scope: Scope) -> Dialect:
@@ -138,7 +148,12 @@ def _from_http(error: HTTPException, scope: Scope) -> ConsigneError:
         case 404:
             return NotFound(f"There is nothing at {scope['method']} {scope['path']}.")
         case 405:
-            return MethodNotAllowed(f"{scope['path']} does not answer to {scope['method']}.")
+            allowed = _methods(scope)
+            return MethodNotAllowed(
+                f"{scope['path']} does not answer to {scope['method']}, "
+                f"but to {', '.join(allowed)}.",
+                allowed,
+            )
         case 413:
             return RequestTooLarge(str(error.detail))
         case 415:
@@ -147,6 +162,17 @@ def _from_http(error: HTTPException, scope: Scope) -> ConsigneError:
             return InvalidRequest(str(error.detail))
         case _:
             return _internal("Something went wrong here", scope)
+
+
+def _methods(scope: Scope) -> list[str]:
+    """Return the methods that a path answers to (the framework names those of one route only)."""
+    routes = scope["app"].router.routes
+    found = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(r.matches({**scope, "method": method})[0] == Match.FULL for r in routes)
+    ]
+    return ["HEAD", *found] if "GET" in found else found
 
 
 def status_of(error: ConsigneError, dialect: Dialect) -> int:
@@ -167,6 +193,10 @@ def headers_of(error: ConsigneError) -> dict[str, str]:
             return {"x-should-retry": "true"}
         case NotAuthenticated():
             return {"www-authenticate": "Bearer"}
+        case MethodNotAllowed():
+            return {"allow": ", ".join(error.allowed)}
+        case IdempotencyMismatch() | ModelNotPermitted():
+            return {"x-should-retry": "false"}
         case _:
             return {}
 
@@ -223,6 +253,12 @@ def _openai_code(error: ConsigneError) -> str | None:
         case NotAuthenticated():
             return "invalid_api_key"
         case ContextTooLong() | ModelNotFound() | RequestTooLarge() | MethodNotAllowed():
+            return error.code
+        case ModelNotPermitted():
+            return "model_not_found"
+        case NotPermitted():
+            return "insufficient_permissions"
+        case IdempotencyMismatch():
             return error.code
         case Unsupported():
             return "unsupported_value"

@@ -1,4 +1,7 @@
-"""What surrounds every request: its id, the limit on its body, CORS, the last line of defence."""
+"""What surrounds every request: its id, the limit on its body, its coding, CORS, its repetition.
+
+It is the last line of defence too: no exception reaches the server.
+"""
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -6,10 +9,15 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from consigne.api import errors
+from consigne.api import encodings, errors, limit_headers
+from consigne.api.idempotency import Idempotency
 from consigne.domain.errors import RequestTooLarge
 from consigne.domain.ids import new_id
 from consigne.settings import ServerSettings
+
+_EXPOSED = ["request-id", "x-request-id", "retry-after", "retry-after-ms", "x-should-retry"]
+_NOTED = (b"content-length", b"content-encoding", b"accept-encoding", b"idempotency-key", b"cookie")
+_HEAD_FROM_GET = ("/v1/", "/healthz", "/readyz")
 
 
 def install(app: FastAPI, settings: ServerSettings) -> None:
@@ -21,12 +29,12 @@ def install(app: FastAPI, settings: ServerSettings) -> None:
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["*"],
-            expose_headers=["request-id", "x-request-id", "retry-after", "retry-after-ms"],
+            expose_headers=[*_EXPOSED, "idempotent-replayed", *limit_headers.names()],
         )
 
 
 class Edge:
-    """Gives each request an id, bounds its body, and lets no exception reach the server.
+    """Gives each request an id, bounds and unpacks its body, and tells its errors.
 
     The id is in ``scope["state"]["request_id"]``, in the log and in the response, as ``request-id``
     to Anthropic's clients and as ``x-request-id`` to all others.
@@ -34,6 +42,7 @@ class Edge:
 
     def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
         self._app = app
+        self._repeatable = Idempotency(app)
         self._limit = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,35 +50,38 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = new_id("req")
-        scope.setdefault("state", {})["request_id"] = request_id
-        anthropic = errors.dialect_of(scope) == "anthropic"
-        header = (b"request-id" if anthropic else b"x-request-id", request_id.encode())
-        started = False
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                message["headers"] = [*message.get("headers", ()), header]
-            await send(message)
-
+        noted = {name: value for name, value in scope["headers"] if name in _NOTED}
+        answer = _Answer(scope, send)
+        outward: Send = answer.send
+        if b"accept-encoding" in noted and scope["path"].startswith("/v1/"):
+            # Whoever sends a cookie may be a page of another site that guesses at secrets.
+            coding = None if b"cookie" in noted else encodings.accepted(noted[b"accept-encoding"])
+            outward = encodings.packed(answer.send, coding) if coding else answer.send
+        if scope["method"] == "HEAD" and scope["path"].startswith(_HEAD_FROM_GET):
+            scope, outward = {**scope, "method": "GET"}, answer.send_head
         try:
-            await self._app(scope, self._bounded(scope, receive), send_with_id)
+            receive = self._bounded(noted, receive)
+            if coding_header := noted.get(b"content-encoding"):
+                scope, receive = self._unpacked(scope, receive, coding_header)
+            name = noted.get(b"idempotency-key")
+            if name is None or scope["method"] != "POST" or not scope["path"].startswith("/v1/"):
+                await self._app(scope, receive, outward)
+            else:
+                await self._repeatable(scope, receive, outward, name)
         except ClientDisconnect:
             pass
         except Exception as error:  # noqa: BLE001 - the last line of defence
-            answer = errors.response(error, scope)
-            if not started:
-                await answer(scope, receive, send_with_id)
+            told = errors.response(error, scope)
+            if not answer.started:
+                await told(scope, receive, outward)
 
-    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
+    def _bounded(self, noted: dict[bytes, bytes], receive: Receive) -> Receive:
         """Return a ``receive`` that refuses a body over the limit.
 
         Raises:
             RequestTooLarge: The length declared is over the limit already.
         """
-        declared = next((v for name, v in scope["headers"] if name == b"content-length"), None)
+        declared = noted.get(b"content-length")
         if declared is not None:
             if int(declared) > self._limit:
                 raise RequestTooLarge(self._too_large())
@@ -87,5 +99,44 @@ class Edge:
 
         return counted
 
+    def _unpacked(self, scope: Scope, receive: Receive, header: bytes) -> tuple[Scope, Receive]:
+        """Return the request as if its body had not been packed."""
+        coding = encodings.coding_of(header)
+        if coding is None:
+            return scope, receive
+        left = [
+            (name, value)
+            for name, value in scope["headers"]
+            if name not in (b"content-encoding", b"content-length")
+        ]
+        return {**scope, "headers": left}, encodings.unpacked(receive, coding, self._limit)
+
     def _too_large(self) -> str:
         return f"The request body is over the limit of {self._limit:,} bytes."
+
+
+class _Answer:
+    """The answer's way out: its id and what the key has left of its limits go with it."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.started = False
+        self._send = send
+        self._state = scope.setdefault("state", {})
+        self._state["request_id"] = self._id = new_id("req")
+        self._anthropic = errors.dialect_of(scope) == "anthropic"
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            name = b"request-id" if self._anthropic else b"x-request-id"
+            headers = [*message.get("headers", ()), (name, self._id.encode())]
+            if account := self._state.get("account"):
+                headers += limit_headers.of(account, anthropic=self._anthropic)
+            message = {**message, "headers": headers}  # its sender may keep it
+        await self._send(message)
+
+    async def send_head(self, message: Message) -> None:
+        """Send the head of an answer, and end it there."""
+        if message["type"] == "http.response.start":
+            await self.send(message)
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})

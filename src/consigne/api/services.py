@@ -10,8 +10,10 @@ import msgspec
 from consigne.settings import Settings
 
 if TYPE_CHECKING:
+    from consigne.business.answers import KeptAnswers
     from consigne.business.identity import Identity
     from consigne.business.keys import Keys
+    from consigne.business.limits import Limiter
     from consigne.chat.conversations import Conversations
     from consigne.chat.runs import Runs
     from consigne.engines.library import ModelLibrary
@@ -31,6 +33,8 @@ class Services(msgspec.Struct, frozen=True):
     db: "Database"
     identity: "Identity"
     keys: "Keys"
+    limiter: "Limiter"
+    answers: "KeptAnswers"
     conversations: "Conversations"
     runs: "Runs"
     pulls: "Pulls"
@@ -76,6 +80,8 @@ async def open_services(settings: Settings, engines: Engines) -> AsyncIterator[S
 
 
 def _import_store() -> None:
+    import consigne.business.answers
+    import consigne.business.guard
     import consigne.business.identity
     import consigne.business.keys
     import consigne.chat.conversations
@@ -85,8 +91,10 @@ def _import_store() -> None:
 
 
 async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStack) -> Services:
+    from consigne.business.answers import KeptAnswers
     from consigne.business.identity import Identity
     from consigne.business.keys import Keys
+    from consigne.business.limits import Limiter
     from consigne.chat.conversations import Conversations
     from consigne.chat.runs import Runs
     from consigne.gateway.pulls import Pulls
@@ -106,7 +114,9 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         gateway=engines.gateway,
         db=db,
         identity=Identity(db),
-        keys=Keys(db),
+        keys=Keys(db, settings.limits),
+        limiter=Limiter(),
+        answers=KeptAnswers(db, settings.idempotency),
         conversations=Conversations(db),
         runs=runs,
         pulls=pulls,

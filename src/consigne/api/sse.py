@@ -62,7 +62,7 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
         ClientDisconnect: The client hung up.
     """
     task = asyncio.ensure_future(work)
-    listener = asyncio.ensure_future(_disconnected(receive))
+    listener = asyncio.ensure_future(disconnected(receive))
     try:
         await asyncio.wait((task, listener), return_when=asyncio.FIRST_COMPLETED)
         if task.done():
@@ -75,7 +75,8 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
             await asyncio.wait((task,))
 
 
-async def _disconnected(receive: Receive) -> None:
+async def disconnected(receive: Receive) -> None:
+    """Return once the client has hung up."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -128,6 +129,7 @@ class EventStream(Response, Generic[T]):
                     await self._write(send, chunk)
                     chunk = b""
         except Exception as error:  # noqa: BLE001 - the status is sent; the stream says the rest
+            scope["state"]["failed"] = True
             chunk += self._encoder.error(as_consigne_error(error, scope))
         await self._write(send, chunk, more=False)
 
@@ -143,7 +145,7 @@ class EventStream(Response, Generic[T]):
         while True:
             try:
                 async with asyncio.timeout(PING_AFTER_S):
-                    await _disconnected(receive)
+                    await disconnected(receive)
             except TimeoutError:
                 if loop.time() - self._idle_since >= PING_AFTER_S:
                     await self._write(send, self._encoder.keep_alive)

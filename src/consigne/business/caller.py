@@ -4,6 +4,8 @@ from typing import Literal, get_args
 
 import msgspec
 
+from consigne.business.grants import Grant
+
 Role = Literal["owner", "admin", "billing", "member"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -20,6 +22,8 @@ class Caller(msgspec.Struct, frozen=True):
     role: Role
     name: str
     """Of the person or the key."""
+    grant: Grant | None = None
+    """What bounds the caller; ``None`` where nothing does."""
 
     @property
     def may_administer(self) -> bool:

@@ -7,12 +7,21 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import Caller
+from consigne.business.grants import UNBOUND, Grant, RateLimits
 from consigne.business.home import Home, ensure_home, find_home, first_workspace
 from consigne.business.identity import owner_caller
 from consigne.business.secret import hash_secret, new_secret
 from consigne.domain import sources
-from consigne.domain.errors import Conflict, InvalidRequest, NotFound, OperatorError, Overloaded
+from consigne.domain.errors import (
+    Conflict,
+    InvalidRequest,
+    NotAuthenticated,
+    NotFound,
+    OperatorError,
+    Overloaded,
+)
 from consigne.domain.ids import new_id
+from consigne.settings import LimitSettings
 from consigne.store.db import Database
 from consigne.store.tables import ApiKeyRow
 
@@ -34,17 +43,47 @@ class ApiKey(msgspec.Struct, frozen=True):
     last_used_at: datetime | None
     """To the minute."""
     revoked_at: datetime | None
+    expires_at: datetime | None = None
+    scopes: tuple[str, ...] | None = None
+    """``None`` is all."""
+    models: tuple[str, ...] | None = None
+    """``None`` is all."""
+    limits: RateLimits = RateLimits()
+    """Its own limits; 0 where it has none of its own."""
+
+    def state(self, now: datetime) -> str:
+        """Return ``in use``, ``revoked`` or ``expired``."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= now else "in use"
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """What a key to be made may do."""
+
+    expires_in: timedelta | None = None
+    scopes: tuple[str, ...] | None = None
+    models: tuple[str, ...] | None = None
+    requests_per_minute: int | None = None
+    """This limit and the next three: ``None`` is the settings' default, 0 is no limit."""
+    tokens_per_minute: int | None = None
+    input_tokens_per_minute: int | None = None
+    output_tokens_per_minute: int | None = None
 
 
 class Keys:
     """Knows which keys may call the API."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, defaults: LimitSettings | None = None) -> None:
+        """Open the keys of ``db``; ``defaults`` hold where a key has no limit of its own."""
         self._db = db
+        self._defaults = defaults or LimitSettings()
         self._known: dict[bytes, tuple[datetime, Caller]] = {}
         self._local: set[bytes] = set()
 
-    async def create(self, name: str, *, organisation_id: str = "") -> tuple[ApiKey, str]:
+    async def create(
+        self, name: str, may: NewKey | None = None, *, organisation_id: str = ""
+    ) -> tuple[ApiKey, str]:
         """Make a key and return it with its secret, which can't be shown again.
 
         Raises:
@@ -67,6 +106,7 @@ class Keys:
                 secret_hash=hash_secret(secret),
                 hint=secret[-4:],
                 created_at=sources.now(),
+                **_columns(may or NewKey()),
             )
             session.add(row)
             await session.flush()
@@ -105,7 +145,11 @@ class Keys:
         self._local.add(hash_secret(secret))
 
     async def authenticate(self, secret: str) -> Caller | None:
-        """Return who calls with this secret; a key seen in the last seconds costs no query."""
+        """Return who calls with this secret; a key seen in the last seconds costs no query.
+
+        Raises:
+            NotAuthenticated: It was a key until its time was over.
+        """
         if not secret.startswith(PREFIX):
             return None
         now, digest = sources.now(), hash_secret(secret)
@@ -113,7 +157,7 @@ class Keys:
             seen, caller = remembered
             # A clock that was set back must not prolong anything.
             if timedelta(0) <= now - seen < TRUST_FOR:
-                return caller
+                return _unexpired(caller, now)
         found = await self._look_up(digest, now)
         if found is None:
             self._known.pop(digest, None)
@@ -121,7 +165,7 @@ class Keys:
         if len(self._known) >= MAX_REMEMBERED:
             self._known.clear()
         self._known[digest] = (now, found)
-        return found
+        return _unexpired(found, now)
 
     async def _look_up(self, digest: bytes, now: datetime) -> Caller | None:
         async with self._db.reading() as session:
@@ -136,7 +180,16 @@ class Keys:
             return None
         if row.last_used_at is None or row.last_used_at + NOTE_USE_EVERY <= now:
             await self._note_use(row.id, now)
-        return Caller(row.organisation_id, row.workspace_id, None, row.id, "member", row.name)
+        grant = _grant(row, self._defaults)
+        return Caller(
+            row.organisation_id,
+            row.workspace_id,
+            None,
+            row.id,
+            "member",
+            row.name,
+            None if grant == UNBOUND else grant,
+        )
 
     async def _note_use(self, key_id: str, now: datetime) -> None:
         try:
@@ -173,4 +226,58 @@ def _as_key(row: ApiKeyRow) -> ApiKey:
         created_at=row.created_at,
         last_used_at=row.last_used_at,
         revoked_at=row.revoked_at,
+        expires_at=row.expires_at,
+        scopes=tuple(row.scopes.split()) if row.scopes is not None else None,
+        models=_models(row),
+        limits=RateLimits(
+            row.requests_per_minute or 0,
+            row.tokens_per_minute or 0,
+            row.input_tokens_per_minute or 0,
+            row.output_tokens_per_minute or 0,
+        ),
     )
+
+
+def _columns(may: NewKey) -> dict[str, object]:
+    return {
+        "expires_at": sources.now() + may.expires_in if may.expires_in else None,
+        "scopes": " ".join(may.scopes) if may.scopes is not None else None,
+        "models": msgspec.json.encode(may.models).decode() if may.models is not None else None,
+        "requests_per_minute": may.requests_per_minute,
+        "tokens_per_minute": may.tokens_per_minute,
+        "input_tokens_per_minute": may.input_tokens_per_minute,
+        "output_tokens_per_minute": may.output_tokens_per_minute,
+    }
+
+
+def _models(row: ApiKeyRow) -> tuple[str, ...] | None:
+    if row.models is None:
+        return None
+    return msgspec.json.decode(row.models, type=tuple[str, ...])
+
+
+def _grant(row: ApiKeyRow, defaults: LimitSettings) -> Grant:
+    def limit(own: int | None, default: int) -> int:
+        return default if own is None else own
+
+    models = _models(row)
+    return Grant(
+        scopes=frozenset(row.scopes.split()) if row.scopes is not None else None,
+        models=frozenset(models) if models is not None else None,
+        limits=RateLimits(
+            limit(row.requests_per_minute, defaults.requests_per_minute),
+            limit(row.tokens_per_minute, defaults.tokens_per_minute),
+            limit(row.input_tokens_per_minute, defaults.input_tokens_per_minute),
+            limit(row.output_tokens_per_minute, defaults.output_tokens_per_minute),
+        ),
+        expires_at=row.expires_at,
+    )
+
+
+def _unexpired(caller: Caller, now: datetime) -> Caller:
+    end = caller.grant.expires_at if caller.grant else None
+    if end is not None and end <= now:
+        raise NotAuthenticated(
+            f"This API key expired on {end:%Y-%m-%d at %H:%M} UTC. Ask the operator for another."
+        )
+    return caller

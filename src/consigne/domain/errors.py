@@ -5,11 +5,12 @@
     ConsigneError
     ├── InvalidRequest 400 ── ContextTooLong, Unsupported
     ├── NotAuthenticated 401
-    ├── NotPermitted 403
+    ├── NotPermitted 403 ── ModelNotPermitted
     ├── NotFound 404 ── ModelNotFound
     ├── Conflict 409
     ├── RequestTooLarge 413
     ├── UnsupportedMediaType 415
+    ├── IdempotencyMismatch 422
     ├── RateLimited 429
     ├── EngineFailed 500 ── EngineCrashed
     ├── Overloaded 529
@@ -67,6 +68,12 @@ class NotPermitted(ConsigneError):
     status = 403
 
 
+class ModelNotPermitted(NotPermitted):
+    """The caller's key may use other models only."""
+
+    code = "model_not_permitted"
+
+
 class NotFound(ConsigneError):
     """There is no such thing, or not for this caller."""
 
@@ -99,6 +106,13 @@ class UnsupportedMediaType(ConsigneError):
 
     code = "unsupported_media_type"
     status = 415
+
+
+class IdempotencyMismatch(ConsigneError):
+    """An idempotency key was used for another request before."""
+
+    code = "idempotency_mismatch"
+    status = 422
 
 
 class _RetryLater(ConsigneError):

@@ -159,6 +159,16 @@ class ApiKeyRow(Table):
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    scopes: Mapped[str | None]
+    """What the key may do, parted by spaces; null is everything."""
+    models: Mapped[str | None]
+    """JSON list of the models it may use; null is all of them."""
+    requests_per_minute: Mapped[int | None]
+    """This limit and the next three: null is the settings' default, 0 is none."""
+    tokens_per_minute: Mapped[int | None]
+    input_tokens_per_minute: Mapped[int | None]
+    output_tokens_per_minute: Mapped[int | None]
 
 
 class ConversationRow(Table):

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from consigne.store import edge_tables  # noqa: F401 - its tables join the metadata
 from consigne.store.tables import Table
 
 context.configure(
