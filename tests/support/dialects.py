@@ -12,13 +12,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from consigne.api import anthropic, errors, middleware, openai
+from consigne.api.connections import Connection
 from doubles.scripted import KEY, ScriptedGateway, scripted_services
 
 
 def dialects_app(gateway: ScriptedGateway, **server: Any) -> FastAPI:
     """Return an application of both dialects, all middleware on."""
     services = scripted_services(gateway, **server)
-    app = FastAPI(openapi_url=None)
+    app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.state.services = services
     app.include_router(anthropic.router)
     app.include_router(openai.router)
@@ -41,7 +42,12 @@ def served(gateway: ScriptedGateway, **server: Any) -> Iterator[str]:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
         config = uvicorn.Config(
-            dialects_app(gateway, **server), log_level="warning", lifespan="off", access_log=False
+            dialects_app(gateway, **server),
+            http=Connection,
+            ws="none",
+            log_level="warning",
+            lifespan="off",
+            access_log=False,
         )
         running = uvicorn.Server(config)
         thread = threading.Thread(target=asyncio.run, args=(running.serve(sockets=[listener]),))

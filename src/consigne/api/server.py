@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from consigne.api.connections import Connection
 from consigne.api.door import Door
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -45,7 +46,7 @@ def http_server(door: Door) -> Server:
     """Return the server of the service behind ``door``; call ``serve(sockets=[…])`` on it."""
     config = uvicorn.Config(
         door,
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -119,6 +119,7 @@ class EventStream(Response, Generic[T]):
     async def _stream(self, scope: Scope, send: Send) -> None:
         events, encode = self._events, self._encoder.encode
         chunk = encode(await anext(events))
+        scope["state"]["streams_events"] = True
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         try:
             await self._write(send, chunk)

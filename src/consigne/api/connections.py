@@ -1,0 +1,186 @@
+"""HTTP/1.1 connections: half-closed ones are answered, lost ones are noticed, slow ones end.
+
+A client may shut its sending side after its request and still read. The network tells that with
+the same packet as a client that has gone; the two differ only once something is sent to them. So
+a half-closed connection is sent what every client passes over (``100 Continue`` before the answer,
+a comment within a stream of events): whoever has gone refuses it, and the slot is free at once.
+"""
+
+import asyncio
+import select
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+HEAD_S = 60.0
+"""Seconds that a client has to send a request's head, from the connection's or its beginning."""
+SILENCE_S = 60.0
+"""Seconds that a client may pause while it sends a body."""
+LOOK_S = 0.02
+"""Seconds between looks at a half-closed connection."""
+PROBE_S = (0.0, 0.05, 0.2)
+"""Seconds after which one is sent something; then once a second."""
+
+_FRAMING = (b"content-length", b"transfer-encoding")
+_PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_PROBE_OF_EVENTS = b"3\r\n:\n\n\r\n"
+_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection."""
+
+    _deadline: asyncio.TimerHandle | None = None
+    _looking: asyncio.TimerHandle | None = None
+    _current: RequestResponseCycle | None = None
+    _reading = False
+    _in_body = False
+    _resuming = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for a request, for a while."""
+        super().connection_made(transport)
+        self._expect(HEAD_S)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell what runs that nobody listens any more."""
+        self._relax()
+        if self._looking is not None:
+            self._looking.cancel()
+        if self._current is not None and not self._current.response_complete:
+            self._current.disconnected = True
+            self._current.message_event.set()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take more of a request."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._decline(data[offer.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+        if self._in_body:
+            self._expect(SILENCE_S)
+
+    def _decline(self, rest: bytes) -> None:
+        """Read on as if no other protocol had been offered.
+
+        Java's client offers HTTP/2 with its first request; the parser takes the body that follows
+        for the other protocol's. A second one is told of the body's length alone.
+        """
+        self.parser = httptools.HttpRequestParser(self)
+        if self._in_body:
+            framing = [b"%b: %b\r\n" % header for header in self.headers if header[0] in _FRAMING]
+            self._resuming = True
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % b"".join(framing))
+            self._resuming = False
+        if rest:
+            self.data_received(rest)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep the connection for the answers that are still to come, if there are any."""
+        newest = self.cycle
+        if (
+            self._reading
+            or newest is None
+            or newest.response_complete
+            or newest.scope["http_version"] != "1.1"
+        ):
+            return False
+        newest.keep_alive = False
+        self._look(self.loop.time(), 0)
+        return True
+
+    def on_message_begin(self) -> None:
+        """Begin to read a request."""
+        if self._resuming:
+            return
+        super().on_message_begin()
+        self._reading = True
+        if self._deadline is None:
+            self._expect(HEAD_S)
+
+    def on_url(self, url: bytes) -> None:
+        """Take the request's address."""
+        if not self._resuming:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one of its headers."""
+        if not self._resuming:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Begin to read its body."""
+        if self._resuming:
+            return
+        self._relax()
+        self._in_body = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        if self.parser.should_upgrade() and any(name in _FRAMING for name, _ in self.headers):
+            return  # its body follows, see ``_decline``
+        self._relax()
+        self._reading = self._in_body = False
+        super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._current = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _expect(self, seconds: float) -> None:
+        self._relax()
+        self._deadline = self.loop.call_later(seconds, self._too_slow, seconds)
+
+    def _relax(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self, seconds: float) -> None:
+        if self.transport.is_closing():
+            return
+        if self.flow.read_paused:  # it is the server that is slow
+            self._expect(seconds)
+            return
+        if self._current is None or self._current.response_complete:
+            if self._reading:
+                self.transport.write(_TIMEOUT)
+        elif self._in_body and not self._current.response_started:
+            self.transport.write(_TIMEOUT)
+        self.transport.close()
+
+    def _look(self, since: float, probes: int) -> None:
+        """Notice whether the client of a half-closed connection has gone."""
+        if self.transport.is_closing():
+            return
+        if _refused(self.transport):
+            self.transport.abort()
+            return
+        due = PROBE_S[probes] if probes < len(PROBE_S) else float(probes - len(PROBE_S) + 1)
+        if self.loop.time() - since >= due and (probe := self._probe()):
+            self.transport.write(probe)
+            probes += 1
+        self._looking = self.loop.call_later(LOOK_S, self._look, since, probes)
+
+    def _probe(self) -> bytes:
+        """Return what the client passes over at this point of its answer; empty if nothing is."""
+        cycle = self._current
+        if cycle is None or cycle.response_complete:
+            return b""
+        if not cycle.response_started:
+            return _PROBE
+        # Streams of events are sent in whole chunks of whole events: a comment fits between.
+        return _PROBE_OF_EVENTS if cycle.scope["state"].get("streams_events") else b""
+
+
+def _refused(transport: asyncio.Transport) -> bool:
+    """Say whether the other side has refused what was sent to it."""
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket").fileno(), 0)
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
