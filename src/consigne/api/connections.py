@@ -8,6 +8,7 @@ a comment within a stream of events): whoever has gone refuses it, and the slot 
 
 import asyncio
 import select
+import socket
 from typing import Any
 
 import httptools
@@ -41,6 +42,9 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, for a while."""
         super().connection_made(transport)
+        # Event loops do so only on sockets that name their protocol, which a listener may not.
+        # Head and body are two writes: without it the second waits 40 ms for the client's word.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._expect(HEAD_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
