@@ -3,7 +3,7 @@
 from fastapi import FastAPI, Response
 
 from consigne import __version__
-from consigne.api import anthropic, app_routes, errors, middleware, openai
+from consigne.api import anthropic, app_routes, errors, middleware, openai, openapi
 from consigne.api.services import Services
 from consigne.web import static
 
@@ -15,13 +15,14 @@ def create_app(services: Services) -> FastAPI:
         version=__version__,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/api/openapi.json",
+        openapi_url=None,
         redirect_slashes=False,
     )
     app.state.services = services
     app.include_router(anthropic.router)
     app.include_router(openai.router)
     app.include_router(app_routes.router)
+    openapi.install(app)
     _health(app, services)
     app.router.routes.extend(static.routes())
     errors.install(app)

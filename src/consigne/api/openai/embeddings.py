@@ -36,14 +36,14 @@ class EmbeddingsBody(Body):
     user: str | None = None
 
 
-_adapter: TypeAdapter[EmbeddingsBody] = TypeAdapter(EmbeddingsBody)
+body_adapter: TypeAdapter[EmbeddingsBody] = TypeAdapter(EmbeddingsBody)
 
 
 @router.post("/v1/embeddings")
 async def create_embeddings(request: Request) -> Response:
     """Turn texts into vectors."""
     await authenticate(request)
-    body = await bodies.read(request, _adapter)
+    body = await bodies.read(request, body_adapter)
     gateway = services_of(request).gateway
     model = gateway.resolve(body.model, "embedding")
     work = gateway.embed(model.id, texts_of(body))

@@ -1,0 +1,234 @@
+"""What the Anthropic dialect answers, as its OpenAPI document says it; tests hold answers to it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, RootModel
+
+StopReason = Literal[
+    "end_turn",
+    "max_tokens",
+    "stop_sequence",
+    "tool_use",
+    "pause_turn",
+    "refusal",
+    "model_context_window_exceeded",
+]
+
+
+class AnthropicErrorDetail(BaseModel):
+    """What went wrong."""
+
+    type: Literal[
+        "invalid_request_error",
+        "authentication_error",
+        "permission_error",
+        "not_found_error",
+        "request_too_large",
+        "rate_limit_error",
+        "overloaded_error",
+        "api_error",
+    ]
+    message: str
+
+
+class AnthropicError(BaseModel):
+    """An error."""
+
+    type: Literal["error"]
+    error: AnthropicErrorDetail
+    request_id: str
+
+
+class AnswerText(BaseModel):
+    """Text that the model wrote."""
+
+    type: Literal["text"]
+    text: str
+    citations: list[dict[str, Any]] | None
+
+
+class AnswerThinking(BaseModel):
+    """What the model wrote to itself."""
+
+    type: Literal["thinking"]
+    thinking: str
+    signature: str
+
+
+class AnswerToolUse(BaseModel):
+    """A tool that the model wants called."""
+
+    type: Literal["tool_use"]
+    id: str
+    name: str
+    input: dict[str, Any]
+
+
+AnswerBlock = Annotated[AnswerText | AnswerThinking | AnswerToolUse, Field(discriminator="type")]
+
+
+class MessageUsage(BaseModel):
+    """Tokens; the prompt's are parted by whether the prefix cache had them."""
+
+    input_tokens: int = Field(ge=0)
+    cache_creation_input_tokens: int = Field(ge=0)
+    cache_read_input_tokens: int = Field(ge=0)
+    output_tokens: int = Field(ge=0)
+
+
+class AnthropicMessage(BaseModel):
+    """An answer."""
+
+    id: str
+    type: Literal["message"]
+    role: Literal["assistant"]
+    model: str
+    content: list[AnswerBlock]
+    stop_reason: StopReason | None
+    stop_sequence: str | None
+    usage: MessageUsage
+
+
+class MessageStartEvent(BaseModel):
+    """The answer begins."""
+
+    type: Literal["message_start"]
+    message: AnthropicMessage
+
+
+class BlockStartEvent(BaseModel):
+    """A block begins."""
+
+    type: Literal["content_block_start"]
+    index: int = Field(ge=0)
+    content_block: AnswerBlock
+
+
+class TextDeltaPart(BaseModel):
+    """More text."""
+
+    type: Literal["text_delta"]
+    text: str
+
+
+class ThinkingDeltaPart(BaseModel):
+    """More thinking."""
+
+    type: Literal["thinking_delta"]
+    thinking: str
+
+
+class SignatureDeltaPart(BaseModel):
+    """The signature of a thinking block."""
+
+    type: Literal["signature_delta"]
+    signature: str
+
+
+class CitationsDeltaPart(BaseModel):
+    """One more citation."""
+
+    type: Literal["citations_delta"]
+    citation: dict[str, Any]
+
+
+class InputDeltaPart(BaseModel):
+    """More of a tool call's input, as JSON text."""
+
+    type: Literal["input_json_delta"]
+    partial_json: str
+
+
+class BlockDeltaEvent(BaseModel):
+    """More of a block."""
+
+    type: Literal["content_block_delta"]
+    index: int = Field(ge=0)
+    delta: Annotated[
+        TextDeltaPart
+        | ThinkingDeltaPart
+        | SignatureDeltaPart
+        | CitationsDeltaPart
+        | InputDeltaPart,
+        Field(discriminator="type"),
+    ]
+
+
+class BlockStopEvent(BaseModel):
+    """A block is whole."""
+
+    type: Literal["content_block_stop"]
+    index: int = Field(ge=0)
+
+
+class StopDelta(BaseModel):
+    """Why the answer ends."""
+
+    stop_reason: StopReason | None
+    stop_sequence: str | None
+
+
+class MessageDeltaEvent(BaseModel):
+    """How the answer ends, with its final usage."""
+
+    type: Literal["message_delta"]
+    delta: StopDelta
+    usage: MessageUsage
+
+
+class MessageStopEvent(BaseModel):
+    """The answer is whole."""
+
+    type: Literal["message_stop"]
+
+
+class PingEvent(BaseModel):
+    """The answer is still coming."""
+
+    type: Literal["ping"]
+
+
+class MessageStreamEvent(
+    RootModel[
+        Annotated[
+            MessageStartEvent
+            | BlockStartEvent
+            | BlockDeltaEvent
+            | BlockStopEvent
+            | MessageDeltaEvent
+            | MessageStopEvent
+            | PingEvent
+            | AnthropicError,
+            Field(discriminator="type"),
+        ]
+    ]
+):
+    """One event of a streamed answer; ``event:`` names its type too."""
+
+
+class TokenCount(BaseModel):
+    """How many tokens a prompt has."""
+
+    input_tokens: int = Field(ge=0)
+
+
+class AnthropicModel(BaseModel):
+    """A model."""
+
+    type: Literal["model"]
+    id: str
+    display_name: str
+    created_at: datetime
+    max_input_tokens: int | None
+    max_tokens: int | None
+    capabilities: dict[str, Any] | None
+
+
+class AnthropicModels(BaseModel):
+    """A page of models."""
+
+    data: list[AnthropicModel]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
