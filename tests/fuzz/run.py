@@ -4,8 +4,9 @@
     PYTHONPATH=src:tests python -m fuzz.run --url http://127.0.0.1:8000 --key sk-csn-… --model NAME
 
 Without ``--url`` the server is one of its own in this process, with a scripted model. One request
-in ten is made from the document (they take long to make), the others are mutated. It ends with 1 if any answer was wrong: a
-5xx, a hang, a trace of the code, an answer other than the document says, or no answer.
+in ten is made from the document (they take long to make), the others are mutated. It ends with 1
+if any answer was wrong: a 5xx, a hang, a trace of the code, an answer other than the document says,
+or no answer.
 """
 
 import argparse

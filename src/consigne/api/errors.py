@@ -77,7 +77,7 @@ def dialect_of(scope: Scope) -> Dialect:
     path: str = scope["path"]
     if path.startswith("/v1/messages"):
         return "anthropic"
-    if not path.startswith("/v1/"):
+    if not path.startswith("/v1/") and path != "/v1":
         return "app"
     if path.startswith(_OPENAI_PATHS):
         return "openai"
