@@ -1,5 +1,6 @@
 """Requests turned into others nearby: structure, bytes, headers, addresses."""
 
+import copy
 import gzip
 import json
 import random
@@ -99,7 +100,7 @@ def _structure(sent: Sent, chance: random.Random) -> Sent:
         case 0:
             del holder[key]
         case 1 | 2:
-            holder[key] = chance.choice(ODD)
+            holder[key] = _odd(chance)
         case 3:
             other, elsewhere = chance.choice(places)
             holder[key] = json.loads(json.dumps(other[elsewhere]))
@@ -111,10 +112,15 @@ def _structure(sent: Sent, chance: random.Random) -> Sent:
                 deep = [deep] if chance.random() < 0.5 else {"a": deep}
             holder[key] = deep
         case _ if isinstance(holder, dict):
-            holder[chance.choice(("type", "role", "", "stream", "n", "x" * 500))] = chance.choice(
-                ODD
-            )
-    return sent._replace(body=json.dumps(body).encode())
+            holder[chance.choice(("type", "role", "", "stream", "n", "x" * 500))] = _odd(chance)
+    try:
+        return sent._replace(body=json.dumps(body).encode())
+    except RecursionError:
+        return sent  # deeper than Python writes
+
+
+def _odd(chance: random.Random) -> Any:
+    return copy.deepcopy(chance.choice(ODD))
 
 
 def _places(value: Any) -> list[tuple[Any, Any]]:

@@ -69,7 +69,7 @@ class Probe:
             return "a failure"
         if any(leak in answer.text for leak in _LEAKS):
             return "a leak"
-        path = sent.path.partition("?")[0]
+        path = answer.request.url.raw_path.decode().partition("?")[0]  # without "/.."
         described = self._described(sent.method, path)
         if sent.method == "HEAD" or answer.status_code == 405 or not described:
             return "" if answer.status_code < 400 or sent.method == "HEAD" else _shape(answer)

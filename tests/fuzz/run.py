@@ -3,19 +3,21 @@
     PYTHONPATH=src:tests python -m fuzz.run --requests 20000 [--seed 1]
     PYTHONPATH=src:tests python -m fuzz.run --url http://127.0.0.1:8000 --key sk-csn-… --model NAME
 
-Without ``--url`` the server is one of its own in this process, with a scripted model. One request
-in ten is made from the document (they take long to make), the others are mutated. It ends with 1
-if any answer was wrong: a 5xx, a hang, a trace of the code, an answer other than the document says,
-or no answer.
+Without ``--url`` the server is one of its own, in another process, with a scripted model. One
+request in ten is made from the document (they take long to make), the others are mutated. It ends
+with 1 if any answer was wrong: a 5xx, a hang, a trace of the code, an answer other than the
+document says, or no answer.
 """
 
 import argparse
 import random
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from doubles.scripted import KEY, ScriptedGateway
 from fuzz.mutations import mutated
@@ -23,7 +25,7 @@ from fuzz.probe import Probe
 from fuzz.schema import send_all
 from fuzz.traffic import recorded
 from support.contract import Contract
-from support.dialects import dialects_app, served
+from support.dialects import dialects_app
 
 
 def fuzz(probe: Probe, contract: Contract, count: int, seed: int) -> None:
@@ -36,13 +38,18 @@ def fuzz(probe: Probe, contract: Contract, count: int, seed: int) -> None:
 
 
 @contextmanager
-def target(url: str) -> Iterator[str]:
-    """Give the address of the server to try."""
+def target(url: str) -> Iterator[tuple[str, int | None]]:
+    """Give the address of the server to try, and its process if it is a child of this one."""
     if url:
-        yield url
+        yield url, None
         return
-    with served(ScriptedGateway()) as own:
-        yield own
+    command = [sys.executable, "-m", "fuzz.server"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        yield child.stdout.readline().strip(), child.pid
+        child.stdin.close()
 
 
 def main() -> int:
@@ -56,24 +63,31 @@ def main() -> int:
     args = asked.parse_args()
     contract = Contract.of(dialects_app(ScriptedGateway()))
     started = time.monotonic()
-    with target(args.url) as url, Probe(url, contract, key=args.key, model=args.model) as probe:
+    with (
+        target(args.url) as (url, pid),
+        Probe(url, contract, key=args.key, model=args.model) as probe,
+    ):
         fuzz(probe, contract, args.requests // 10, args.seed)
-        before = _peak_mib()
+        before = _resident(pid)
         fuzz(probe, contract, args.requests - args.requests // 10, args.seed + 1)
-        alive = probe.alive()
+        after, alive = _resident(pid), probe.alive()
     seconds = time.monotonic() - started
     total = sum(probe.counts.values())
     print(f"{total} requests in {seconds:.0f} s, slowest {probe.slowest:.2f} s")
     print("statuses:", dict(sorted(probe.counts.items())))
-    print(f"memory at most after a tenth {before:.0f} MiB, at the end {_peak_mib():.0f} MiB")
+    print(f"the server's memory: after a tenth {before}, at the end {after}")
     print(f"answers an ordinary request: {alive}; problems: {len(probe.problems)}")
     for problem in probe.problems[:30]:
         print(problem)
     return 0 if alive and not probe.problems else 1
 
 
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _resident(pid: int | None) -> str:
+    """Return how much memory a process holds."""
+    if pid is None:
+        return "not known"
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return f"{pages * resource.getpagesize() / 2**20:.0f} MiB"
 
 
 if __name__ == "__main__":

@@ -55,8 +55,8 @@ class Edge:
         outward: Send = answer.send
         if b"accept-encoding" in noted and scope["path"].startswith("/v1/"):
             # Whoever sends a cookie may be a page of another site that guesses at secrets.
-            coding = None if b"cookie" in noted else encodings.accepted(noted[b"accept-encoding"])
-            outward = encodings.packed(answer.send, coding) if coding else answer.send
+            codings = () if b"cookie" in noted else encodings.accepted(noted[b"accept-encoding"])
+            outward = encodings.packed(answer.send, codings) if codings else answer.send
         if scope["method"] == "HEAD" and scope["path"].startswith(_HEAD_FROM_GET):
             scope, outward = {**scope, "method": "GET"}, answer.send_head
         try:

@@ -124,7 +124,7 @@ async def test_a_bomb_goes_off_nowhere(coding: Coding) -> None:
 @pytest.mark.parametrize(
     ("header", "coding"),
     [
-        ("gzip, deflate, br, zstd", "zstd"),
+        ("gzip, deflate, br, zstd", "gzip zstd"),
         ("gzip;q=1.0, zstd;q=0.5", "gzip"),
         ("gzip", "gzip"),
         ("GZIP", "gzip"),
@@ -137,8 +137,8 @@ async def test_a_bomb_goes_off_nowhere(coding: Coding) -> None:
         ("*", None),
     ],
 )
-def test_the_client_chooses_the_coding(header: str, coding: Coding | None) -> None:
-    assert accepted(header.encode()) == coding
+def test_the_client_chooses_the_coding(header: str, coding: str | None) -> None:
+    assert accepted(header.encode()) == tuple((coding or "").split())
 
 
 @pytest.mark.parametrize("coding", CODINGS)
