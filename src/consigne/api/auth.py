@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from consigne.api.services import Services
     from consigne.business.caller import Caller
     from consigne.business.grants import Grant
+    from consigne.business.limits import Account
 
 _SCOPES = (
     ("/v1/messages/batches", "batches"),
@@ -45,8 +46,11 @@ async def authenticate(request: Request) -> "Caller":
         RateLimited: The key made too many requests.
     """
     state = request.scope["state"]
-    if known := state.get("caller"):
-        return cast("Caller", known)
+    if known := cast("Caller | None", state.get("caller")):
+        # Known already, or the service's own call, which says on whose behalf it is.
+        if known.grant is not None and "account" not in state:
+            _bind_models(request, known.grant)
+        return known
     secret = secret_of(request)
     if not secret:
         raise NotAuthenticated(
@@ -77,21 +81,25 @@ def scope_of(path: str) -> str | None:
 
 def _bind(request: Request, grant: "Grant", key_id: str) -> None:
     """Hold the request to what its key may do."""
-    from consigne.business.guard import guarded
-
-    needed = scope_of(request.url.path)
+    needed = scope_of(request.scope["path"])  # the URL holds what the Host header says
     if grant.scopes is not None and needed not in grant.scopes:
         raise NotPermitted(
             f"This API key may not do this: it lacks the scope '{needed}'. "
             f"Its scopes are: {', '.join(sorted(grant.scopes))}."
         )
-    services, state = services_of(request), request.scope["state"]
-    account = services.limiter.account(key_id, grant.limits)
-    state["account"] = account
+    account = services_of(request).limiter.account(key_id, grant.limits)
+    request.scope["state"]["account"] = account
     account.take_request()
+    _bind_models(request, grant, account)
+
+
+def _bind_models(request: Request, grant: "Grant", account: "Account | None" = None) -> None:
+    from consigne.business.guard import guarded
+
+    services = request.app.state.services
     gateway = guarded(services.gateway, grant.models, account)
     if gateway is not services.gateway:
-        state["services"] = _Bounded(services, gateway)
+        request.scope["state"]["services"] = _Bounded(services, gateway)
 
 
 class _Bounded:

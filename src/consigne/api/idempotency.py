@@ -9,7 +9,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consigne.api.auth import authenticate
 from consigne.api.sse import disconnected
-from consigne.domain.errors import Conflict, IdempotencyMismatch, InvalidRequest
+from consigne.domain.errors import (
+    Conflict,
+    IdempotencyMismatch,
+    InvalidRequest,
+    RequestTooLarge,
+)
 
 if TYPE_CHECKING:
     from consigne.api.services import Services
@@ -35,15 +40,16 @@ class Idempotency:
 
         Raises:
             InvalidRequest: The header's value can't be a name.
+            RequestTooLarge: The body is larger than what is held in memory.
             IdempotencyMismatch: The name belongs to another request.
             Conflict: The first answer is being written and is too large to be shared.
         """
         request = Request(scope, receive)
         caller = await authenticate(request)
         name = _checked(header)
-        body = await request.body()
-        fingerprint = _fingerprint(scope, body)
         services: Services = scope["app"].state.services
+        body = await _read(request, services.settings.server.max_body_bytes)
+        fingerprint = _fingerprint(scope, body)
         identity = (caller.key_id or caller.user_id or "", name)
         while True:
             running = self._running.get(identity)
@@ -183,6 +189,18 @@ def _checked(header: bytes) -> str:
             param="Idempotency-Key",
         )
     return name
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    """Return the body, which is held in memory, whatever its own path would take."""
+    whole = bytearray()
+    async for piece in request.stream():
+        whole += piece
+        if len(whole) > limit:
+            raise RequestTooLarge(
+                f"The body of a request with an Idempotency-Key has at most {limit:,} bytes."
+            )
+    return bytes(whole)
 
 
 def _fingerprint(scope: Scope, body: bytes) -> bytes:

@@ -6,11 +6,12 @@ from typing import Any
 import httpx
 import pytest
 
+from consigne.business.caller import Caller
 from consigne.business.grants import Grant, RateLimits
 from consigne.domain.errors import NotAuthenticated
 from doubles.scripted import START, ScriptedGateway, ScriptedKeys, text
 from support.clock import held_clock
-from support.dialects import client
+from support.dialects import client, dialects_app
 
 MESSAGE: dict[str, Any] = {
     "model": "tiny",
@@ -26,6 +27,7 @@ CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("/v1/embeddings", {"model": "mini", "input": "Hello"}, "embed"),
 ]
 ANTHROPIC = {"anthropic-version": "2023-06-01"}
+GRANT = Grant(models=frozenset({"plain"}), limits=RateLimits(requests=1))
 
 
 def limit_headers(answer: httpx.Response) -> dict[str, str]:
@@ -199,3 +201,24 @@ async def test_several_answers_at_once_are_all_within_the_limit_or_none_goes_on(
             after = await http.get("/v1/models")
     assert gateway.running == 0
     assert after.headers["x-ratelimit-remaining-tokens"] == str(2100 - 2 * 12)
+
+
+async def test_a_scope_goes_by_the_path_whatever_the_host_header_says() -> None:
+    async with client(ScriptedGateway(), grant=Grant(scopes=frozenset({"embed"}))) as http:
+        answer = await http.post("/v1/messages", json=MESSAGE, headers={"host": "x/v1/embeddings?"})
+    assert answer.status_code == 403
+
+
+async def test_the_services_own_calls_are_held_to_the_models_of_whom_they_are_for() -> None:
+    bounded = Caller("org_1", "wrk_1", None, "key_1", "member", "app", GRANT)
+    app = dialects_app(ScriptedGateway())
+
+    async def on_behalf(scope: Any, receive: Any, send: Any) -> None:
+        await app(scope | {"state": {"caller": bounded}}, receive, send)
+
+    transport = httpx.ASGITransport(on_behalf)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        assert (await http.post("/v1/messages", json=MESSAGE)).status_code == 403
+        allowed = await http.post("/v1/messages", json=MESSAGE | {"model": "plain"})
+    assert allowed.status_code == 200
+    assert limit_headers(allowed) == {}
