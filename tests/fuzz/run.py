@@ -34,7 +34,9 @@ def fuzz(probe: Probe, contract: Contract, count: int, seed: int) -> None:
     from_document = count // 10
     for _ in range(count - from_document):
         probe.send(mutated(chance.choice(real), chance))
-    send_all(contract.document, from_document, probe.send, seed)
+    document = dict(contract.document)
+    document["paths"] = {p: i for p, i in document["paths"].items() if p.startswith("/v1/")}
+    send_all(document, from_document, probe.send, seed)
 
 
 @contextmanager
