@@ -214,7 +214,7 @@ FORMATS: Final[dict[str, BlockFormat]] = {
     "IQ4_NL": BlockFormat("i8", 32, 0, _iq4_nl),
     "IQ4_XS": BlockFormat("i8", 32, 0, _iq4_xs),
 }
-"""The formats that are held exactly, by ggml's names."""
+"""The formats that are not requantised, by ggml's names."""
 
 FLOATS: Final = ("F32", "F16", "BF16")
 """Unquantised types, held as they are."""

@@ -54,7 +54,7 @@ class ConvertedModel(msgspec.Struct, frozen=True, kw_only=True):
     quantization: str
     """The block format of most weights: ``Q4_1``, ``Q6_K``, ``F16``…"""
     inexact: tuple[str, ...]
-    """Block formats that were requantised to eight bits; empty when every weight is exact."""
+    """Block formats that were requantised to eight bits; empty when none was."""
 
 
 def convert(gguf_path: Path, out_dir: Path, progress: Progress | None = None) -> ConvertedModel:

@@ -140,11 +140,10 @@ class _Builder:
         hidden.set_friendly_name("__module.model.embed_tokens/aten::embedding/Gather")
         if not table.digits:
             return hidden
-        block = (table.all_columns - table.columns) // table.digits
-        lengths = self.ints(table.columns, table.digits * block)
+        lengths = self.ints(table.columns, table.digits * table.block)
         values, digits = op.variadic_split(hidden, self.integer(-1), lengths).outputs()
-        digits = op.reshape(digits, self.ints(0, 0, table.digits, block), True)
-        lengths = self.ints(table.groups, block - table.groups)
+        digits = op.reshape(digits, self.ints(0, 0, table.digits, table.block), True)
+        lengths = self.ints(table.groups, table.block - table.groups)
         offsets = op.reduce_sum(digits, self.ints(2), False)
         offsets = op.variadic_split(offsets, self.integer(-1), lengths).output(0)
         grouped = op.reshape(values, self.ints(0, 0, table.groups, -1), True)
@@ -272,7 +271,7 @@ class _Builder:
 
     def product(self, value: Node, parts: list[tuple[str, str]]) -> Node:
         """One matrix product for all ``parts``, with their biases."""
-        name = joined([module for _, module in parts])
+        name = _joined([module for _, module in parts])
         matrix = self.matrix([tensor for tensor, _ in parts])
         self.products[name] = Product(
             tuple(module.rpartition(".")[2] for _, module in parts),
@@ -318,8 +317,8 @@ class _Builder:
             return value
         grouped = op.reshape(value, self.ints(0, 0, matrix.groups, -1), True)
         sums = op.reduce_sum(grouped, self.ints(-1), False)
-        block = (matrix.all_columns - matrix.columns) // matrix.digits
-        spare = [self.zeros(block - matrix.groups)] if block > matrix.groups else []
+        unused = matrix.block - matrix.groups
+        spare = [self.zeros(unused)] if unused else []
         return op.concat([value, *([sums, *spare] * matrix.digits)], -1)
 
     def zeros(self, count: int) -> Node:
@@ -330,7 +329,7 @@ class _Builder:
         return self.zero_blocks[count]
 
 
-def joined(modules: list[str]) -> str:
+def _joined(modules: list[str]) -> str:
     """Return the name of the layer that stands for several: ``qk_proj`` for q_proj and k_proj."""
     if len(modules) == 1:
         return modules[0]

@@ -13,23 +13,14 @@ is 15 for four-bit integers and 255 for eight-bit ones. (Its float16 in the file
 1/4,096 of itself.)
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from consigne.engines.gguf.blocks import BlockFormat
+from consigne.engines.gguf.blocks import BlockFormat, Groups
 
 _HIGHEST: Final = {"i4": 7, "i8": 127}
-
-
-class OffsetColumns(NamedTuple):
-    """Columns that stand for offsets, in groups as the matrix has."""
-
-    values: NDArray[np.int8]
-    """(rows, groups, weights of a group); zero where a block is longer than there are offsets"""
-    scales: NDArray[np.float32]
-    """(rows, groups)"""
 
 
 def block_columns(groups: int, group: int) -> int:
@@ -37,8 +28,11 @@ def block_columns(groups: int, group: int) -> int:
     return -(-groups // group) * group
 
 
-def in_digits(offsets: NDArray[np.float32], form: BlockFormat) -> OffsetColumns:
-    """Return ``offsets`` (rows, groups) in digits, the highest place first."""
+def in_digits(offsets: NDArray[np.float32], form: BlockFormat) -> Groups:
+    """Return the columns that stand for ``offsets`` (rows, groups), the highest place first.
+
+    They are zero where a block is longer than there are offsets.
+    """
     rows, groups = offsets.shape
     highest = _HIGHEST[form.element]
     width = block_columns(groups, form.group)
@@ -53,4 +47,4 @@ def in_digits(offsets: NDArray[np.float32], form: BlockFormat) -> OffsetColumns:
         values[:, place, :groups] = digits
         scales[:, place] = scale
         scale = (scale / (2 * highest + 1)).astype(np.float32)
-    return OffsetColumns(values.reshape(rows, -1, form.group), scales.reshape(rows, -1))
+    return Groups(values.reshape(rows, -1, form.group), scales.reshape(rows, -1))

@@ -50,11 +50,14 @@ class Matrix(NamedTuple):
         return self.columns // self.group
 
     @property
+    def block(self) -> int:
+        """Columns of one digit of the offsets."""
+        return block_columns(self.groups, self.group)
+
+    @property
     def all_columns(self) -> int:
         """The weights' columns and those that stand for offsets."""
-        if not self.digits:
-            return self.columns
-        return self.columns + self.digits * block_columns(self.groups, self.group)
+        return self.columns + self.digits * self.block if self.digits else self.columns
 
 
 def read_vector(file: GgufFile, name: str, size: int) -> NDArray[np.float32]:
