@@ -19,12 +19,6 @@ KINDS: tuple[Kind, ...] = ("requests", "tokens", "input_tokens", "output_tokens"
 
 MINUTE_S = 60.0
 MAX_ACCOUNTS = 10_000
-_NAMES: dict[Kind, str] = {
-    "requests": "requests",
-    "tokens": "tokens",
-    "input_tokens": "input tokens",
-    "output_tokens": "output tokens",
-}
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -138,8 +132,8 @@ class Account:
             if bucket.level < amount:
                 wait = bucket.seconds_until(amount)
                 raise RateLimited(
-                    f"This key's limit of {bucket.limit:,} {_NAMES[kind]} a minute is used up. "
-                    f"Try again in {wait:.1f} seconds.",
+                    f"This key's limit of {bucket.limit:,} {kind.replace('_', ' ')} a minute "
+                    f"is used up. Try again in {wait:.1f} seconds.",
                     retry_after=max(wait, 0.001),
                 )
         for kind, amount in wanted.items():

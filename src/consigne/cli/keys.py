@@ -106,7 +106,7 @@ def _may(key: "ApiKey") -> str:
         f"with {', '.join(key.models)}" if key.models is not None else "",
         *(
             f"{limit:,} {field.replace('_', ' ')}/min"
-            for field in ("requests", "tokens", "input_tokens", "output_tokens")
+            for field in key.limits.__struct_fields__
             if (limit := getattr(key.limits, field))
         ),
     ]
