@@ -198,11 +198,11 @@ def test_an_offer_to_upgrade_is_passed_over(url: str, cut: int) -> None:
     post, get = request(MESSAGE, head=head), request(path="/v1/models/tiny", head=head)
     with open_connection(url) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for each, said in ((post, b"Hello world"), (get, b"Tiny"), (post, b"Hello world")):
+        for each, said in ((post, b"Hello world"), (get, b'"id":"tiny"'), (post, b"Hello world")):
             connection.sendall(each[:cut])
             time.sleep(0.01)
             connection.sendall(each[cut:])
-            assert said in read_answers(connection, 1)[0] or said == b"Tiny"
+            assert said in read_answers(connection, 1)[0]
         chunked = post.partition(b"\r\n\r\n")
         lines = re.sub(rb"content-length: (\d+)", rb"transfer-encoding: chunked", chunked[0])
         body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(chunked[2]), chunked[2])
