@@ -2,11 +2,12 @@
 
     python benchmarks/hops.py --data-dir DIR [--streams 1,8,32] [--rounds 3]
 
-Both run the same installed model with the same settings, the same number of tokens for the same
-number of requests; the rounds alternate. The ratio is HTTP over alone (1.00: the hops are free).
+Both run the same installed model with the same settings and answer the same questions, all asked at
+once; the rounds alternate. The ratio is HTTP over alone (1.00: the hops are free).
 """
 
 import argparse
+import asyncio
 import multiprocessing
 import os
 import re
@@ -17,11 +18,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from text_serving import end, free_port, load, wait_for
+import msgspec
+from text_serving import end, free_port, wait_for
 
-PROMPT_TOKENS = 16
+from consigne.cli.http_stream import Connection
+
 MAX_TOKENS = 128
 MODEL = "smollm2-135m-instruct"
+_WRITTEN = re.compile(rb'"completion_tokens":(\d+)')
+
+
+def question(number: int) -> str:
+    """Return one of many short prompts; both ways are asked the same ones."""
+    return f"Tell me a long story about {number} friends and what they did on day {number * 7}."
 
 
 def main() -> None:
@@ -53,28 +62,29 @@ def engine_alone(folder: Path, streams: list[int]) -> dict[int, float]:
 
 
 def _engine_alone(folder: str, streams: list[int]) -> dict[int, float]:
-    import numpy as np
     import openvino
-    import openvino_genai
 
+    from consigne.domain.messages import Message, Request, Sampling, TextBlock
     from consigne.engines.worker.loading import load_text
+    from consigne.engines.worker.preparing import prepare
     from consigne.settings import EngineSettings
 
-    pipeline = load_text(MODEL, Path(folder), 2048, EngineSettings()).pipeline
-    random = np.random.default_rng(0)
+    model = load_text(MODEL, Path(folder), 2048, EngineSettings())
     numbers = iter(range(1, 10**6))
 
     def run(count: int, tokens: int) -> float:
-        config = openvino_genai.GenerationConfig(max_new_tokens=tokens, ignore_eos=True)
-        config.do_sample = False
         handles: list[Any] = []
-        for _ in range(count):
-            prompt = random.integers(1000, 40000, (1, PROMPT_TOKENS + 16))
-            handles.append(pipeline.add_request(next(numbers), openvino.Tensor(prompt), config))
         began = time.perf_counter()
-        while pipeline.has_non_finished_requests():
-            pipeline.step()
-        return count * tokens / (time.perf_counter() - began)
+        for each in range(count):
+            asked = Message("user", (TextBlock(question(each)),))
+            greedy = Sampling(temperature=0.0)
+            ready = prepare(model, Request(MODEL, (asked,), sampling=greedy, max_tokens=tokens))
+            prompt = openvino.Tensor(ready.tokens.reshape(1, -1))
+            handles.append(model.pipeline.add_request(next(numbers), prompt, ready.config))
+        while model.pipeline.has_non_finished_requests():
+            model.pipeline.step()
+        seconds = time.perf_counter() - began
+        return sum(len(h.read_all()[0].generated_ids) for h in handles) / seconds
 
     run(1, 8)
     return {count: run(count, MAX_TOKENS) for count in streams}
@@ -97,15 +107,36 @@ def over_http(data_dir: Path, streams: list[int]) -> dict[int, float]:
         )
         key = re.search(r"sk-csn-\S+", created.stdout)
         assert key, created.stdout
-        load(url, key.group(), MODEL, "1", str(PROMPT_TOKENS), 8, 1)
+        asyncio.run(_asked(url, key.group(), 1, 8))
         return {
-            count: load(url, key.group(), MODEL, str(count), str(PROMPT_TOKENS), MAX_TOKENS, count)[
-                "tokens_per_s"
-            ]
-            for count in streams
+            count: asyncio.run(_asked(url, key.group(), count, MAX_TOKENS)) for count in streams
         }
     finally:
         end(process)
+
+
+async def _asked(url: str, key: str, count: int, max_tokens: int) -> float:
+    """Stream ``count`` answers at once; return tokens a second."""
+
+    async def one(number: int) -> int:
+        body = {
+            "model": MODEL,
+            "messages": [{"role": "user", "content": question(number)}],
+            "max_tokens": max_tokens,
+            "temperature": 0,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        connection = Connection(url, {"authorization": f"Bearer {key}"})
+        try:
+            _, answer = await connection.post("/v1/chat/completions", msgspec.json.encode(body))
+        finally:
+            connection.close()
+        return int(_WRITTEN.findall(answer)[-1])
+
+    began = time.perf_counter()
+    written = await asyncio.gather(*(one(number) for number in range(count)))
+    return sum(written) / (time.perf_counter() - began)
 
 
 if __name__ == "__main__":
