@@ -99,6 +99,7 @@ async def storage(
     errors.install(app)
     middleware.install(app, server, body_limits(whole))
     batches.answer_through(Within(app))
+    await batches.start()
     try:
         yield Storage(app, services, await _customers(db, keys))
     finally:
@@ -124,7 +125,8 @@ async def _customers(db: Database, keys: Keys) -> dict[str, str]:
         session.add_all((second, theirs))
     found = {}
     for who, organisation in (("owner", ""), ("stranger", other), ("colleague", "")):
-        key, secret = await keys.create(who, organisation_id=organisation)
+        # A folder may be opened again, and names of keys are unique.
+        key, secret = await keys.create(f"{who} {new_id('key')}", organisation_id=organisation)
         found[who] = secret
         if who == "colleague":
             await _move(db, key.id, second.id)

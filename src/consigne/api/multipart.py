@@ -15,7 +15,6 @@ T = TypeVar("T")
 
 MAX_FIELDS = 64
 MAX_FIELD_BYTES = 64 * 1024
-MAX_HEADER_BYTES = 16 * 1024
 
 
 class FilePart(msgspec.Struct, frozen=True):
@@ -153,16 +152,9 @@ class _Reader:
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
         self._name += data[start:end]
-        self._check()
 
     def _header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
-        self._check()
-
-    def _check(self) -> None:
-        kept = sum(len(name) + len(value) for name, value in self._headers.items())
-        if kept + len(self._name) + len(self._value) > MAX_HEADER_BYTES:
-            raise InvalidRequest("The headers of a part of the form are too long.")
 
     def _header_end(self) -> None:
         self._headers[self._name.decode("latin-1").lower()] = self._value

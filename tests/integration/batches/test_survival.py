@@ -1,5 +1,6 @@
 """A batch outlives its server: killed in the middle, it goes on and asks nothing twice."""
 
+import asyncio
 import json
 import sqlite3
 import time
@@ -11,16 +12,18 @@ import anthropic
 import openai
 import pytest
 
+from doubles.scripted import ScriptedGateway
 from support.server import ServerProcess
-from support.storage import jsonl
+from support.storage import jsonl, served_storage
 
+STARTER = "smollm2-135m-instruct"
 ITEMS = 60
 DEADLINE_S = 120.0
 
 
-def line(number: int) -> Any:
+def line(number: int, model: str = STARTER) -> Any:
     messages = [{"role": "user", "content": f"Count from {number} on."}]
-    body = {"model": "smollm2-135m-instruct", "max_tokens": 16, "messages": messages}
+    body = {"model": model, "max_tokens": 16, "messages": messages}
     return {
         "custom_id": f"item-{number}",
         "method": "POST",
@@ -76,11 +79,39 @@ def test_a_killed_server_finishes_its_batch_and_asks_nothing_twice(
         assert again.stop() == 0
 
 
+def test_a_server_that_stops_leaves_its_batch_to_the_next(tmp_path: Path):
+    gateway = ScriptedGateway()
+    gateway.scripts = [gateway.script, [asyncio.Event()]]
+    with served_storage(tmp_path, gateway) as (url, storage):
+        client = openai.OpenAI(base_url=f"{url}/v1", api_key=storage.secrets["owner"])
+        content = jsonl(*(line(i, "tiny") for i in range(2)))
+        given = client.files.create(file=("in.jsonl", content), purpose="batch")
+        made = client.batches.create(
+            input_file_id=given.id, endpoint="/v1/chat/completions", completion_window="24h"
+        )
+        deadline = time.monotonic() + DEADLINE_S
+        while not (gateway.running and stored(tmp_path)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        client.close()
+    assert gateway.running == 0
+    assert len(gateway.requests) == 2
+    later = ScriptedGateway()
+    with served_storage(tmp_path, later) as (url, storage):
+        client = openai.OpenAI(base_url=f"{url}/v1", api_key=storage.secrets["owner"])
+        batch = client.batches.retrieve(made.id)
+        while batch.status != "completed" and time.monotonic() < deadline:
+            time.sleep(0.01)
+            batch = client.batches.retrieve(made.id)
+        client.close()
+    assert batch.status == "completed"
+    assert len(later.requests) == 1
+
+
 @pytest.mark.slow
 def test_a_small_batch_on_the_real_model(server: ServerProcess):
     with anthropic.Anthropic(base_url=server.url, api_key=server.key) as client:
         asked: Any = {
-            "model": "smollm2-135m-instruct",
+            "model": STARTER,
             "max_tokens": 12,
             "messages": [{"role": "user", "content": "Say hello."}],
         }
