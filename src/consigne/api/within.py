@@ -134,5 +134,5 @@ def _marked(body: bytes) -> bytes:
 def _reply(response: Response, scope: Scope, body: bytes) -> Reply:
     headers, again = response.headers, None
     if response.status_code in TRANSIENT or headers.get("x-should-retry") == "true":
-        again = float(headers.get("retry-after-ms", "1000")) / 1000
+        again = float(headers.get("retry-after-ms", "0")) / 1000
     return Reply(response.status_code, errors.request_id_of(scope), body, again)

@@ -163,30 +163,33 @@ async def finished(session: AsyncSession, batch: Batch) -> set[int]:
     return set(await session.scalars(query))
 
 
-async def add_result(session: AsyncSession, batch: Batch, number: int, result: Result) -> None:
-    """Note what came of one request, and count it."""
-    await session.execute(
-        insert(BatchResultRow).values(
-            batch_id=batch.id,
-            number=number,
-            organisation_id=batch.organisation_id,
-            succeeded=result.succeeded,
-            line=result.line,
-        )
-    )
-    counted = BatchRow.succeeded if result.succeeded else BatchRow.errored
-    tokens = result.tokens
+async def add_results(
+    session: AsyncSession, batch: Batch, results: Sequence[tuple[int, Result]]
+) -> None:
+    """Note what came of some requests, each by its number, and count it."""
+    rows = [
+        {
+            "batch_id": batch.id,
+            "number": number,
+            "organisation_id": batch.organisation_id,
+            "succeeded": result.succeeded,
+            "line": result.line,
+        }
+        for number, result in results
+    ]
+    await session.execute(insert(BatchResultRow), rows)
+    succeeded = sum(result.succeeded for _, result in results)
+    tokens = [result.tokens for _, result in results]
     await session.execute(
         update(BatchRow)
         .where(BatchRow.id == batch.id, BatchRow.organisation_id == batch.organisation_id)
         .values(
-            {
-                counted: counted + 1,
-                BatchRow.input_tokens: BatchRow.input_tokens + tokens.input,
-                BatchRow.cached_tokens: BatchRow.cached_tokens + tokens.cached,
-                BatchRow.output_tokens: BatchRow.output_tokens + tokens.output,
-                BatchRow.reasoning_tokens: BatchRow.reasoning_tokens + tokens.reasoning,
-            }
+            succeeded=BatchRow.succeeded + succeeded,
+            errored=BatchRow.errored + len(results) - succeeded,
+            input_tokens=BatchRow.input_tokens + sum(each.input for each in tokens),
+            cached_tokens=BatchRow.cached_tokens + sum(each.cached for each in tokens),
+            output_tokens=BatchRow.output_tokens + sum(each.output for each in tokens),
+            reasoning_tokens=BatchRow.reasoning_tokens + sum(each.reasoning for each in tokens),
         )
     )
 

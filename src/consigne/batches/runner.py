@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from consigne.batches import lines, repository
+from consigne.batches.recorder import Recorder
 from consigne.batches.values import Api, Batch, Counts, Problem, Reply, State
 from consigne.business.files import Draft, Files, Kind
 from consigne.domain import sources
@@ -28,7 +29,8 @@ MOST_PROBLEMS = 100
 READ_AT_ONCE = 500
 TRIES = 4
 """How often a request is asked that fails through no fault of its own."""
-LONGEST_PAUSE_S = 60.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+"""The pauses between these tries double from the first to the longest."""
 
 
 class Runner:
@@ -168,12 +170,13 @@ class Runner:
         async with self._db.reading() as session:
             done = await repository.finished(session, batch)
         running: set[asyncio.Task[None]] = set()
+        recorder = Recorder(self._db, batch)
         try:
             async for number, line in await self._input(batch):
                 if number in done:
                     continue
                 await self._traffic.enter_background()
-                task = asyncio.ensure_future(self._answer(batch, number, line))
+                task = asyncio.ensure_future(self._answer(batch, recorder, number, line))
                 task.add_done_callback(lambda _: self._traffic.leave_background())
                 running.add(task)
                 for over in [one for one in running if one.done()]:
@@ -184,20 +187,19 @@ class Runner:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+            await recorder.close()
 
-    async def _answer(self, batch: Batch, number: int, line: bytes) -> None:
+    async def _answer(self, batch: Batch, recorder: Recorder, number: int, line: bytes) -> None:
         """Answer one request and store what came of it; its place in the traffic was taken."""
         item = lines.item_of(batch.dialect, line)
         with in_background():
             reply = await self._reply(batch, item)
-        result = lines.result_of(batch.dialect, item, reply)
-        async with self._db.session() as session:
-            await repository.add_result(session, batch, number, result)
+        await recorder.record(number, lines.result_of(batch.dialect, item, reply))
 
     async def _reply(self, batch: Batch, item: lines.Item) -> Reply:
         assert self.api is not None
         failures = 0
-        pause = 1.0
+        pause = FIRST_PAUSE_S
         while True:
             reply = await self.api.post(batch.caller, batch.endpoint, batch.headers, item.body)
             if reply.retry_after_s is None:
@@ -206,7 +208,7 @@ class Runner:
             failures += reply.status == 500
             if failures >= TRIES:
                 return reply
-            await asyncio.sleep(max(pause, reply.retry_after_s))
+            await asyncio.sleep(min(max(pause, reply.retry_after_s), LONGEST_PAUSE_S))
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
     async def _finalizing(self, batch: Batch) -> Batch:

@@ -2,9 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter
@@ -26,6 +26,10 @@ ENDPOINT = "/v1/messages"
 CARRIED = ("anthropic-version", "anthropic-beta")
 """Headers that count for each request of the batch."""
 CHUNK_LINES = 1000
+BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What is raised by text that is not JSON."""
+
+T = TypeVar("T")
 
 
 @router.post("/v1/messages/batches")
@@ -96,48 +100,52 @@ def _lines(body: bytes) -> Sequence[bytes]:
     """
     try:
         found = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except BROKEN as error:
         raise InvalidRequest(f"The request body is not a valid JSON object: {error}.") from None
     if "requests" not in found:
         raise InvalidField("Field required", param="requests", kind="missing")
-    if unknown := next((name for name in found if name != "requests"), None):
-        raise InvalidField("Extra inputs are not permitted", param=unknown[:100])
-    try:
-        requests = msgspec.json.decode(found["requests"], type=list[msgspec.Raw])
-    except msgspec.MsgspecError:
-        raise InvalidField("Input should be a valid list", param="requests") from None
+    _only(found, "", "requests")
+    requests = _decoded(found["requests"], list[msgspec.Raw], "list", "requests")
     if not 0 < len(requests) <= MOST_REQUESTS:
         message = f"List should have 1 to {MOST_REQUESTS} items, not {len(requests)}"
         raise InvalidField(message, param="requests")
     seen: set[str] = set()
-    return [_line(one, i, seen) for i, one in enumerate(requests)]
+    return [_line(one, f"requests.{i}", seen) for i, one in enumerate(requests)]
 
 
-def _line(raw: msgspec.Raw, index: int, seen: set[str]) -> bytes:
-    path = f"requests.{index}"
-    try:
-        one = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    except msgspec.MsgspecError:
-        raise InvalidField("Input should be a valid dictionary", param=path) from None
+def _line(raw: msgspec.Raw, path: str, seen: set[str]) -> bytes:
+    one = _decoded(raw, dict[str, msgspec.Raw], "dictionary", path)
     for name in ("custom_id", "params"):
         if name not in one:
             raise InvalidField("Field required", param=f"{path}.{name}", kind="missing")
-    if unknown := next((name for name in one if name not in ("custom_id", "params")), None):
-        raise InvalidField("Extra inputs are not permitted", param=f"{path}.{unknown[:100]}")
-    try:
-        custom_id = msgspec.json.decode(one["custom_id"], type=str)
-    except msgspec.MsgspecError:
-        raise InvalidField("Input should be a valid string", param=f"{path}.custom_id") from None
-    if not CUSTOM_ID.match(custom_id):
+    _only(one, f"{path}.", "custom_id", "params")
+    custom_id = _decoded(one["custom_id"], str, "string", f"{path}.custom_id")
+    if not CUSTOM_ID.fullmatch(custom_id):
         message = f"String should match pattern '{CUSTOM_ID.pattern}'"
         raise InvalidField(message, param=f"{path}.custom_id")
     if custom_id in seen:
         raise InvalidField("custom_id must be unique in a batch", param=f"{path}.custom_id")
     seen.add(custom_id)
-    if not bytes(one["params"]).lstrip().startswith(b"{"):
-        raise InvalidField("Input should be a valid dictionary", param=f"{path}.params")
-    # Without the customer's own line ends.
-    return msgspec.json.format(bytes(raw), indent=-1)
+    _decoded(one["params"], dict[str, msgspec.Raw], "dictionary", f"{path}.params")
+    try:
+        # Without the customer's own line ends.
+        line = msgspec.json.format(bytes(raw), indent=-1)
+        line.decode()
+    except BROKEN:
+        raise InvalidField("This is not valid JSON in UTF-8", param=f"{path}.params") from None
+    return line
+
+
+def _decoded(raw: msgspec.Raw, kind: type[T], name: str, path: str) -> T:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except BROKEN:
+        raise InvalidField(f"Input should be a valid {name}", param=path) from None
+
+
+def _only(found: Mapping[str, object], path: str, *known: str) -> None:
+    if unknown := next((name for name in found if name not in known), None):
+        raise InvalidField("Extra inputs are not permitted", param=path + unknown[:100])
 
 
 async def _joined(lines: Sequence[bytes]) -> AsyncIterator[bytes]:
