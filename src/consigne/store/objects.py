@@ -5,6 +5,7 @@ there whole or not at all: what is being written shows only once it is complete.
 from where each cloud's own tools take them (environment, instance role).
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,30 +36,28 @@ class Content(msgspec.Struct, frozen=True):
 class Objects:
     """Puts, gets and deletes objects by key (``files/org_…/file_…``)."""
 
-    def __init__(self, store: "ObjectStore", where: str) -> None:
-        self._store = store
+    def __init__(self, where: str, store: "ObjectStore | None" = None) -> None:
         self._where = where
+        self._store = store
 
     @classmethod
     def open(cls, url: str, folder: Path) -> "Objects":
-        """Open the store at ``url``, or a folder if that is empty. Imports obstore: slow, once.
+        """Open the store at ``url``, or a folder if that is empty.
 
         Raises:
             OperatorError: The URL is of no store known here, or the folder can't be made.
         """
-        from obstore.exceptions import BaseError
-        from obstore.store import LocalStore, from_url
-
         try:
             if url:
-                return cls(from_url(url), url)
+                return cls(url, _at(url))
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return cls(LocalStore(folder), str(folder))
-        except (BaseError, ValueError, OSError) as error:
+        except (ValueError, OSError) as error:
             raise OperatorError(
                 f"Can't open the object store {url or folder}: {_reason(error)}. "
                 "Set 'store_url' of [files] to s3://…, gs://… or az://…, or leave it empty."
             ) from None
+        # A folder needs no library before its first file; many services never have one.
+        return cls(str(folder))
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> int:
         """Write an object from its pieces and return its size in bytes.
@@ -70,6 +69,7 @@ class Objects:
             OperatorError: The store can't be written.
             Exception: What ``chunks`` raised.
         """
+        store = await self._opened()
         import obstore
 
         size = 0
@@ -86,7 +86,7 @@ class Objects:
                 raise
 
         try:
-            await obstore.put_async(self._store, key, counted(), use_multipart=True)
+            await obstore.put_async(store, key, counted(), use_multipart=True)
         except Exception as error:
             if raised:
                 raise raised[0] from None
@@ -100,13 +100,14 @@ class Objects:
             NotFound: There is no object of this key.
             OperatorError: The store can't be read.
         """
+        store = await self._opened()
         import obstore
 
         try:
             if part is None:
-                found = await obstore.get_async(self._store, key)
+                found = await obstore.get_async(store, key)
             else:
-                found = await obstore.get_async(self._store, key, options={"range": part})
+                found = await obstore.get_async(store, key, options={"range": part})
         except Exception as error:
             raise self._explained(error) from error
         first, last = found.range
@@ -119,10 +120,11 @@ class Objects:
             NotFound: There is no object ``source``.
             OperatorError: The store can't be written.
         """
+        store = await self._opened()
         import obstore
 
         try:
-            await obstore.copy_async(self._store, source, target)
+            await obstore.copy_async(store, source, target)
         except Exception as error:
             raise self._explained(error) from error
 
@@ -132,14 +134,20 @@ class Objects:
         Raises:
             OperatorError: The store can't be written.
         """
+        store = await self._opened()
         import obstore
 
         try:
-            await obstore.delete_async(self._store, key)
+            await obstore.delete_async(store, key)
         except FileNotFoundError:
             return
         except Exception as error:
             raise self._explained(error) from error
+
+    async def _opened(self) -> "ObjectStore":
+        if self._store is None:
+            self._store = await asyncio.to_thread(_in_folder, self._where)
+        return self._store
 
     async def _read(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         try:
@@ -152,6 +160,22 @@ class Objects:
         if isinstance(error, FileNotFoundError):
             return NotFound("The content is not there.")
         return OperatorError(f"Can't use the object store {self._where}: {_reason(error)}.")
+
+
+def _at(url: str) -> "ObjectStore":
+    from obstore.exceptions import BaseError
+    from obstore.store import from_url
+
+    try:
+        return from_url(url)
+    except BaseError as error:
+        raise ValueError(str(error)) from None
+
+
+def _in_folder(folder: str) -> "ObjectStore":
+    from obstore.store import LocalStore
+
+    return LocalStore(folder)
 
 
 def _reason(error: Exception) -> str:
