@@ -8,6 +8,9 @@ from contextvars import ContextVar
 
 from consigne.domain.events import Event
 
+QUIET_S = 3.0
+"""How long nobody must have waited before background work takes all places again."""
+
 _in_background: ContextVar[bool] = ContextVar("in_background", default=False)
 
 
@@ -25,11 +28,14 @@ class Traffic:
     """Counts the generations that run, and lets background ones begin only beside few others.
 
     While nobody waits for an answer, ``most_background`` run at once. As soon as somebody does, no
-    further one begins until one alone is left: batches slow down, and never stand still.
+    further one begins until one alone is left: batches slow down, and never stand still. So it
+    remains until nobody has waited for ``quiet_s`` seconds: who reads an answer often asks again.
     """
 
-    def __init__(self, most_background: int) -> None:
+    def __init__(self, most_background: int, quiet_s: float = QUIET_S) -> None:
         self._most = max(1, most_background)
+        self._quiet_s = quiet_s
+        self._quiet: asyncio.TimerHandle | None = None
         self._online = 0
         self._background = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -61,11 +67,14 @@ class Traffic:
             yield
             return
         self._online += 1
+        self._disturb()
         try:
             yield
         finally:
             self._online -= 1
-            self._admit()
+            if not self._online:
+                loop = asyncio.get_running_loop()
+                self._quiet = loop.call_later(self._quiet_s, self._rest)
 
     async def enter_background(self) -> None:
         """Wait until one more background request may begin, first come, first served."""
@@ -88,8 +97,18 @@ class Traffic:
         self._background -= 1
         self._admit()
 
+    def _disturb(self) -> None:
+        if self._quiet is not None:
+            self._quiet.cancel()
+            self._quiet = None
+
+    def _rest(self) -> None:
+        self._quiet = None
+        self._admit()
+
     def _may_enter(self) -> bool:
-        return self._background < (1 if self._online else self._most)
+        alone = not self._online and self._quiet is None
+        return self._background < (self._most if alone else 1)
 
     def _admit(self) -> None:
         while self._waiting and self._may_enter():

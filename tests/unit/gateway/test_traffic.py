@@ -13,6 +13,7 @@ from doubles.scripted import START, stop, text
 
 
 async def settled() -> None:
+    """Let all that is due happen, timers without delay included."""
     for _ in range(5):
         await asyncio.sleep(0)
 
@@ -25,7 +26,7 @@ async def answer(gate: asyncio.Event) -> AsyncIterator[Event]:
 
 
 async def test_alone_it_uses_all_places():
-    traffic = Traffic(3)
+    traffic = Traffic(3, quiet_s=0)
     tasks = [asyncio.ensure_future(traffic.enter_background()) for _ in range(5)]
     await settled()
     assert [task.done() for task in tasks] == [True, True, True, False, False]
@@ -39,7 +40,7 @@ async def test_alone_it_uses_all_places():
 
 
 async def test_beside_somebody_who_waits_one_at_a_time():
-    traffic, gate = Traffic(3), asyncio.Event()
+    traffic, gate = Traffic(3, quiet_s=0), asyncio.Event()
     events = traffic.watched(answer(gate))
     await anext(events)
     assert traffic.online == 1
@@ -58,8 +59,19 @@ async def test_beside_somebody_who_waits_one_at_a_time():
     assert third.done()
 
 
+async def test_after_an_answer_it_is_quiet_for_a_while():
+    traffic = Traffic(3, quiet_s=0.05)
+    with traffic.waited_for():
+        pass
+    tasks = [asyncio.ensure_future(traffic.enter_background()) for _ in range(3)]
+    await settled()
+    assert [task.done() for task in tasks] == [True, False, False]
+    async with asyncio.timeout(5):
+        await asyncio.gather(*tasks)
+
+
 async def test_a_reader_who_leaves_is_counted_no_more():
-    traffic = Traffic(3)
+    traffic = Traffic(3, quiet_s=0)
     events = traffic.watched(answer(asyncio.Event()))
     await anext(events)
     await events.aclose()
@@ -67,7 +79,7 @@ async def test_a_reader_who_leaves_is_counted_no_more():
 
 
 async def test_work_in_the_background_is_not_somebody_who_waits():
-    traffic, gate = Traffic(2), asyncio.Event()
+    traffic, gate = Traffic(2, quiet_s=0), asyncio.Event()
     gate.set()
 
     async def one() -> int:
@@ -83,7 +95,7 @@ async def test_work_in_the_background_is_not_somebody_who_waits():
 
 @pytest.mark.parametrize("granted", [True, False])
 async def test_a_waiter_who_gives_up_takes_no_place(granted: bool):
-    traffic = Traffic(1)
+    traffic = Traffic(1, quiet_s=0)
     await traffic.enter_background()
     waiter = asyncio.ensure_future(traffic.enter_background())
     await settled()
@@ -97,7 +109,7 @@ async def test_a_waiter_who_gives_up_takes_no_place(granted: bool):
 @given(steps=st.lists(st.sampled_from(["enter", "leave", "begin", "end", "give up"]), max_size=40))
 def test_the_counts_always_hold(steps: list[str]):
     async def play() -> None:
-        traffic = Traffic(3)
+        traffic = Traffic(3, quiet_s=0)
         waiting: list[asyncio.Task[None]] = []
         inside = 0
         online = []
