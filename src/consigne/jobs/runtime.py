@@ -4,7 +4,8 @@ DBOS keeps which jobs there are and which of their steps are done; it runs on th
 loop of its own. The steps' work runs on the service's loop, where all else lives. What DBOS cannot
 know, how far a step got, is the owner's to keep: a step that was cut runs again from its beginning.
 
-DBOS takes more than a second to import: it is started with the first job, or with one left over.
+DBOS takes more than a second to import: it starts with the first job that is submitted, and goes on
+then with those that an earlier process left.
 """
 
 import asyncio
@@ -60,7 +61,7 @@ class Jobs:
         self._running: set[asyncio.Task[None]] = set()
 
     def register(self, name: str, kind: Kind) -> None:
-        """Say what jobs of this kind do; before the first is submitted or resumed."""
+        """Say what jobs of this kind do; before the first is submitted."""
         self._kinds[name] = kind
 
     async def submit(self, kind: str, subject: str) -> None:
@@ -68,11 +69,6 @@ class Jobs:
         await self._started()
         assert self._enqueue is not None
         await asyncio.to_thread(self._enqueue, kind, subject)
-
-    async def resume(self) -> None:
-        """Go on with what an earlier process left, if there was one with jobs."""
-        if await asyncio.to_thread(self._path.exists):
-            await self._started()
 
     async def close(self) -> None:
         """Stop. Jobs that run are cut, and go on when the service starts again."""

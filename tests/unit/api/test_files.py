@@ -91,6 +91,32 @@ async def test_a_file_over_the_limit_is_refused_and_leaves_nothing(site: Storage
     assert (await http.get("/v1/files")).json()["data"] == []
 
 
+@pytest.mark.parametrize("declared", [True, False])
+async def test_files_and_batches_have_limits_of_their_own(tmp_path: Path, declared: bool):
+    limits = {"server": {"max_body_bytes": 500}, "batches": {"max_body_bytes": 2000}}
+    async with storage(tmp_path, max_bytes=1000, **limits) as site:
+        await give(site.client(), b"x" * 900)
+        for path, size, status in (
+            ("/v1/batches", 501, 413),
+            ("/v1/messages/batches", 501, 400),
+            ("/v1/messages/batches", 2001, 413),
+            ("/v1/files", 3 * 2**20, 413),
+        ):
+            body = b"x" * size
+            headers = {"content-type": "application/json"}
+            if path == "/v1/files":
+                headers = {"content-type": "multipart/form-data; boundary=b"}
+                body = b'--b\r\ncontent-disposition: form-data; name="file"\r\n\r\n' + body
+            content = body if declared else _in_pieces(body)
+            refused = await site.client().post(path, content=content, headers=headers)
+            assert refused.status_code == status, (path, size, refused.text)
+
+
+async def _in_pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), 100_000):
+        yield body[start : start + 100_000]
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
