@@ -151,7 +151,7 @@ def served_storage(folder: Path, gateway: ScriptedGateway) -> Iterator[tuple[str
     found: list[Any] = []
 
     async def serve(listener: socket.socket) -> None:
-        async with storage(folder, gateway, Jobs(folder / "jobs.db")) as opened:
+        async with storage(folder, gateway, Jobs(folder / "jobs.db", poll_s=0.05)) as opened:
             config = uvicorn.Config(
                 opened.app, log_level="warning", lifespan="off", access_log=False
             )

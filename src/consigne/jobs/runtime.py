@@ -28,7 +28,8 @@ Work = Callable[[str], Awaitable[None]]
 QUEUE = "jobs"
 AT_ONCE = 8
 """Most jobs at once; each paces itself."""
-POLL_S = 0.2
+POLL_S = 0.5
+"""How often DBOS looks for jobs to begin. Its threads take about 1 % of a core once it runs."""
 TRIES = 40
 """How often a step is tried that fails (a full disk, say) before its job is given up: for over a
 day, since the pauses double from the first to an hour."""
@@ -52,8 +53,9 @@ class Jobs:
     One for a process: DBOS knows no more than one.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, poll_s: float = POLL_S) -> None:
         self._path = path
+        self._poll_s = poll_s
         self._kinds: dict[str, Kind] = {}
         self._starting: asyncio.Task[None] | None = None
         self._engine: Engine | None = None
@@ -127,7 +129,7 @@ class Jobs:
                 DBOS.enqueue_workflow(QUEUE, job, name, subject)
 
         DBOS.launch()
-        DBOS.register_queue(QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=POLL_S)
+        DBOS.register_queue(QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=self._poll_s)
         self._enqueue = enqueue
 
     async def _tracked(self, subject: str, work: Work) -> None:

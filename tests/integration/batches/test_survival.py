@@ -17,13 +17,13 @@ from support.server import ServerProcess
 from support.storage import jsonl, served_storage
 
 STARTER = "smollm2-135m-instruct"
-ITEMS = 60
+ITEMS = 40
 DEADLINE_S = 120.0
 
 
 def line(number: int, model: str = STARTER) -> Any:
     messages = [{"role": "user", "content": f"Count from {number} on."}]
-    body = {"model": model, "max_tokens": 16, "messages": messages}
+    body = {"model": model, "max_tokens": 8, "messages": messages}
     return {
         "custom_id": f"item-{number}",
         "method": "POST",

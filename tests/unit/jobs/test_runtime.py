@@ -52,25 +52,24 @@ async def run(jobs: Jobs, diary: Diary) -> list[str]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(runtime, "TRIES", 3)
-    monkeypatch.setattr(runtime, "POLL_S", 0.02)
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_subject_s_steps_run_once_in_order(tmp_path: Path):
     path = tmp_path / "jobs.db"
-    assert await run(Jobs(path), Diary()) == ["first a", "second a"]
+    assert await run(Jobs(path, poll_s=0.02), Diary()) == ["first a", "second a"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_only_the_step_that_failed_is_tried_again(tmp_path: Path):
-    done = await run(Jobs(tmp_path / "jobs.db"), Diary(failures=2))
+    done = await run(Jobs(tmp_path / "jobs.db", poll_s=0.02), Diary(failures=2))
     assert done == ["first a", "second a", "second a", "second a"]
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_job_that_always_fails_is_given_up(tmp_path: Path):
-    done = await run(Jobs(tmp_path / "jobs.db"), Diary(failures=99))
+    done = await run(Jobs(tmp_path / "jobs.db", poll_s=0.02), Diary(failures=99))
     assert done[-1] == "given up a"
     assert done.count("second a") == 3
 
