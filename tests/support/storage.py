@@ -16,12 +16,15 @@ from fastapi import FastAPI
 
 from consigne.api import anthropic, errors, middleware, openai
 from consigne.api.body_limits import body_limits
+from consigne.api.connections import Connection
 from consigne.api.within import Within
 from consigne.batches.batches import Batches
+from consigne.business.answers import KeptAnswers
 from consigne.business.caller import Caller
 from consigne.business.files import Files
 from consigne.business.home import ensure_home
 from consigne.business.keys import Keys
+from consigne.business.limits import Limiter
 from consigne.business.uploads import Uploads
 from consigne.domain import sources
 from consigne.domain.ids import new_id
@@ -88,11 +91,13 @@ async def storage(
         gateway=gateway or ScriptedGateway(),
         db=db,
         keys=keys,
+        limiter=Limiter(),
+        answers=KeptAnswers(db, whole.idempotency),
         files=files,
         uploads=Uploads(db, files),
         batches=batches,
     )
-    app = FastAPI(openapi_url=None)
+    app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.state.services = services
     app.include_router(anthropic.router)
     app.include_router(openai.router)
@@ -153,7 +158,12 @@ def served_storage(folder: Path, gateway: ScriptedGateway) -> Iterator[tuple[str
     async def serve(listener: socket.socket) -> None:
         async with storage(folder, gateway, Jobs(folder / "jobs.db", poll_s=0.05)) as opened:
             config = uvicorn.Config(
-                opened.app, log_level="warning", lifespan="off", access_log=False
+                opened.app,
+                http=Connection,
+                ws="none",
+                log_level="warning",
+                lifespan="off",
+                access_log=False,
             )
             server = uvicorn.Server(config)
             found.extend((server, opened))

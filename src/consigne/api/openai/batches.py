@@ -38,14 +38,14 @@ class BatchBody(Body):
     output_expires_after: files.ExpiresAfter | None = None
 
 
-_adapter: TypeAdapter[BatchBody] = TypeAdapter(BatchBody)
+batch_body: TypeAdapter[BatchBody] = TypeAdapter(BatchBody)
 
 
 @router.post("/v1/batches")
 async def create_batch(request: Request) -> Response:
     """Make a batch from a file of requests."""
     caller = await authenticate(request)
-    body = await bodies.read(request, _adapter)
+    body = await bodies.read(request, batch_body)
     batches = services_of(request).batches
     if not batches.serves(body.endpoint):
         refuse("endpoint", f"there is no {body.endpoint} here")

@@ -37,8 +37,8 @@ class CompleteBody(Body):
     md5: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")] | None = None
 
 
-_create: TypeAdapter[UploadBody] = TypeAdapter(UploadBody)
-_complete: TypeAdapter[CompleteBody] = TypeAdapter(CompleteBody)
+create_body: TypeAdapter[UploadBody] = TypeAdapter(UploadBody)
+complete_body: TypeAdapter[CompleteBody] = TypeAdapter(CompleteBody)
 
 
 @router.post("/v1/uploads")
@@ -46,7 +46,7 @@ async def create_upload(request: Request) -> Response:
     """Begin an upload."""
     caller = await authenticate(request)
     services = services_of(request)
-    body = await bodies.read(request, _create)
+    body = await bodies.read(request, create_body)
     if body.bytes > (most := services.settings.files.max_upload_bytes):
         refuse("bytes", f"an upload can have at most {most:,} bytes")
     kept = files.keep_s(body.purpose, body.expires_after)
@@ -78,7 +78,7 @@ async def add_part(request: Request, upload_id: str) -> Response:
 async def complete_upload(request: Request, upload_id: str) -> Response:
     """Put the parts together."""
     caller = await authenticate(request)
-    body = await bodies.read(request, _complete)
+    body = await bodies.read(request, complete_body)
     uploads = services_of(request).uploads
     done = await uploads.complete(caller, upload_id, body.part_ids, body.md5 or "")
     return _json(wire(done))
