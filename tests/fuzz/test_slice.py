@@ -16,6 +16,8 @@ from support.site import open_site
 from support.storage import served_storage
 
 
+# schemathesis makes the boundaries of its forms so.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.slow
 def test_no_request_breaks_the_service(tmp_path: Path) -> None:
     contract = Contract.of(dialects_app(ScriptedGateway()))
