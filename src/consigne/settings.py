@@ -88,6 +88,26 @@ class IdempotencySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     """Most answers kept for one API key; beyond it the earliest go first."""
 
 
+class FileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where files are kept and how large they may be."""
+
+    store_url: str = ""
+    """The object store (``s3://bucket/prefix``, ``gs://…``, ``az://…``); empty: the data folder."""
+    max_bytes: int = 512 * 2**20
+    """Largest file sent in one request, in bytes; beyond it the answer is 413."""
+    max_upload_bytes: int = 8 * 2**30
+    """Largest file sent in parts (``/v1/uploads``), in bytes."""
+
+
+class BatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How requests in batches run beside those that somebody waits for."""
+
+    concurrency: int = 16
+    """Most requests of all batches at once while nobody waits for an answer; one otherwise."""
+    max_body_bytes: int = 256 * 2**20
+    """Largest body that makes a batch, in bytes; beyond it the answer is 413."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything an operator can set."""
 
@@ -100,6 +120,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     models: ModelSettings = ModelSettings()
     limits: LimitSettings = LimitSettings()
     idempotency: IdempotencySettings = IdempotencySettings()
+    files: FileSettings = FileSettings()
+    batches: BatchSettings = BatchSettings()
 
     @property
     def models_dir(self) -> Path:
@@ -110,6 +132,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def database_path(self) -> Path:
         """The embedded database's file."""
         return self.data_dir / "consigne.db"
+
+    @property
+    def objects_dir(self) -> Path:
+        """The folder of files' contents, where no object store is set."""
+        return self.data_dir / "objects"
+
+    @property
+    def jobs_path(self) -> Path:
+        """The file in which durable jobs keep how far they are."""
+        return self.data_dir / "jobs.db"
 
 
 def default_data_dir() -> Path:

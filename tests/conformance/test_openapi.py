@@ -49,6 +49,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         {"model": "mini", "input": ["a", "b"], "encoding_format": "base64"},
     ],
 }
+STORED = ("/v1/files", "/v1/uploads", "/v1/batches", "/v1/messages/batches")
 STREAMED = ("/v1/messages", "/v1/chat/completions", "/v1/responses")
 SCRIPTS: list[list[Step]] = [
     [START, *text("Hello", " world"), stop()],
@@ -77,7 +78,8 @@ def test_every_path_of_the_dialects_is_described(contract: Contract) -> None:
         if path.startswith("/v1/")
     }
     assert served == set(OPERATIONS)
-    posts = {path for method, path in served if method == "POST"}
+    # Files, uploads and batches stand on a database; test_openapi_stored.py tries them.
+    posts = {path for method, path in served if method == "POST" and not path.startswith(STORED)}
     assert {path for path in posts if OPERATIONS["POST", path][0].body} == set(BODIES)
 
 

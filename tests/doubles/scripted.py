@@ -170,4 +170,5 @@ def scripted_services(
         keys=ScriptedKeys(grant),
         limiter=Limiter(),
         answers=ScriptedAnswers(),
+        batches=SimpleNamespace(answer_through=lambda api: None),
     )

@@ -40,17 +40,18 @@ def fuzz(probe: Probe, contract: Contract, count: int, seed: int) -> None:
 
 
 @contextmanager
-def target(url: str) -> Iterator[tuple[str, int | None]]:
-    """Give the address of the server to try, and its process if it is a child of this one."""
+def target(url: str, key: str) -> Iterator[tuple[str, str, int | None]]:
+    """Give the address of the server to try, its key, and its process if it is a child's."""
     if url:
-        yield url, None
+        yield url, key, None
         return
     command = [sys.executable, "-m", "fuzz.server"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        yield child.stdout.readline().strip(), child.pid
+        found, own_key = child.stdout.readline().split()
+        yield found, own_key, child.pid
         child.stdin.close()
 
 
@@ -66,8 +67,8 @@ def main() -> int:
     contract = Contract.of(dialects_app(ScriptedGateway()))
     started = time.monotonic()
     with (
-        target(args.url) as (url, pid),
-        Probe(url, contract, key=args.key, model=args.model) as probe,
+        target(args.url, args.key) as (url, key, pid),
+        Probe(url, contract, key=key, model=args.model) as probe,
     ):
         fuzz(probe, contract, args.requests // 10, args.seed)
         before = _resident(pid)

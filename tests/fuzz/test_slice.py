@@ -11,14 +11,20 @@ from fuzz.run import fuzz
 from fuzz.schema import send_all
 from fuzz.traffic import Sent
 from support.contract import Contract
-from support.dialects import dialects_app, served
+from support.dialects import dialects_app
 from support.site import open_site
+from support.storage import served_storage
 
 
+# schemathesis makes the boundaries of its forms so.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.slow
-def test_no_request_breaks_the_service() -> None:
+def test_no_request_breaks_the_service(tmp_path: Path) -> None:
     contract = Contract.of(dialects_app(ScriptedGateway()))
-    with served(ScriptedGateway()) as url, Probe(url, contract) as probe:
+    with (
+        served_storage(tmp_path, ScriptedGateway()) as (url, storage),
+        Probe(url, contract, key=storage.secrets["owner"]) as probe,
+    ):
         fuzz(probe, contract, 240, seed=7)
         assert probe.problems == []
         assert probe.alive()

@@ -4,7 +4,9 @@ from fastapi import FastAPI, Response
 
 from consigne import __version__
 from consigne.api import anthropic, app_routes, errors, middleware, openai, openapi
+from consigne.api.body_limits import body_limits
 from consigne.api.services import Services
+from consigne.api.within import Within
 from consigne.web import static
 
 
@@ -26,7 +28,8 @@ def create_app(services: Services) -> FastAPI:
     _health(app, services)
     app.router.routes.extend(static.routes())
     errors.install(app)
-    middleware.install(app, services.settings.server)
+    middleware.install(app, services.settings.server, body_limits(services.settings))
+    services.batches.answer_through(Within(app))
     return app
 
 

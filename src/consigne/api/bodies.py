@@ -19,8 +19,17 @@ async def read(request: Request, adapter: TypeAdapter[T]) -> T:
         UnsupportedMediaType: The body is declared as something else than plain JSON.
         InvalidRequest: It is not JSON, or not of this schema (``InvalidField``).
     """
+    return decode(await raw(request), adapter)
+
+
+async def raw(request: Request) -> bytes:
+    """Return the request's JSON body as it came.
+
+    Raises:
+        UnsupportedMediaType: The body is declared as something else than plain JSON.
+    """
     _check_type(request)
-    return decode(await request.body(), adapter)
+    return await request.body()
 
 
 def decode(body: bytes, adapter: TypeAdapter[T]) -> T:

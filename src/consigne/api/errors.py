@@ -19,6 +19,8 @@ from consigne.domain.errors import (
     ConsigneError,
     ContextTooLong,
     EngineCrashed,
+    FileExpired,
+    FileNotDownloadable,
     IdempotencyMismatch,
     InvalidRequest,
     ModelNotFound,
@@ -45,6 +47,8 @@ _OPENAI_PATHS = (
     "/v1/completions",
     "/v1/images",
     "/v1/moderations",
+    "/v1/uploads",
+    "/v1/batches",
 )
 
 
@@ -222,10 +226,13 @@ _ANTHROPIC_TYPES = {
 }
 
 
-def anthropic_error(error: ConsigneError) -> dict[str, str]:
+def anthropic_error(error: ConsigneError) -> dict[str, Any]:
     """Return the inner object of an Anthropic error."""
     fallback = "invalid_request_error" if error.status < 500 else "api_error"
-    return {"type": _ANTHROPIC_TYPES.get(error.status, fallback), "message": sentence(error)}
+    found = {"type": _ANTHROPIC_TYPES.get(error.status, fallback), "message": sentence(error)}
+    if isinstance(error, FileExpired | FileNotDownloadable):
+        return found | {"details": {"error_code": error.code}}
+    return found
 
 
 def sentence(error: ConsigneError) -> str:
@@ -265,7 +272,7 @@ def _openai_code(error: ConsigneError) -> str | None:
         case RateLimited():
             return "rate_limit_exceeded"
         case NotFound():
-            return "unknown_url"
+            return None if error.param else "unknown_url"
         case _ if error.status >= 500:
             return error.code
         case _:

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consigne.api import encodings, errors, limit_headers
+from consigne.api.body_limits import BodyLimit
 from consigne.api.idempotency import Idempotency
 from consigne.domain.errors import RequestTooLarge
 from consigne.domain.ids import new_id
@@ -20,9 +21,10 @@ _NOTED = (b"content-length", b"content-encoding", b"accept-encoding", b"idempote
 _HEAD_FROM_GET = ("/v1/", "/healthz", "/readyz")
 
 
-def install(app: FastAPI, settings: ServerSettings) -> None:
-    """Put the middleware around the application."""
-    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes)
+def install(app: FastAPI, settings: ServerSettings, body_limit: BodyLimit | None = None) -> None:
+    """Put the middleware around the application; ``body_limit`` knows paths with limits apart."""
+    limit = body_limit or (lambda _: settings.max_body_bytes)
+    app.add_middleware(Edge, body_limit=limit)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -40,10 +42,10 @@ class Edge:
     to Anthropic's clients and as ``x-request-id`` to all others.
     """
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, body_limit: BodyLimit) -> None:
         self._app = app
         self._repeatable = Idempotency(app)
-        self._limit = max_body_bytes
+        self._limit_of = body_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -60,9 +62,10 @@ class Edge:
         if scope["method"] == "HEAD" and scope["path"].startswith(_HEAD_FROM_GET):
             scope, outward = {**scope, "method": "GET"}, answer.send_head
         try:
-            receive = self._bounded(noted, receive)
+            limit = self._limit_of(scope)
+            receive = _bounded(noted, receive, limit)
             if coding_header := noted.get(b"content-encoding"):
-                scope, receive = self._unpacked(scope, receive, coding_header)
+                scope, receive = _unpacked(scope, receive, coding_header, limit)
             name = noted.get(b"idempotency-key")
             if name is None or scope["method"] != "POST" or not scope["path"].startswith("/v1/"):
                 await self._app(scope, receive, outward)
@@ -74,45 +77,6 @@ class Edge:
             told = errors.response(error, scope)
             if not answer.started:
                 await told(scope, receive, outward)
-
-    def _bounded(self, noted: dict[bytes, bytes], receive: Receive) -> Receive:
-        """Return a ``receive`` that refuses a body over the limit.
-
-        Raises:
-            RequestTooLarge: The length declared is over the limit already.
-        """
-        declared = noted.get(b"content-length")
-        if declared is not None:
-            if int(declared) > self._limit:
-                raise RequestTooLarge(self._too_large())
-            return receive
-        room = self._limit
-
-        async def counted() -> Message:
-            nonlocal room
-            message = await receive()
-            room -= len(message.get("body", b""))
-            if room < 0:
-                # An HTTPException passes through the framework's own reading of bodies.
-                raise HTTPException(413, self._too_large())
-            return message
-
-        return counted
-
-    def _unpacked(self, scope: Scope, receive: Receive, header: bytes) -> tuple[Scope, Receive]:
-        """Return the request as if its body had not been packed."""
-        coding = encodings.coding_of(header)
-        if coding is None:
-            return scope, receive
-        left = [
-            (name, value)
-            for name, value in scope["headers"]
-            if name not in (b"content-encoding", b"content-length")
-        ]
-        return {**scope, "headers": left}, encodings.unpacked(receive, coding, self._limit)
-
-    def _too_large(self) -> str:
-        return f"The request body is over the limit of {self._limit:,} bytes."
 
 
 class _Answer:
@@ -140,3 +104,45 @@ class _Answer:
         if message["type"] == "http.response.start":
             await self.send(message)
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _bounded(noted: dict[bytes, bytes], receive: Receive, limit: int) -> Receive:
+    """Return a ``receive`` that refuses a body over the limit.
+
+    Raises:
+        RequestTooLarge: The length declared is over the limit already.
+    """
+    declared = noted.get(b"content-length")
+    if declared is not None:
+        if int(declared) > limit:
+            raise RequestTooLarge(_too_large(limit))
+        return receive
+    room = limit
+
+    async def counted() -> Message:
+        nonlocal room
+        message = await receive()
+        room -= len(message.get("body", b""))
+        if room < 0:
+            # An HTTPException passes through the framework's own reading of bodies.
+            raise HTTPException(413, _too_large(limit))
+        return message
+
+    return counted
+
+
+def _unpacked(scope: Scope, receive: Receive, header: bytes, limit: int) -> tuple[Scope, Receive]:
+    """Return the request as if its body had not been packed."""
+    coding = encodings.coding_of(header)
+    if coding is None:
+        return scope, receive
+    left = [
+        (name, value)
+        for name, value in scope["headers"]
+        if name not in (b"content-encoding", b"content-length")
+    ]
+    return {**scope, "headers": left}, encodings.unpacked(receive, coding, limit)
+
+
+def _too_large(limit: int) -> str:
+    return f"The request body is over the limit of {limit:,} bytes."

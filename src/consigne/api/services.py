@@ -10,10 +10,13 @@ import msgspec
 from consigne.settings import Settings
 
 if TYPE_CHECKING:
+    from consigne.batches.batches import Batches
     from consigne.business.answers import KeptAnswers
+    from consigne.business.files import Files
     from consigne.business.identity import Identity
     from consigne.business.keys import Keys
     from consigne.business.limits import Limiter
+    from consigne.business.uploads import Uploads
     from consigne.chat.conversations import Conversations
     from consigne.chat.runs import Runs
     from consigne.engines.library import ModelLibrary
@@ -38,6 +41,9 @@ class Services(msgspec.Struct, frozen=True):
     conversations: "Conversations"
     runs: "Runs"
     pulls: "Pulls"
+    files: "Files"
+    uploads: "Uploads"
+    batches: "Batches"
 
 
 class Engines(msgspec.Struct, frozen=True):
@@ -57,7 +63,7 @@ async def open_engines(settings: Settings) -> AsyncIterator[Engines]:
 
     library = ModelLibrary(settings.models_dir)
     pool = EnginePool(settings.engine)
-    gateway = Gateway(settings.models, library, pool)
+    gateway = Gateway(settings.models, library, pool, settings.batches)
     gateway.preload()
     try:
         yield Engines(library, pool, gateway)
@@ -80,10 +86,12 @@ async def open_services(settings: Settings, engines: Engines) -> AsyncIterator[S
 
 
 def _import_store() -> None:
+    import consigne.batches.batches
     import consigne.business.answers
     import consigne.business.guard
     import consigne.business.identity
     import consigne.business.keys
+    import consigne.business.uploads
     import consigne.chat.conversations
     import consigne.chat.runs
     import consigne.gateway.pulls
@@ -107,6 +115,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     stack.push_async_callback(runs.close)
     pulls = Pulls(engines.library)
     stack.push_async_callback(pulls.close)
+    files, uploads, batches = await _open_files(settings, engines, db, stack)
     return Services(
         settings=settings,
         library=engines.library,
@@ -120,4 +129,23 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         conversations=Conversations(db),
         runs=runs,
         pulls=pulls,
+        files=files,
+        uploads=uploads,
+        batches=batches,
     )
+
+
+async def _open_files(
+    settings: Settings, engines: Engines, db: "Database", stack: AsyncExitStack
+) -> "tuple[Files, Uploads, Batches]":
+    from consigne.batches.batches import Batches
+    from consigne.business.files import Files
+    from consigne.business.uploads import Uploads
+    from consigne.jobs.runtime import Jobs
+    from consigne.store.objects import Objects
+
+    where = settings.files.store_url, settings.objects_dir
+    files = Files(db, await asyncio.to_thread(Objects.open, *where))
+    batches = Batches(db, files, Jobs(settings.jobs_path), engines.gateway.traffic)
+    stack.push_async_callback(batches.close)
+    return files, Uploads(db, files), batches

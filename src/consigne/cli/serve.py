@@ -145,11 +145,13 @@ async def _opened(
     settings: Settings, engines: "Engines", door: "Door"
 ) -> AsyncIterator["Services"]:
     from consigne.api.services import open_services
+    from consigne.api.upkeep import upkeep
 
     async with open_services(settings, engines) as services:
         app = await asyncio.to_thread(_application, services)
         door.open(app, services.runs, services.pulls)
-        yield services
+        async with upkeep(services):
+            yield services
 
 
 def _application(services: "Services") -> "ASGIApp":

@@ -3,10 +3,10 @@
 ::
 
     ConsigneError
-    ├── InvalidRequest 400 ── ContextTooLong, Unsupported
+    ├── InvalidRequest 400 ── ContextTooLong, FileNotDownloadable, Unsupported
     ├── NotAuthenticated 401
     ├── NotPermitted 403 ── ModelNotPermitted
-    ├── NotFound 404 ── ModelNotFound
+    ├── NotFound 404 ── FileExpired, ModelNotFound
     ├── Conflict 409
     ├── RequestTooLarge 413
     ├── UnsupportedMediaType 415
@@ -85,6 +85,18 @@ class ModelNotFound(NotFound):
     """No model answers to this name."""
 
     code = "model_not_found"
+
+
+class FileNotDownloadable(InvalidRequest):
+    """The file was given, not made here, and the dialect does not return such files."""
+
+    code = "file_not_downloadable"
+
+
+class FileExpired(NotFound):
+    """There was a file, and its time is over."""
+
+    code = "file_expired"
 
 
 class Conflict(ConsigneError):

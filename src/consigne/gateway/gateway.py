@@ -8,7 +8,8 @@ from consigne.domain.events import Event
 from consigne.domain.messages import Request
 from consigne.domain.models import Modality, Model
 from consigne.engines.base import EmbeddingEngine, Embeddings, InstalledModel, TextEngine
-from consigne.settings import ModelSettings
+from consigne.gateway.traffic import Traffic
+from consigne.settings import BatchSettings, ModelSettings
 
 ModelState = Literal["idle", "loading", "ready"]
 
@@ -48,7 +49,14 @@ class Engines(Protocol):
 class Gateway:
     """Resolves the names that callers use and passes their requests to the right engine."""
 
-    def __init__(self, settings: ModelSettings, library: Library, engines: Engines) -> None:
+    def __init__(
+        self,
+        settings: ModelSettings,
+        library: Library,
+        engines: Engines,
+        batches: BatchSettings | None = None,
+    ) -> None:
+        self.traffic = Traffic((batches or BatchSettings()).concurrency)
         self._settings = settings
         self._library = library
         self._engines = engines
@@ -87,7 +95,8 @@ class Gateway:
             ModelNotFound: No model answers to the request's name.
             InvalidRequest: The model does not write text.
         """
-        return self._engines.text(self._installed(request.model, "text")).generate(request)
+        engine = self._engines.text(self._installed(request.model, "text"))
+        return self.traffic.watched(engine.generate(request))
 
     async def count_tokens(self, request: Request) -> int:
         """Return how many tokens the request's prompt has.
@@ -106,7 +115,8 @@ class Gateway:
             InvalidRequest: The model does not embed.
         """
         engine = self._engines.embedding(self._installed(model, "embedding"))
-        return await engine.embed(texts)
+        with self.traffic.waited_for():
+            return await engine.embed(texts)
 
     def _installed(self, name: str, modality: Modality) -> InstalledModel:
         wanted = self._settings.aliases.get(name, name)

@@ -22,3 +22,5 @@ def configure(level: str) -> None:
     # Every query and every request is their own business; ours is said by our own loggers.
     for noisy in ("alembic", "asyncio", "httpx", "sqlalchemy", "uvicorn"):
         logging.getLogger(noisy).setLevel(max(LEVELS[level], logging.WARNING))
+    # What it warns of is a caller's mistake, which the caller is told.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)

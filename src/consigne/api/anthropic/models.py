@@ -106,7 +106,7 @@ def _capabilities(model: Model) -> dict[str, Any]:
     }
     efforts = dict.fromkeys(("low", "medium", "high", "xhigh", "max"), no)
     return {
-        "batch": no,
+        "batch": {"supported": True},
         "citations": no,
         "code_execution": no,
         "context_management": no,

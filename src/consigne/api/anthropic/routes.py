@@ -6,14 +6,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from consigne.api import bodies, sse
-from consigne.api.anthropic import convert, encode, models
+from consigne.api.anthropic import batches, convert, encode, files, models
 from consigne.api.anthropic.schemas import count_body, messages_body
 from consigne.api.auth import authenticate, services_of
 from consigne.api.errors import request_id_of
 from consigne.api.generate import fold
 
 router = APIRouter(tags=["Anthropic dialect"])
-router.include_router(models.router)
+for _part in (models, files, batches):
+    router.include_router(_part.router)
 
 OLDEST_VERSION = "2023-06-01"
 

@@ -30,6 +30,7 @@ class AnthropicErrorDetail(BaseModel):
         "api_error",
     ]
     message: str
+    details: dict[str, Any] | None = Field(None, description="Its `error_code` names the cause.")
 
 
 class AnthropicError(BaseModel):

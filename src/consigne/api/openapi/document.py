@@ -23,6 +23,7 @@ _ERRORS = {
     "401": "There is no API key, or none that works (any more).",
     "403": "The key may not do this, or not with this model.",
     "404": "There is no such thing.",
+    "409": "Its state does not admit this now.",
     "413": "The body is too large, unpacked or not.",
     "415": "The body is of a type or coding that is not read here.",
     "422": "The Idempotency-Key was used for another request.",
@@ -154,8 +155,12 @@ def _dialects(method: str, path: str, described: Json, schemas: _Schemas) -> Jso
     }
     if "description" in described:
         operation["description"] = described["description"]
+    content: Json = {}
     if bodies := [schemas.of(side.body) for side in sides if side.body]:
-        content = {"application/json": {"schema": _one_of(bodies)}}
+        content["application/json"] = {"schema": _one_of(bodies)}
+    if forms := [schemas.of(side.form) for side in sides if side.form]:
+        content["multipart/form-data"] = {"schema": _one_of(forms)}
+    if content:
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
@@ -179,10 +184,15 @@ def _responses(sides: tuple[Operation, ...], schemas: _Schemas) -> Json:
                 "schema": {"type": "string"},
                 "x-event-schema": schemas.of(side.events),
             }
+        if side.content:
+            content[side.content] = {"schema": {"type": "string", "format": "binary"}}
     dialects = sorted({side.dialect for side in sides})
     errors = [schemas.of(_error_model(dialect)) for dialect in dialects]
     told = {"application/json": {"schema": _one_of(errors)}}
     found: Json = {"200": {"description": "The answer.", "content": content}}
+    if any(side.content == "*/*" for side in sides):
+        found["206"] = {"description": "The range that was asked for.", "content": content}
+        found["416"] = {"description": "There is nothing in this range."}
     for status, why in _ERRORS.items():
         found[status] = {"description": why, "content": told}
     for dialect in dialects:

@@ -11,6 +11,7 @@ DialectName = Literal["anthropic", "openai"]
 
 _ANTHROPIC = "consigne.api.openapi.anthropic"
 _OPENAI = "consigne.api.openapi.openai"
+_STORED = "consigne.api.openapi.stored"
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -25,6 +26,10 @@ class Operation(msgspec.Struct, frozen=True):
     """The model of an event's data, where the answer may be streamed."""
     query: tuple[dict[str, Any], ...] = ()
     """Parameters that the route reads by hand."""
+    form: str = ""
+    """The model of a form with a file, where the body is one."""
+    content: str = ""
+    """The media type of an answer that is a file's content; ``*/*`` is the file's own."""
 
 
 def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
@@ -39,6 +44,36 @@ _PAGE = (
     ),
     _query("after_id", {"type": "string"}, "The page after this item."),
     _query("before_id", {"type": "string"}, "The page before this item."),
+)
+
+_OPENAI_FILE_PAGE = (
+    _query(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 10_000},
+        "Most files on the page.",
+    ),
+    _query("order", {"type": "string", "enum": ["desc", "asc"]}, "By age; the newest first."),
+    _query("after", {"type": "string"}, "The page after this file."),
+    _query("purpose", {"type": "string"}, "Only files with this purpose."),
+)
+_OPENAI_BATCH_PAGE = (
+    _query(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+        "Most batches on the page.",
+    ),
+    _query("after", {"type": "string"}, "The page after this batch."),
+)
+_ANTHROPIC_FILE_PAGE = (
+    _query("page", {"type": "string"}, "The page that `next_page` named."),
+    _query("after_id", {"type": "string"}, "The page after this file."),
+    _query("before_id", {"type": "string"}, "The page before this file."),
+    _query(
+        "ids[]",
+        {"type": "array", "items": {"type": "string"}, "maxItems": 100},
+        "Only these files; not with `page` or `limit`.",
+    ),
+    _query("scope_id", {"type": "string"}, "Only files of a scope; here there are none."),
 )
 
 OPERATIONS: dict[tuple[str, str], tuple[Operation, ...]] = {
@@ -87,5 +122,63 @@ OPERATIONS: dict[tuple[str, str], tuple[Operation, ...]] = {
     ("GET", "/v1/models/{model_id}"): (
         Operation("openai", f"{_OPENAI}:OpenAIModel"),
         Operation("anthropic", f"{_ANTHROPIC}:AnthropicModel"),
+    ),
+    ("POST", "/v1/files"): (
+        Operation("openai", f"{_STORED}:OpenAIFile", form=f"{_STORED}:OpenAIFileForm"),
+        Operation("anthropic", f"{_STORED}:AnthropicFile", form=f"{_STORED}:AnthropicFileForm"),
+    ),
+    ("GET", "/v1/files"): (
+        Operation("openai", f"{_STORED}:OpenAIFiles", query=_OPENAI_FILE_PAGE),
+        Operation("anthropic", f"{_STORED}:AnthropicFiles", query=_ANTHROPIC_FILE_PAGE),
+    ),
+    ("GET", "/v1/files/{file_id}"): (
+        Operation("openai", f"{_STORED}:OpenAIFile"),
+        Operation("anthropic", f"{_STORED}:AnthropicFile"),
+    ),
+    ("DELETE", "/v1/files/{file_id}"): (
+        Operation("openai", f"{_STORED}:OpenAIFileDeleted"),
+        Operation("anthropic", f"{_STORED}:AnthropicFileDeleted"),
+    ),
+    ("GET", "/v1/files/{file_id}/content"): (
+        Operation("openai", "", content="*/*"),
+        Operation("anthropic", "", content="*/*"),
+    ),
+    ("POST", "/v1/uploads"): (
+        Operation("openai", f"{_STORED}:Upload", body="consigne.api.openai.uploads:create_body"),
+    ),
+    ("POST", "/v1/uploads/{upload_id}/parts"): (
+        Operation("openai", f"{_STORED}:UploadPart", form=f"{_STORED}:UploadPartForm"),
+    ),
+    ("POST", "/v1/uploads/{upload_id}/complete"): (
+        Operation("openai", f"{_STORED}:Upload", body="consigne.api.openai.uploads:complete_body"),
+    ),
+    ("POST", "/v1/uploads/{upload_id}/cancel"): (Operation("openai", f"{_STORED}:Upload"),),
+    ("POST", "/v1/batches"): (
+        Operation(
+            "openai", f"{_STORED}:OpenAIBatch", body="consigne.api.openai.batches:batch_body"
+        ),
+    ),
+    ("GET", "/v1/batches"): (
+        Operation("openai", f"{_STORED}:OpenAIBatches", query=_OPENAI_BATCH_PAGE),
+    ),
+    ("GET", "/v1/batches/{batch_id}"): (Operation("openai", f"{_STORED}:OpenAIBatch"),),
+    ("POST", "/v1/batches/{batch_id}/cancel"): (Operation("openai", f"{_STORED}:OpenAIBatch"),),
+    ("POST", "/v1/messages/batches"): (
+        Operation("anthropic", f"{_STORED}:MessageBatch", body=f"{_STORED}:message_batch_body"),
+    ),
+    ("GET", "/v1/messages/batches"): (
+        Operation("anthropic", f"{_STORED}:MessageBatches", query=_PAGE),
+    ),
+    ("GET", "/v1/messages/batches/{batch_id}"): (
+        Operation("anthropic", f"{_STORED}:MessageBatch"),
+    ),
+    ("DELETE", "/v1/messages/batches/{batch_id}"): (
+        Operation("anthropic", f"{_STORED}:MessageBatchDeleted"),
+    ),
+    ("POST", "/v1/messages/batches/{batch_id}/cancel"): (
+        Operation("anthropic", f"{_STORED}:MessageBatch"),
+    ),
+    ("GET", "/v1/messages/batches/{batch_id}/results"): (
+        Operation("anthropic", "", content="application/x-jsonl"),
     ),
 }

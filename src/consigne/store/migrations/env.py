@@ -2,7 +2,11 @@
 
 from alembic import context
 
-from consigne.store import edge_tables  # noqa: F401 - its tables join the metadata
+from consigne.store import (  # noqa: F401 - their tables join the metadata
+    batches_tables,
+    edge_tables,
+    files_tables,
+)
 from consigne.store.tables import Table
 
 context.configure(

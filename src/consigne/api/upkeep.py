@@ -1,0 +1,39 @@
+"""What goes on beside the requests: batches that were left, files whose time is over."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+
+from consigne.api.services import Services
+
+log = logging.getLogger(__name__)
+
+SWEEP_EVERY_S = 600.0
+
+
+@asynccontextmanager
+async def upkeep(services: Services) -> AsyncIterator[None]:
+    """Look after files and batches while the body of ``with`` runs."""
+    task = asyncio.create_task(_look_after(services))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _look_after(services: Services) -> None:
+    await _try(services.batches.start())
+    while True:
+        for owner in (services.files, services.uploads, services.batches):
+            await _try(owner.sweep())
+        await asyncio.sleep(SWEEP_EVERY_S)
+
+
+async def _try(work: Coroutine[None, None, object]) -> None:
+    """Do it; what fails now is tried again at the next round or the next start."""
+    try:
+        await work
+    except Exception:
+        log.exception("The upkeep of files and batches failed.")

@@ -1,0 +1,1 @@
+"""Batches of both dialects: many requests in the background, at low priority."""

@@ -1,0 +1,118 @@
+"""Who goes first: requests that somebody waits for, before those that run in the background."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from consigne.domain.events import Event
+
+QUIET_S = 3.0
+"""How long nobody must have waited before background work takes all places again."""
+
+_in_background: ContextVar[bool] = ContextVar("in_background", default=False)
+
+
+@contextmanager
+def in_background() -> Iterator[None]:
+    """Mark what runs within, tasks it starts included, as work that nobody waits for."""
+    mark = _in_background.set(True)
+    try:
+        yield
+    finally:
+        _in_background.reset(mark)
+
+
+class Traffic:
+    """Counts the generations that run, and lets background ones begin only beside few others.
+
+    While nobody waits for an answer, ``most_background`` run at once. As soon as somebody does, no
+    further one begins until one alone is left: batches slow down, and never stand still. So it
+    remains until nobody has waited for ``quiet_s`` seconds: who reads an answer often asks again.
+    """
+
+    def __init__(self, most_background: int, quiet_s: float = QUIET_S) -> None:
+        self._most = max(1, most_background)
+        self._quiet_s = quiet_s
+        self._quiet: asyncio.TimerHandle | None = None
+        self._online = 0
+        self._background = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def online(self) -> int:
+        """How many generations run that somebody waits for."""
+        return self._online
+
+    @property
+    def background(self) -> int:
+        """How many run in the background."""
+        return self._background
+
+    async def watched(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+        """Pass a generation's events on, counted while it runs."""
+        with self.waited_for():
+            try:
+                async for event in events:
+                    yield event
+            finally:
+                if (close := getattr(events, "aclose", None)) is not None:
+                    await close()
+
+    @contextmanager
+    def waited_for(self) -> Iterator[None]:
+        """Count work that somebody waits for; work in the background has its own count."""
+        if _in_background.get():
+            yield
+            return
+        self._online += 1
+        self._disturb()
+        try:
+            yield
+        finally:
+            self._online -= 1
+            if not self._online:
+                loop = asyncio.get_running_loop()
+                self._quiet = loop.call_later(self._quiet_s, self._rest)
+
+    async def enter_background(self) -> None:
+        """Wait until one more background request may begin, first come, first served."""
+        if self._may_enter() and not self._waiting:
+            self._background += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                self.leave_background()
+            elif turn in self._waiting:
+                self._waiting.remove(turn)
+            raise
+
+    def leave_background(self) -> None:
+        """Note that a background request is over."""
+        self._background -= 1
+        self._admit()
+
+    def _disturb(self) -> None:
+        if self._quiet is not None:
+            self._quiet.cancel()
+            self._quiet = None
+
+    def _rest(self) -> None:
+        self._quiet = None
+        self._admit()
+
+    def _may_enter(self) -> bool:
+        alone = not self._online and self._quiet is None
+        return self._background < (self._most if alone else 1)
+
+    def _admit(self) -> None:
+        while self._waiting and self._may_enter():
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._background += 1
+                turn.set_result(None)

@@ -1,0 +1,1 @@
+"""Durable jobs: what must be finished whatever happens to the process."""
