@@ -79,14 +79,23 @@ def scope_of(path: str) -> str | None:
     return next((scope for prefix, scope in _SCOPES if path.startswith(prefix)), None)
 
 
-def _bind(request: Request, grant: "Grant", key_id: str) -> None:
-    """Hold the request to what its key may do."""
-    needed = scope_of(request.scope["path"])  # the URL holds what the Host header says
-    if grant.scopes is not None and needed not in grant.scopes:
+def hold_to_scope(grant: "Grant | None", path: str) -> None:
+    """Refuse a path that a key is not for; a batch's requests go to paths of their own.
+
+    Raises:
+        NotPermitted: The key has not the scope that the path needs.
+    """
+    needed = scope_of(path)
+    if grant is not None and grant.scopes is not None and needed not in grant.scopes:
         raise NotPermitted(
             f"This API key may not do this: it lacks the scope '{needed}'. "
             f"Its scopes are: {', '.join(sorted(grant.scopes))}."
         )
+
+
+def _bind(request: Request, grant: "Grant", key_id: str) -> None:
+    """Hold the request to what its key may do."""
+    hold_to_scope(grant, request.scope["path"])  # the URL holds what the Host header says
     account = services_of(request).limiter.account(key_id, grant.limits)
     request.scope["state"]["account"] = account
     account.take_request()

@@ -1,7 +1,7 @@
 """The API called from within: a batch's requests take the way of any other, without the network.
 
 They pass the routes themselves, with all that these check and encode, but not what surrounds a
-connection: keys (the batch was made with one), limits on rates, compression.
+connection: limits on rates, compression. The key that made the batch must still work.
 """
 
 import asyncio
@@ -50,6 +50,7 @@ class Within:
         scope = self._scope(path, headers, caller)
         exchange = _Exchange(body)
         try:
+            await self._app.state.services.keys.recheck(caller)
             _refuse_modes(body)
             async with AsyncExitStack() as stack:
                 scope["fastapi_middleware_astack"] = stack

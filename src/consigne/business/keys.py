@@ -167,6 +167,20 @@ class Keys:
         self._known[digest] = (now, found)
         return _unexpired(found, now)
 
+    async def recheck(self, caller: Caller) -> None:
+        """Make sure that the key of a caller from an earlier time still works.
+
+        Raises:
+            NotAuthenticated: It was revoked, or its time is over.
+        """
+        if caller.key_id is None:
+            return
+        async with self._db.reading() as session:
+            row = await session.get(ApiKeyRow, caller.key_id)
+        if row is None or row.revoked_at is not None:
+            raise NotAuthenticated("The API key that began this was revoked.")
+        _unexpired(caller, sources.now())
+
     async def _look_up(self, digest: bytes, now: datetime) -> Caller | None:
         async with self._db.reading() as session:
             if digest in self._local:

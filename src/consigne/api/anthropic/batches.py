@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from consigne.api import bodies, downloads, queries
-from consigne.api.auth import authenticate, services_of
+from consigne.api.auth import authenticate, hold_to_scope, services_of
 from consigne.api.errors import InvalidField
 from consigne.batches.values import ID_PREFIXES, Batch, NewBatch
 from consigne.domain.errors import InvalidRequest
@@ -36,6 +36,7 @@ T = TypeVar("T")
 async def create_batch(request: Request) -> Response:
     """Make a batch; its requests are checked one by one when their turn comes."""
     caller = await authenticate(request)
+    hold_to_scope(caller.grant, ENDPOINT)
     lines = await asyncio.to_thread(_lines, await bodies.raw(request))
     headers = {name: value for name in CARRIED if (value := request.headers.get(name))}
     new = NewBatch("anthropic", ENDPOINT, headers, total=len(lines))

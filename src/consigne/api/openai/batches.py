@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from consigne.api import bodies, queries
-from consigne.api.auth import authenticate, services_of
+from consigne.api.auth import authenticate, hold_to_scope, services_of
 from consigne.api.errors import InvalidField
 from consigne.api.limits import Body
 from consigne.api.openai import files
@@ -49,6 +49,7 @@ async def create_batch(request: Request) -> Response:
     batches = services_of(request).batches
     if not batches.serves(body.endpoint):
         refuse("endpoint", f"there is no {body.endpoint} here")
+    hold_to_scope(caller.grant, body.endpoint)
     kept = body.output_expires_after
     new = NewBatch(
         "openai",
