@@ -64,6 +64,13 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Other names for models: ``{"gpt-4o-mini" = "smollm2-135m-instruct"}``."""
 
 
+class RecordSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the API keeps for applications that ask it to."""
+
+    keep_days: int = 30
+    """Days that stored responses and chat completions are kept; 0 keeps them until deleted."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything an operator can set."""
 
@@ -74,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     server: ServerSettings = ServerSettings()
     engine: EngineSettings = EngineSettings()
     models: ModelSettings = ModelSettings()
+    records: RecordSettings = RecordSettings()
 
     @property
     def models_dir(self) -> Path:

@@ -38,6 +38,7 @@ MODELS = (
     Model("mini", "Mini Embeddings", "embedding", 1_700_000_200, 256),
 )
 KEY = "sk-csn-test"
+FOREIGN_KEY = "sk-csn-test-of-another-organisation"
 
 
 def text(*pieces: str, index: int = 0) -> list[Event]:
@@ -128,12 +129,14 @@ class ScriptedGateway:
 
 
 class ScriptedKeys:
-    """Knows one key."""
+    """Knows a key of each of two organisations."""
 
     async def authenticate(self, secret: str) -> Caller | None:
         """Return who holds the key."""
-        caller = Caller("org_1", "wrk_1", None, "key_1", "member", "tests")
-        return caller if secret == KEY else None
+        number = {KEY: 1, FOREIGN_KEY: 2}.get(secret)
+        if number is None:
+            return None
+        return Caller(f"org_{number}", f"wrk_{number}", None, f"key_{number}", "member", "tests")
 
 
 def scripted_services(gateway: ScriptedGateway, **server: Any) -> SimpleNamespace:

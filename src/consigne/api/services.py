@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from consigne.engines.pool import EnginePool
     from consigne.gateway.gateway import Gateway
     from consigne.gateway.pulls import Pulls
+    from consigne.records.records import Records
     from consigne.store.db import Database
 
 
@@ -34,6 +35,7 @@ class Services(msgspec.Struct, frozen=True):
     conversations: "Conversations"
     runs: "Runs"
     pulls: "Pulls"
+    records: "Records"
 
 
 class Engines(msgspec.Struct, frozen=True):
@@ -81,6 +83,7 @@ def _import_store() -> None:
     import consigne.chat.conversations
     import consigne.chat.runs
     import consigne.gateway.pulls
+    import consigne.records.records
     import consigne.store.db  # noqa: F401 - imported for its effect on the module cache
 
 
@@ -90,6 +93,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.conversations import Conversations
     from consigne.chat.runs import Runs
     from consigne.gateway.pulls import Pulls
+    from consigne.records.records import Records
     from consigne.store.db import Database
 
     db = await Database.open(settings.database_path)
@@ -97,6 +101,9 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     runs = Runs(db, engines.gateway)
     await runs.recover()
     stack.push_async_callback(runs.close)
+    records = Records(db, settings.records)
+    stack.push_async_callback(records.close)
+    await records.open()
     pulls = Pulls(engines.library)
     stack.push_async_callback(pulls.close)
     return Services(
@@ -110,4 +117,5 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         conversations=Conversations(db),
         runs=runs,
         pulls=pulls,
+        records=records,
     )

@@ -148,7 +148,7 @@ async def _opened(
 
     async with open_services(settings, engines) as services:
         app = await asyncio.to_thread(_application, services)
-        door.open(app, services.runs, services.pulls)
+        door.open(app, services.runs, services.pulls, services.records)
         yield services
 
 

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import consigne.store.responses_tables  # noqa: F401 - its tables belong to the metadata
 from consigne.store.tables import Table
 
 context.configure(
