@@ -1,5 +1,6 @@
 """Records for applications in tests: a real database, opened when it is first needed."""
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,17 +25,22 @@ class LazyDatabase:
         self._path = path
         self._db: Database | None = None
         self._stack = AsyncExitStack()
+        self._opening = asyncio.Lock()
 
     async def _opened(self) -> Database:
-        if self._db is None:
-            path = self._path
-            if path is None:
-                folder = self._stack.enter_context(tempfile.TemporaryDirectory())
-                path = Path(folder) / _FILE
-            if not path.exists():
-                path.write_bytes(_template() or await _make_template(path.with_name("made.db")))
-            self._db = await Database.open(path)
-        return self._db
+        async with self._opening:
+            if self._db is None:
+                self._db = await self._open()
+            return self._db
+
+    async def _open(self) -> Database:
+        path = self._path
+        if path is None:
+            folder = self._stack.enter_context(tempfile.TemporaryDirectory())
+            path = Path(folder) / _FILE
+        if not path.exists():
+            path.write_bytes(_template() or await _make_template(path.with_name("made.db")))
+        return await Database.open(path)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:

@@ -137,13 +137,14 @@ class Background:
     ) -> Json:
         """Store a response as queued, begin to write it, and return it as it is stored."""
         live = _Live(caller, teller, draft)
+        live.tell(teller.begin())
+        live.status = teller.response["status"]
         queued: Json = msgspec.json.decode(msgspec.json.encode(teller.response))
         async with self._db.session() as session:
             expires_at = repository.expiry(self._keep_days)
             await repository.add_response(session, caller, queued, draft, expires_at)
             await self._responses.renew(session, caller, draft, expires_at)
         self._live[live.id] = live
-        live.tell(teller.begin())
         live.work = asyncio.create_task(_write(live, generate))
         owner = asyncio.create_task(self._own(live))
         self._owners.add(owner)
