@@ -196,6 +196,11 @@ class Background:
             await self.cancel(caller, response_id)
         await self._responses.delete(caller, response_id)
 
+    @property
+    def running(self) -> int:
+        """How many are written now."""
+        return len(self._live)
+
     async def recover(self) -> None:
         """Mark what the last process left unfinished as failed, with all that it had told."""
         left = select(ResponseRow).where(ResponseRow.status.in_(RUNNING))
