@@ -59,7 +59,6 @@ _COMPACT = (
     "done, what was decided, and what is still to do. Keep names, numbers, paths and identifiers. "
     "Write the summary alone."
 )
-_COMPACT_TOKENS = 1024
 
 
 def to_request(body: ResponsesBody, model: Model, earlier: Sequence[Item] = ()) -> Request:
@@ -121,7 +120,6 @@ def to_compaction(body: CompactBody, model: Model, earlier: Sequence[Item] = ())
         model=model.id,
         messages=(*messages, wanted),
         system=system,
-        max_tokens=_COMPACT_TOKENS,
         thinking=False if model.capabilities.thinking else None,
     )
 

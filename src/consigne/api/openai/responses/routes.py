@@ -31,6 +31,9 @@ from consigne.domain.ids import new_id
 
 router = APIRouter()
 
+_LEAST_SUMMARY, _MOST_SUMMARY = 64, 1024
+"""Tokens of a compaction: half of what it stands for, within these bounds."""
+
 
 @router.post("/v1/responses")
 async def create_response(request: Request) -> Response:
@@ -118,7 +121,9 @@ async def compact(request: Request) -> Response:
     asked = await gather(services.records, caller, body)
     wanted = to_compaction(asked.body, model, asked.earlier)
     wanted = await fitted(services.gateway, model, wanted)
-    work = fold(services.gateway.generate(wanted))
+    size = await services.gateway.count_tokens(wanted)
+    limit = max(_LEAST_SUMMARY, min(_MOST_SUMMARY, size // 2))
+    work = fold(services.gateway.generate(msgspec.structs.replace(wanted, max_tokens=limit)))
     answer = await sse.while_connected(request.receive, work)
     summary = seal(answer.message.text)
     item = {"id": new_id("cmp"), "type": "compaction", "encrypted_content": summary}
