@@ -314,6 +314,18 @@ def test_a_background_stream_goes_on_from_every_event(service: Service, gpt: ope
     assert gpt.responses.retrieve(response_id).model_dump() == whole[-1]["response"]
 
 
+def test_the_stream_helper_goes_on_from_an_event(service: Service, gpt: openai.OpenAI) -> None:
+    service.gateway.script = (START, *text('{"x": 1,', ' "y": 2}'), stop())
+    with gpt.responses.stream(
+        model="tiny", input="Hi", text_format=Point, background=True
+    ) as stream:
+        whole = [event.type for event in stream]
+        told = stream.get_final_response()
+    with gpt.responses.stream(response_id=told.id, starting_after=4, text_format=Point) as stream:
+        assert [event.type for event in stream] == whole[5:]
+        assert stream.get_final_response().output_parsed == Point(x=1, y=2)
+
+
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
