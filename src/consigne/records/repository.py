@@ -190,10 +190,17 @@ async def items_of(
 async def renew(
     session: AsyncSession, caller: Caller, response_ids: Sequence[str], expires_at: datetime
 ) -> None:
-    """Let responses live on, for another one goes on from them."""
+    """Let responses live on, for another one goes on from them.
+
+    To the day: a row is written anew as a whole, and a chain may be long.
+    """
     await session.execute(
         update(ResponseRow)
-        .where(ResponseRow.id.in_(response_ids), mine(ResponseRow, caller))
+        .where(
+            ResponseRow.id.in_(response_ids),
+            ResponseRow.expires_at < expires_at - timedelta(days=1),
+            mine(ResponseRow, caller),
+        )
         .values(expires_at=expires_at)
     )
 

@@ -11,7 +11,7 @@ from consigne.api.errors import InvalidField
 from consigne.api.openai.responses import items
 from consigne.api.openai.responses.convert import to_request
 from consigne.api.openai.responses.schemas import responses_body
-from consigne.api.openai.responses.sealed import PREFIX, seal, unseal
+from consigne.api.openai.responses.sealed import PREFIX, Sealed, seal, unseal
 from doubles.scripted import MODELS
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -73,9 +73,9 @@ def test_kept_items_are_the_same_turns_again(found: list[dict[str, Any]]) -> Non
     assert items.stored(items.read(kept)) == kept, "keeping them once more changes nothing"
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_what_is_sealed_is_unsealed(text: str) -> None:
-    assert unseal(seal(text), "x") == text
+@given(st.text(st.characters(exclude_categories=["Cs"])), words)
+def test_what_is_sealed_is_unsealed(text: str, signature: str) -> None:
+    assert unseal(seal(text, signature), "x") == Sealed(text, signature)
 
 
 @given(st.text(max_size=30) | st.binary(max_size=20).map(lambda b: PREFIX + b.hex()))

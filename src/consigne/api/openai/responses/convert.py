@@ -29,7 +29,7 @@ from consigne.api.openai.responses.schemas import (
     ResponsesBody,
     TextFormat,
 )
-from consigne.api.openai.responses.sealed import unseal
+from consigne.api.openai.responses.sealed import is_sealed, unseal
 from consigne.api.openai.responses.tools import joined
 from consigne.api.openai.shared import refuse
 from consigne.domain.messages import (
@@ -260,7 +260,7 @@ def _turn(item: Item, path: str) -> Message:
         case ReasoningItem():
             return Message("assistant", tuple(_thoughts(item, path)))
         case CompactionItem():
-            summary = unseal(item.encrypted_content, f"{path}.encrypted_content")
+            summary = unseal(item.encrypted_content, f"{path}.encrypted_content").text
             return Message("system", (TextBlock(COMPACTED + summary),))
         case ItemReference():
             return refuse(path, "there is no item of this id")
@@ -270,10 +270,12 @@ def _turn(item: Item, path: str) -> Message:
 
 def _thoughts(item: ReasoningItem, path: str) -> Iterable[ContentBlock]:
     """Return what the model thought, from whichever form of it the client sent back."""
-    if item.content:
+    packed = item.encrypted_content or ""
+    if is_sealed(packed) or (packed and not item.content):
+        carried = unseal(packed, f"{path}.encrypted_content")
+        yield ThinkingBlock(carried.text, carried.signature)
+    elif item.content:
         yield from (ThinkingBlock(part.text) for part in item.content)
-    elif item.encrypted_content:
-        yield ThinkingBlock(unseal(item.encrypted_content, f"{path}.encrypted_content"))
     else:
         yield from (ThinkingBlock(part.text) for part in item.summary or ())
 

@@ -8,6 +8,8 @@ import base64
 import binascii
 import zlib
 
+import msgspec
+
 from consigne.api.openai.shared import refuse
 
 PREFIX = "csn1."
@@ -15,13 +17,27 @@ LONGEST = 4 * 2**20
 """Most bytes that a packed text may unpack to."""
 
 
-def seal(text: str) -> str:
+class Sealed(msgspec.Struct, frozen=True, array_like=True):
+    """What clients carry."""
+
+    text: str
+    signature: str = ""
+    """Its author's proof of it, where a model elsewhere wrote it and gave one."""
+
+
+def seal(text: str, signature: str = "") -> str:
     """Return a text packed for the client to carry."""
-    return PREFIX + base64.urlsafe_b64encode(zlib.compress(text.encode())).decode()
+    content = msgspec.json.encode(Sealed(text, signature))
+    return PREFIX + base64.urlsafe_b64encode(zlib.compress(content)).decode()
 
 
-def unseal(packed: str, param: str) -> str:
-    """Return the text that a client carried.
+def is_sealed(packed: str) -> bool:
+    """Say whether this looks like something packed here."""
+    return packed.startswith(PREFIX)
+
+
+def unseal(packed: str, param: str) -> Sealed:
+    """Return what a client carried.
 
     Raises:
         InvalidField: It was not packed here.
@@ -29,9 +45,9 @@ def unseal(packed: str, param: str) -> str:
     unpacker = zlib.decompressobj()
     try:
         content = base64.b64decode(packed.removeprefix(PREFIX), b"-_", validate=True)
-        text = unpacker.decompress(content, LONGEST).decode()
-    except (ValueError, binascii.Error, zlib.error):
-        text = ""
-    if not packed.startswith(PREFIX) or not unpacker.eof:
+        found = msgspec.json.decode(unpacker.decompress(content, LONGEST), type=Sealed)
+    except (ValueError, binascii.Error, zlib.error, msgspec.MsgspecError):
+        found = None
+    if found is None or not is_sealed(packed):
         refuse(param, "this was not made here and can't be read; leave the item out")
-    return text
+    return found
