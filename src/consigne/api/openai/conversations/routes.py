@@ -99,7 +99,7 @@ async def _given(request: Request, caller: Caller, given: list[Item]) -> tuple[J
     """Return the items to keep, those that are referred to among them."""
     if wanted := items.references(given):
         known = await services_of(request).records.responses.find_items(caller, wanted)
-        given = [item for item in items.resolved(given, known) or () if not isinstance(item, str)]
+        given = items.resolved(given, known)
     check_items(given)
     return items.stored(given)
 

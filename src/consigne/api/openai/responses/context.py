@@ -44,7 +44,7 @@ async def gather(records: Records, caller: Caller, body: Asked) -> Context[Asked
         earlier = items.read(await responses.history(caller, body.previous_response_id))
     elif conversation_id is not None:
         earlier = items.read(await responses.conversation(caller, conversation_id))
-    if wanted := items.references(body.input):
+    if isinstance(body.input, list) and (wanted := items.references(body.input)):
         known = await responses.find_items(caller, wanted)
         body = body.model_copy(update={"input": items.resolved(body.input, known)})
     draft = Draft(

@@ -62,16 +62,13 @@ def read(kept: Iterable[Json]) -> list[Item]:
     return item_list.validate_json(msgspec.json.encode(whole))
 
 
-def references(given: str | Sequence[Item] | None) -> list[str]:
+def references(given: Sequence[Item]) -> list[str]:
     """Return the ids of kept items that a request refers to."""
-    items = given if isinstance(given, list) else ()
-    return [item.id for item in items if isinstance(item, ItemReference)]
+    return [item.id for item in given if isinstance(item, ItemReference)]
 
 
-def resolved(given: str | Sequence[Item] | None, known: dict[str, Json]) -> str | list[Item] | None:
-    """Return the input with the items that it refers to in their places."""
-    if given is None or isinstance(given, str):
-        return given
+def resolved(given: Sequence[Item], known: dict[str, Json]) -> list[Item]:
+    """Return the items with those that they refer to in their places."""
     found: list[Item] = []
     for item in given:
         found.extend(read([known[item.id]]) if isinstance(item, ItemReference) else [item])
