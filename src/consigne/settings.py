@@ -108,6 +108,13 @@ class BatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Largest body that makes a batch, in bytes; beyond it the answer is 413."""
 
 
+class RecordSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the API keeps for applications that ask it to."""
+
+    keep_days: int = 30
+    """Days that stored responses and chat completions are kept; 0 keeps them until deleted."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything an operator can set."""
 
@@ -122,6 +129,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     idempotency: IdempotencySettings = IdempotencySettings()
     files: FileSettings = FileSettings()
     batches: BatchSettings = BatchSettings()
+    records: RecordSettings = RecordSettings()
 
     @property
     def models_dir(self) -> Path:

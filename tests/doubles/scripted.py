@@ -41,6 +41,7 @@ MODELS = (
     Model("mini", "Mini Embeddings", "embedding", 1_700_000_200, 256),
 )
 KEY = "sk-csn-test"
+FOREIGN_KEY = "sk-csn-test-of-another-organisation"
 
 
 def text(*pieces: str, index: int = 0) -> list[Event]:
@@ -131,15 +132,18 @@ class ScriptedGateway:
 
 
 class ScriptedKeys:
-    """Knows one key, bounded by ``grant``."""
+    """Knows a key of each of two organisations, bounded by ``grant``."""
 
     def __init__(self, grant: Grant | None = None) -> None:
         self.grant = grant
 
     async def authenticate(self, secret: str) -> Caller | None:
         """Return who holds the key."""
-        caller = Caller("org_1", "wrk_1", None, "key_1", "member", "tests", self.grant)
-        return caller if secret == KEY else None
+        number = {KEY: 1, FOREIGN_KEY: 2}.get(secret)
+        if number is None:
+            return None
+        ids = f"org_{number}", f"wrk_{number}", None, f"key_{number}"
+        return Caller(*ids, "member", "tests", self.grant)
 
 
 class ScriptedAnswers:

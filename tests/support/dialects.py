@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,11 +15,39 @@ from fastapi import FastAPI
 from consigne.api import anthropic, errors, middleware, openai
 from consigne.api.connections import Connection
 from doubles.scripted import KEY, ScriptedGateway, scripted_services
+from support.records import LazyDatabase, records_on
 
 
-def dialects_app(gateway: ScriptedGateway, **server: Any) -> FastAPI:
+class RecordKeeping:
+    """Records in a database of the test's own, and what closes them."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._db = LazyDatabase(path)
+        self.records = records_on(self._db)
+
+    async def close(self) -> None:
+        """End what is written, and close the database."""
+        await self.records.close()
+        await self._db.close()
+
+
+class _Transport(httpx.ASGITransport):
+    def __init__(self, app: FastAPI, keeping: RecordKeeping) -> None:
+        super().__init__(app)
+        self._keeping = keeping
+
+    async def aclose(self) -> None:
+        """Close the application's database, too."""
+        await super().aclose()
+        await self._keeping.close()
+
+
+def dialects_app(
+    gateway: ScriptedGateway, keeping: RecordKeeping | None = None, **server: Any
+) -> FastAPI:
     """Return an application of both dialects, all middleware on."""
     services = scripted_services(gateway, **server)
+    services.records = (keeping or RecordKeeping()).records
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.state.services = services
     app.include_router(anthropic.router)
@@ -30,19 +59,23 @@ def dialects_app(gateway: ScriptedGateway, **server: Any) -> FastAPI:
 
 def client(gateway: ScriptedGateway, **server: Any) -> httpx.AsyncClient:
     """Return a client of the application, in process, with a valid key."""
-    transport = httpx.ASGITransport(dialects_app(gateway, **server))
+    keeping = RecordKeeping()
+    transport = _Transport(dialects_app(gateway, keeping, **server), keeping)
     headers = {"authorization": f"Bearer {KEY}"}
     return httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers)
 
 
 @contextmanager
-def served(gateway: ScriptedGateway, **server: Any) -> Iterator[str]:
+def served(
+    gateway: ScriptedGateway, *, database: Path | None = None, **server: Any
+) -> Iterator[str]:
     """Serve the application from a thread of its own; give its base URL."""
+    keeping = RecordKeeping(database)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
         config = uvicorn.Config(
-            dialects_app(gateway, **server),
+            dialects_app(gateway, keeping, **server),
             http=Connection,
             ws="none",
             log_level="warning",
@@ -50,7 +83,14 @@ def served(gateway: ScriptedGateway, **server: Any) -> Iterator[str]:
             access_log=False,
         )
         running = uvicorn.Server(config)
-        thread = threading.Thread(target=asyncio.run, args=(running.serve(sockets=[listener]),))
+
+        async def serve() -> None:
+            try:
+                await running.serve(sockets=[listener])
+            finally:
+                await keeping.close()
+
+        thread = threading.Thread(target=asyncio.run, args=(serve(),))
         thread.start()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"

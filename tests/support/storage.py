@@ -36,6 +36,7 @@ from consigne.store.objects import Objects
 from consigne.store.tables import OrganisationRow, WorkspaceRow
 from doubles.inline_jobs import InlineJobs
 from doubles.scripted import ScriptedGateway
+from support.records import records_on
 
 VERSION = {"anthropic-version": "2023-06-01"}
 OTHERS = ("colleague", "stranger")
@@ -85,6 +86,7 @@ async def storage(
     db = await Database.open(whole.database_path)
     files = Files(db, Objects.open(whole.files.store_url, whole.objects_dir))
     keys = Keys(db)
+    records = records_on(db)
     batches = Batches(db, files, jobs or InlineJobs(), Traffic(batching.concurrency))
     services = SimpleNamespace(
         settings=whole,
@@ -96,6 +98,7 @@ async def storage(
         files=files,
         uploads=Uploads(db, files),
         batches=batches,
+        records=records,
     )
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.state.services = services
@@ -109,6 +112,7 @@ async def storage(
         yield Storage(app, services, await _customers(db, keys))
     finally:
         await batches.close()
+        await records.close()
         await db.close()
 
 

@@ -43,6 +43,7 @@ Dialect = Literal["anthropic", "openai", "app"]
 _OPENAI_PATHS = (
     "/v1/chat/",
     "/v1/responses",
+    "/v1/conversations",
     "/v1/embeddings",
     "/v1/completions",
     "/v1/images",
@@ -271,6 +272,8 @@ def _openai_code(error: ConsigneError) -> str | None:
             return "unsupported_value"
         case RateLimited():
             return "rate_limit_exceeded"
+        case NotFound(param="previous_response_id"):
+            return "previous_response_not_found"
         case NotFound():
             return None if error.param else "unknown_url"
         case _ if error.status >= 500:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from consigne.engines.pool import EnginePool
     from consigne.gateway.gateway import Gateway
     from consigne.gateway.pulls import Pulls
+    from consigne.records.records import Records
     from consigne.store.db import Database
 
 
@@ -44,6 +45,7 @@ class Services(msgspec.Struct, frozen=True):
     files: "Files"
     uploads: "Uploads"
     batches: "Batches"
+    records: "Records"
 
 
 class Engines(msgspec.Struct, frozen=True):
@@ -95,6 +97,7 @@ def _import_store() -> None:
     import consigne.chat.conversations
     import consigne.chat.runs
     import consigne.gateway.pulls
+    import consigne.records.records
     import consigne.store.db  # noqa: F401 - imported for its effect on the module cache
 
 
@@ -106,6 +109,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.conversations import Conversations
     from consigne.chat.runs import Runs
     from consigne.gateway.pulls import Pulls
+    from consigne.records.records import Records
     from consigne.store.db import Database
 
     db = await Database.open(settings.database_path)
@@ -113,6 +117,9 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     runs = Runs(db, engines.gateway)
     await runs.recover()
     stack.push_async_callback(runs.close)
+    records = Records(db, settings.records)
+    stack.push_async_callback(records.close)
+    await records.open()
     pulls = Pulls(engines.library)
     stack.push_async_callback(pulls.close)
     files, uploads, batches = await _open_files(settings, engines, db, stack)
@@ -132,6 +139,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         files=files,
         uploads=uploads,
         batches=batches,
+        records=records,
     )
 
 

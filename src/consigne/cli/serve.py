@@ -149,7 +149,7 @@ async def _opened(
 
     async with open_services(settings, engines) as services:
         app = await asyncio.to_thread(_application, services)
-        door.open(app, services.runs, services.pulls)
+        door.open(app, services.runs, services.pulls, services.records)
         async with upkeep(services):
             yield services
 

@@ -18,7 +18,7 @@ from consigne.engines.pool import EnginePool
 from consigne.gateway.gateway import Gateway
 from consigne.settings import EngineSettings, ModelSettings
 from doubles.scripted import KEY
-from support.dialects import dialects_app
+from support.dialects import RecordKeeping, dialects_app
 
 pytestmark = pytest.mark.slow
 
@@ -39,8 +39,9 @@ async def pool() -> AsyncIterator[EnginePool]:
 async def url(pool: EnginePool, models_dir: Path) -> AsyncIterator[str]:
     """Both dialects over HTTP, on the real engines, in this process."""
     gateway: Any = Gateway(ModelSettings(), ModelLibrary(models_dir), pool)
+    keeping = RecordKeeping()
     config = uvicorn.Config(
-        dialects_app(gateway), log_level="warning", lifespan="off", access_log=False
+        dialects_app(gateway, keeping), log_level="warning", lifespan="off", access_log=False
     )
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -52,6 +53,7 @@ async def url(pool: EnginePool, models_dir: Path) -> AsyncIterator[str]:
             serving = asyncio.ensure_future(server.serve(sockets=[listener]))
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         await serving
+    await keeping.close()
 
 
 @pytest.fixture

@@ -1,9 +1,16 @@
 """Coding agents' requests, in the shapes they were seen on the wire, are taken as they come."""
 
+import json
 from typing import Any
 
-from consigne.domain.messages import Message, TextBlock
-from doubles.scripted import ScriptedGateway
+from consigne.domain.messages import (
+    Message,
+    TextBlock,
+    ThinkingBlock,
+    ToolResultBlock,
+    ToolUseBlock,
+)
+from doubles.scripted import START, ScriptedGateway, stop, thinking, tool_use
 from support.dialects import client
 
 CACHED = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
@@ -117,3 +124,31 @@ async def test_codex() -> None:
     asked = gateway.requests[0]
     assert asked.system == (TextBlock("You are an agent."), TextBlock("Rules."))
     assert [tool.name for tool in asked.tools] == ["shell", "agents__spawn"]
+
+
+async def test_codex_carries_its_tool_call_and_reasoning_back() -> None:
+    """Nothing is kept here for it: the second request says all, and means what the first told."""
+    called = tool_use("agents__spawn", '{"task": "x"}', index=1)
+    gateway = ScriptedGateway(START, *thinking("Hm"), *called, stop("tool_use"))
+    async with client(gateway) as http:
+        answer = await http.post("/v1/responses", json=CODEX)
+        last = answer.text.strip().split("\n\n")[-2]
+        told = json.loads(last.partition("\ndata: ")[2])["response"]
+        assert told["usage"]["total_tokens"] == 17
+        carried = [
+            {key: value for key, value in item.items() if key not in ("id", "status", "content")}
+            for item in told["output"]
+        ]
+        assert carried[1]["namespace"] == "agents"
+        result = {"type": "function_call_output", "call_id": "toolu_1", "output": "done"}
+        items = [*CODEX["input"], *carried, result]
+        again = await http.post("/v1/responses", json=CODEX | {"input": items})
+        assert (await http.get(f"/v1/responses/{told['id']}")).status_code == 404
+    assert again.status_code == 200, again.text
+    assert gateway.requests[1].messages[1:] == (
+        Message(
+            "assistant",
+            (ThinkingBlock("Hm"), ToolUseBlock("toolu_1", "agents__spawn", {"task": "x"})),
+        ),
+        Message("user", (ToolResultBlock("toolu_1", (TextBlock("done"),)),)),
+    )

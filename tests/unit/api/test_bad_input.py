@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from consigne.api.openai.responses.sealed import seal
 from consigne.domain.errors import InvalidRequest
 from doubles.scripted import ScriptedGateway
 from support.dialects import client
@@ -64,6 +65,8 @@ CHAT: dict[str, Any] = {
     "logprobs": True,
     "top_logprobs": 2,
     "stream": False,
+    "store": True,
+    "metadata": {"k": "v"},
 }
 RESPONSES: dict[str, Any] = {
     "model": "tiny",
@@ -72,14 +75,29 @@ RESPONSES: dict[str, Any] = {
         {"role": "user", "content": [{"type": "input_text", "text": "Hello"}]},
         {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
         {"type": "function_call_output", "call_id": "c", "output": "2"},
+        {"type": "reasoning", "id": "r", "summary": [], "encrypted_content": seal("Hm")},
+        {"type": "compaction", "encrypted_content": seal("All.")},
     ],
     "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}],
     "tool_choice": {"type": "function", "name": "f"},
     "text": {"format": {"type": "json_schema", "name": "s", "schema": {"type": "object"}}},
-    "reasoning": {"effort": "low"},
+    "reasoning": {"effort": "low", "summary": "auto", "context": "current_turn"},
     "max_output_tokens": 9,
     "stream": False,
+    "background": False,
+    "store": True,
+    "include": ["reasoning.encrypted_content"],
+    "truncation": "auto",
+    "metadata": {"k": "v"},
+    "service_tier": "auto",
+    "prompt_cache_options": {"mode": "implicit", "ttl": "30m"},
 }
+INPUT_TOKENS = {
+    key: RESPONSES[key]
+    for key in ("model", "input", "instructions", "reasoning", "text", "tools", "truncation")
+}
+COMPACT = {key: RESPONSES[key] for key in ("model", "input", "instructions", "service_tier")}
+CONVERSATION = {"items": RESPONSES["input"], "metadata": {"k": "v"}}
 EMBEDDINGS: dict[str, Any] = {"model": "mini", "input": ["a", "b"], "encoding_format": "float"}
 COUNT = {key: ANTHROPIC[key] for key in ("model", "system", "messages", "tools")}
 ENDPOINTS = {
@@ -87,6 +105,9 @@ ENDPOINTS = {
     "/v1/messages/count_tokens": COUNT,
     "/v1/chat/completions": CHAT,
     "/v1/responses": RESPONSES,
+    "/v1/responses/input_tokens": INPUT_TOKENS,
+    "/v1/responses/compact": COMPACT,
+    "/v1/conversations": CONVERSATION,
     "/v1/embeddings": EMBEDDINGS,
 }
 HEADERS = {"content-type": "application/json"}

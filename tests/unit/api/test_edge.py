@@ -16,7 +16,7 @@ from consigne.domain.errors import (
     RateLimited,
 )
 from doubles.scripted import KEY, START, ScriptedGateway, text
-from support.dialects import client, dialects_app, served
+from support.dialects import RecordKeeping, client, dialects_app, served
 
 MESSAGE: dict[str, Any] = {
     "model": "tiny",
@@ -93,7 +93,7 @@ async def test_without_a_key_nothing_answers(
         ("POST", "/v1/nope", ANTHROPIC, 404, "anthropic"),
         ("GET", "/api/nope", {}, 404, "app"),
         ("GET", "/v1/messages", {}, 405, "anthropic"),
-        ("GET", "/v1/chat/completions", {}, 405, "openai"),
+        ("PUT", "/v1/chat/completions", {}, 405, "openai"),
         ("DELETE", "/v1/models", ANTHROPIC, 405, "anthropic"),
     ],
 )
@@ -248,12 +248,14 @@ async def test_a_client_that_hangs_up_stops_its_generation(
         "query_string": b"",
         "headers": [(b"x-api-key", KEY.encode()), (b"content-type", b"application/json")],
     }
-    serving = asyncio.ensure_future(dialects_app(gateway)(scope, receive, send))
+    keeping = RecordKeeping()
+    serving = asyncio.ensure_future(dialects_app(gateway, keeping)(scope, receive, send))
     async with asyncio.timeout(5):
         await begun.wait()
         assert gateway.running == body.get("n", 1)
         hung_up.set()
         await serving
+    await keeping.close()
     assert gateway.running == 0
     assert bool(sent) == (stream and started)
 

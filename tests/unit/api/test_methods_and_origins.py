@@ -58,7 +58,7 @@ async def test_unknown_paths(method: str, path: str, headers: dict[str, str], sa
     ("path", "headers", "said", "allowed"),
     [
         ("/v1/messages", {}, "anthropic", "POST"),
-        ("/v1/chat/completions", {}, "openai", "POST"),
+        ("/v1/chat/completions", {}, "openai", "HEAD, GET, POST"),
         ("/v1/models", {}, "openai", "HEAD, GET"),
         ("/v1/models/tiny", ANTHROPIC, "anthropic", "HEAD, GET"),
     ],

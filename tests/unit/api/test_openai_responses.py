@@ -7,6 +7,7 @@ import pytest
 from openai.types.responses import Response
 
 from consigne.domain.errors import EngineCrashed
+from consigne.domain.ids import is_id
 from consigne.domain.messages import (
     Message,
     OutputFormat,
@@ -50,7 +51,7 @@ async def stream(gateway: ScriptedGateway, **fields: Any) -> list[dict[str, Any]
 async def test_a_whole_answer_carries_every_field() -> None:
     body = await ask(ScriptedGateway(), instructions="Be brief.", metadata={"k": "v"})
     assert body["http_status"] == 200
-    assert body["id"] == "resp_01jd0000000000000000000000"
+    assert is_id(body["id"], "resp")
     assert body["status"] == "completed"
     (item,) = body["output"]
     assert item["id"].startswith("msg_")
@@ -187,15 +188,43 @@ async def test_structured_text_reaches_the_engine() -> None:
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"previous_response_id": "resp_1"}, "previous_response_id"),
-        ({"conversation": "conv_1"}, "conversation"),
-        ({"background": True}, "background"),
+        ({"background": True, "store": False}, "background"),
         ({"prompt": {"id": "p"}}, "prompt"),
-        ({"tools": [{"type": "file_search"}]}, "tools[0].type"),
+        ({"moderation": {"model": "m"}}, "moderation"),
+        ({"context_management": [{"type": "compaction"}]}, "context_management"),
+        ({"access_programs": {"cyber": "daybreak_red"}}, "access_programs.cyber"),
+        ({"background_options": {"continuation_id": "c"}}, "background_options.continuation_id"),
+        ({"image": {"context_compression": "enabled"}}, "image.context_compression"),
+        ({"prompt_cache_options": {"prewarm": True}}, "prompt_cache_options.prewarm"),
+        ({"reasoning": {"mode": "pro"}}, "reasoning.mode"),
+        ({"text": {"verbosity": "low"}}, "text.verbosity"),
+        ({"stream_options": {"include_obfuscation": False}}, "stream_options"),
+        ({"service_tier": "fastest"}, "service_tier"),
+        ({"include": ["everything"]}, "include[0]"),
+        ({"truncation": "some"}, "truncation"),
+        ({"max_tool_calls": 0}, "max_tool_calls"),
+        ({"input": None}, "input"),
+        ({"tools": [{"type": "teleport"}]}, "tools[0].type"),
+        ({"tools": [{"type": "file_search"}], "tool_choice": "required"}, "tool_choice"),
+        (
+            {"tools": [{"type": "file_search"}], "tool_choice": {"type": "file_search"}},
+            "tool_choice",
+        ),
+        (
+            {"previous_response_id": "resp_1", "conversation": "conv_1"},
+            "conversation",
+        ),
+        (
+            {"input": [{"type": "reasoning", "summary": [], "encrypted_content": "gAAA"}]},
+            "input[0].encrypted_content",
+        ),
+        (
+            {"input": [{"type": "compaction", "encrypted_content": "csn1.AAAA"}]},
+            "input[0].encrypted_content",
+        ),
         ({"tools": [{"type": "function"}]}, "tools[0].name"),
         ({"tool_choice": {"type": "mcp"}}, "tool_choice"),
         ({"tool_choice": {"type": "function", "name": "g"}, "tools": [TOOL]}, "tool_choice"),
-        ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0]"),
         ({"input": []}, "input"),
         (
             {"input": [{"role": "user", "content": [{"type": "input_video"}]}]},
@@ -208,3 +237,75 @@ async def test_what_cannot_be_is_refused_by_name(fields: dict[str, Any], param: 
     body = await ask(ScriptedGateway(), **fields)
     assert body["http_status"] == 400
     assert body["error"]["param"] == param
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "code"),
+    [
+        ({"previous_response_id": "r"}, "previous_response_id", "previous_response_not_found"),
+        ({"conversation": {"id": "conv_1"}}, "conversation", None),
+        ({"input": [{"type": "item_reference", "id": "x"}]}, "input", None),
+        ({"input": [{"id": "x"}]}, "input", None),
+    ],
+)
+async def test_what_is_not_kept_is_not_found(
+    fields: dict[str, Any], param: str, code: str | None
+) -> None:
+    body = await ask(ScriptedGateway(), **fields)
+    assert body["http_status"] == 404
+    assert (body["error"]["param"], body["error"]["code"]) == (param, code)
+
+
+async def test_tools_that_are_not_run_here_are_left_out() -> None:
+    gateway = ScriptedGateway()
+    others = [{"type": "file_search", "vector_store_ids": ["v"]}, {"type": "mcp"}]
+    body = await ask(gateway, tools=[*others, TOOL, {"type": "custom", "name": "c"}])
+    assert [tool.name for tool in gateway.requests[0].tools] == ["f"]
+    assert [tool["name"] for tool in body["tools"]] == ["f"]
+
+
+async def test_every_field_of_the_official_response_is_there() -> None:
+    body = await ask(ScriptedGateway())
+    assert Response.model_fields.keys() <= body.keys()
+
+
+async def test_a_summary_of_reasoning_is_told_as_one() -> None:
+    script = (START, *thinking("H", "m"), *text("Hello", index=1), stop())
+    fields = {"reasoning": {"summary": "auto"}, "include": ["reasoning.encrypted_content"]}
+    events = await stream(ScriptedGateway(*script), **fields)
+    assert [event["type"].removeprefix("response.") for event in events[2:9]] == [
+        "output_item.added",
+        "reasoning_summary_part.added",
+        "reasoning_summary_text.delta",
+        "reasoning_summary_text.delta",
+        "reasoning_summary_text.done",
+        "reasoning_summary_part.done",
+        "output_item.done",
+    ]
+    item = events[-1]["response"]["output"][0]
+    assert item["summary"] == [{"type": "summary_text", "text": "Hm"}]
+    gateway = ScriptedGateway()
+    carried = {key: item[key] for key in ("type", "id", "encrypted_content")}
+    await ask(gateway, input=[{"role": "user", "content": "?"}, carried | {"summary": []}])
+    assert gateway.requests[0].messages[1] == Message("assistant", (ThinkingBlock("Hm"),))
+
+
+async def test_reasoning_of_earlier_turns_is_left_out_where_so_asked() -> None:
+    gateway = ScriptedGateway()
+    old, new = ({"type": "reasoning", "summary": [{"text": each}]} for each in ("old", "new"))
+    call = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"}
+    said = {"role": "assistant", "content": "Well."}
+    asked = {"role": "user", "content": "?"}
+    items = [asked, old, said, asked, new, call]
+    await ask(gateway, input=items, reasoning={"context": "current_turn"})
+    kinds = [[type(block) for block in turn.content] for turn in gateway.requests[0].messages]
+    assert kinds == [[TextBlock], [TextBlock], [TextBlock], [ThinkingBlock, ToolUseBlock]]
+
+
+async def test_obfuscated_deltas_have_round_lengths() -> None:
+    script = (START, *text("Hello", " é"), stop())
+    options = {"stream_options": {"include_obfuscation": True}}
+    for event in await stream(ScriptedGateway(*script), **options):
+        if event["type"].endswith(".delta"):
+            size = len(event["delta"].encode()) + len(event["obfuscation"])
+            assert size % 32 == 0

@@ -12,6 +12,9 @@ DialectName = Literal["anthropic", "openai"]
 _ANTHROPIC = "consigne.api.openapi.anthropic"
 _OPENAI = "consigne.api.openapi.openai"
 _STORED = "consigne.api.openapi.stored"
+_RECORDS = "consigne.api.openapi.records"
+_RESPONSES = "consigne.api.openai.responses.schemas"
+_CONVERSATIONS = "consigne.api.openai.conversations.schemas"
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -64,6 +67,38 @@ _OPENAI_BATCH_PAGE = (
     ),
     _query("after", {"type": "string"}, "The page after this batch."),
 )
+_INCLUDE = _query(
+    "include[]",
+    {"type": "array", "items": {"type": "string"}},
+    "Taken for what the reference names; what there is comes without being asked for.",
+)
+_ENTRY_PAGE = (
+    _query(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+        "Most entries on the page.",
+    ),
+    _query("order", {"type": "string", "enum": ["desc", "asc"]}, "By age."),
+    _query("after", {"type": "string"}, "The page after this entry."),
+)
+_COMPLETION_PAGE = (
+    *_ENTRY_PAGE,
+    _query("model", {"type": "string"}, "Only answers of this model."),
+    {
+        "name": "metadata",
+        "in": "query",
+        "style": "deepObject",
+        "explode": True,
+        "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+        "description": "Only answers that have this metadata: `metadata[name]=value`.",
+    },
+)
+_RESPONSE_QUERY = (
+    _query("stream", {"type": "boolean"}, "As a stream of its events."),
+    _query("starting_after", {"type": "integer"}, "With `stream`: the events after this one."),
+    _query("include_obfuscation", {"type": "boolean"}, "With `stream`: deltas filled up."),
+    _INCLUDE,
+)
 _ANTHROPIC_FILE_PAGE = (
     _query("page", {"type": "string"}, "The page that `next_page` named."),
     _query("after_id", {"type": "string"}, "The page after this file."),
@@ -107,6 +142,71 @@ OPERATIONS: dict[tuple[str, str], tuple[Operation, ...]] = {
             "consigne.api.openai.responses.schemas:responses_body",
             f"{_OPENAI}:ResponseStreamEvent",
         ),
+    ),
+    ("POST", "/v1/responses/input_tokens"): (
+        Operation("openai", f"{_RECORDS}:InputTokens", f"{_RESPONSES}:input_tokens_body"),
+    ),
+    ("POST", "/v1/responses/compact"): (
+        Operation("openai", f"{_RECORDS}:Compaction", f"{_RESPONSES}:compact_body"),
+    ),
+    ("GET", "/v1/responses/{response_id}"): (
+        Operation(
+            "openai",
+            f"{_OPENAI}:Response",
+            events=f"{_OPENAI}:ResponseStreamEvent",
+            query=_RESPONSE_QUERY,
+        ),
+    ),
+    ("DELETE", "/v1/responses/{response_id}"): (
+        Operation("openai", f"{_RECORDS}:ResponseDeleted"),
+    ),
+    ("POST", "/v1/responses/{response_id}/cancel"): (Operation("openai", f"{_OPENAI}:Response"),),
+    ("GET", "/v1/responses/{response_id}/input_items"): (
+        Operation("openai", f"{_RECORDS}:KeptItems", query=(*_ENTRY_PAGE, _INCLUDE)),
+    ),
+    ("POST", "/v1/conversations"): (
+        Operation("openai", f"{_RECORDS}:ConversationOut", f"{_CONVERSATIONS}:create_body"),
+    ),
+    ("GET", "/v1/conversations/{conversation_id}"): (
+        Operation("openai", f"{_RECORDS}:ConversationOut"),
+    ),
+    ("POST", "/v1/conversations/{conversation_id}"): (
+        Operation("openai", f"{_RECORDS}:ConversationOut", f"{_CONVERSATIONS}:update_body"),
+    ),
+    ("DELETE", "/v1/conversations/{conversation_id}"): (
+        Operation("openai", f"{_RECORDS}:ConversationDeleted"),
+    ),
+    ("POST", "/v1/conversations/{conversation_id}/items"): (
+        Operation(
+            "openai",
+            f"{_RECORDS}:KeptItems",
+            f"{_CONVERSATIONS}:items_body",
+            query=(_INCLUDE,),
+        ),
+    ),
+    ("GET", "/v1/conversations/{conversation_id}/items"): (
+        Operation("openai", f"{_RECORDS}:KeptItems", query=(*_ENTRY_PAGE, _INCLUDE)),
+    ),
+    ("GET", "/v1/conversations/{conversation_id}/items/{item_id}"): (
+        Operation("openai", f"{_RECORDS}:KeptItem", query=(_INCLUDE,)),
+    ),
+    ("DELETE", "/v1/conversations/{conversation_id}/items/{item_id}"): (
+        Operation("openai", f"{_RECORDS}:ConversationOut"),
+    ),
+    ("GET", "/v1/chat/completions"): (
+        Operation("openai", f"{_RECORDS}:KeptCompletions", query=_COMPLETION_PAGE),
+    ),
+    ("GET", "/v1/chat/completions/{completion_id}"): (
+        Operation("openai", f"{_RECORDS}:KeptCompletion"),
+    ),
+    ("POST", "/v1/chat/completions/{completion_id}"): (
+        Operation("openai", f"{_RECORDS}:KeptCompletion", f"{_CONVERSATIONS}:update_body"),
+    ),
+    ("DELETE", "/v1/chat/completions/{completion_id}"): (
+        Operation("openai", f"{_RECORDS}:CompletionDeleted"),
+    ),
+    ("GET", "/v1/chat/completions/{completion_id}/messages"): (
+        Operation("openai", f"{_RECORDS}:KeptMessages", query=_ENTRY_PAGE),
     ),
     ("POST", "/v1/embeddings"): (
         Operation(

@@ -6,6 +6,7 @@ from consigne.store import (  # noqa: F401 - their tables join the metadata
     batches_tables,
     edge_tables,
     files_tables,
+    responses_tables,
 )
 from consigne.store.tables import Table
 

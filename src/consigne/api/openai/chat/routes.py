@@ -1,6 +1,7 @@
 """``POST /v1/chat/completions``."""
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 import msgspec
 from fastapi import APIRouter
@@ -10,9 +11,10 @@ from starlette.responses import Response
 from consigne.api import bodies, sse
 from consigne.api.auth import authenticate, services_of
 from consigne.api.generate import merge
-from consigne.api.openai.chat import encode
+from consigne.api.openai.chat import encode, stored
 from consigne.api.openai.chat.convert import to_request
 from consigne.api.openai.chat.schemas import ChatBody, chat_body
+from consigne.business.caller import Caller
 from consigne.domain import sources
 from consigne.domain.events import Event
 from consigne.domain.messages import Request
@@ -23,19 +25,40 @@ router = APIRouter()
 @router.post("/v1/chat/completions")
 async def create_chat_completion(request: HttpRequest) -> Response:
     """Generate one or several answers, whole or as a stream of chunks."""
-    await authenticate(request)
+    caller = await authenticate(request)
     body = await bodies.read(request, chat_body)
     gateway = services_of(request).gateway
     wanted = to_request(body, gateway.resolve(body.model))
     n = body.n or 1
     streams = [gateway.generate(each) for each in spread(wanted, n)]
     created = int(sources.now().timestamp())
+    with_logprobs = wanted.logprobs is not None
+    events = merge(streams)
+    if body.store:
+        keep = partial(_keep, request, caller, body, created)
+        events = stored.kept(events, n, keep, with_logprobs=with_logprobs)
     if body.stream:
-        return _stream(body, streams, created)
-    work = _fold(merge(streams), n, with_logprobs=wanted.logprobs is not None)
+        return (
+            _stream_many(body, events, n, created)
+            if body.store
+            else _stream(body, streams, created)
+        )
+    work = _fold(events, n, with_logprobs=with_logprobs)
     choices = await sse.while_connected(request.receive, work)
     answer = encode.completion(choices, created)
     return Response(msgspec.json.encode(answer), media_type="application/json")
+
+
+async def _keep(
+    request: HttpRequest,
+    caller: Caller,
+    body: ChatBody,
+    created: int,
+    choices: Sequence[encode.Choice],
+) -> None:
+    answer = encode.completion(choices, created) | {"metadata": body.metadata or {}}
+    asked = stored.messages(body, choices[0].id)
+    await services_of(request).records.completions.save(caller, answer, asked)
 
 
 def spread(request: Request, n: int) -> list[Request]:
@@ -65,10 +88,17 @@ def _stream(body: ChatBody, streams: Sequence[AsyncIterator[Event]], created: in
             created, include_usage=include_usage, with_logprobs=with_logprobs
         )
         return sse.EventStream(streams[0], one)
+    return _stream_many(body, merge(streams), len(streams), created)
+
+
+def _stream_many(
+    body: ChatBody, events: AsyncIterator[tuple[int, Event]], n: int, created: int
+) -> Response:
+    include_usage = bool(body.stream_options and body.stream_options.include_usage)
     many = encode.ManyEncoder(
-        len(streams), created, include_usage=include_usage, with_logprobs=with_logprobs
+        n, created, include_usage=include_usage, with_logprobs=bool(body.logprobs)
     )
-    return sse.EventStream(merge(streams), many)
+    return sse.EventStream(events, many)
 
 
 async def _fold(

@@ -1,31 +1,37 @@
-"""Responses requests to the domain; a pure function of the body."""
+"""Responses requests to the domain; a pure function of the body and the items before it."""
 
 from collections.abc import Iterable, Sequence
 from typing import assert_never
 
-import msgspec
-
 from consigne.api.limits import MAX_TOKENS
 from consigne.api.openai import shared
+from consigne.api.openai.responses import tools
 from consigne.api.openai.responses.schemas import (
+    CompactBody,
+    CompactionItem,
+    ContextBody,
     FunctionCallItem,
     FunctionOutputItem,
     InputFile,
     InputImage,
     InputRefusal,
     InputText,
+    InputTokensBody,
     Item,
+    ItemReference,
     JsonObjectFormat,
     JsonSchemaFormat,
     MessageItem,
     Part,
+    PromptCacheOptions,
+    Reasoning,
     ReasoningItem,
     ResponsesBody,
     TextFormat,
-    ToolChoiceItem,
-    ToolItem,
 )
-from consigne.api.openai.shared import FunctionParam, refuse
+from consigne.api.openai.responses.sealed import is_sealed, unseal
+from consigne.api.openai.responses.tools import joined
+from consigne.api.openai.shared import refuse
 from consigne.domain.messages import (
     ContentBlock,
     DocumentBlock,
@@ -36,76 +42,128 @@ from consigne.domain.messages import (
     Sampling,
     TextBlock,
     ThinkingBlock,
-    Tool,
-    ToolChoice,
     ToolResultBlock,
     ToolUseBlock,
 )
 from consigne.domain.models import Model
 
 _UNSERVED = {
-    "background": "Ask for the answer itself, or a stream of it.",
-    "conversation": "Conversations are not kept here; send the whole of it as 'input'.",
+    "context_management": "Compact the context by 'POST /v1/responses/compact'.",
     "moderation": "There is no moderation here.",
-    "previous_response_id": "Responses are not kept; send the whole conversation as 'input'.",
     "prompt": "Prompt templates are not kept here; send 'instructions' and 'input'.",
 }
 
-_OPTIONAL_TOOLS = ("web_search", "web_search_preview")
-"""Tools that the service runs and agents offer by default: left out, and not echoed."""
+COMPACTED = "What this conversation was about until here:\n\n"
+_COMPACT = (
+    "Summarise this conversation for whoever goes on with it: what was asked, what was found and "
+    "done, what was decided, and what is still to do. Keep names, numbers, paths and identifiers. "
+    "Write the summary alone."
+)
 
 
-class Called(msgspec.Struct, frozen=True):
-    """How clients know a function: those of a namespace have a joined name inside."""
-
-    name: str
-    namespace: str | None = None
-
-
-def joined(name: str, namespace: str | None) -> str:
-    """Return the name that the model knows a function by."""
-    return f"{namespace}__{name}" if namespace else name
-
-
-def to_request(body: ResponsesBody, model: Model) -> Request:
-    """Return the request that ``body`` asks of ``model``.
+def to_request(body: ResponsesBody, model: Model, earlier: Sequence[Item] = ()) -> Request:
+    """Return the request that ``body`` asks of ``model``, after the items of ``earlier``.
 
     Raises:
         InvalidField: The body asks for what can't be; the message names the field.
     """
-    for name, reason in _UNSERVED.items():
-        if getattr(body, name):
-            refuse(name, reason, "unsupported")
-    system, messages = _conversation(body)
-    tools, tool_choice = _tools(body)
-    effort = body.reasoning.effort if body.reasoning else None
+    _refuse_unserved(body)
+    system, messages = _conversation(body, earlier)
+    allowed, tool_choice = tools.chosen(body)
     return Request(
         model=model.id,
         messages=messages,
         system=system,
-        tools=tools,
+        tools=allowed,
         tool_choice=tool_choice,
         output=_output(body),
         sampling=Sampling(temperature=body.temperature, top_p=body.top_p),
         max_tokens=min(body.max_output_tokens, MAX_TOKENS) if body.max_output_tokens else None,
         logprobs=_logprobs(body),
-        thinking=shared.thinking(effort, model, "reasoning.effort"),
+        thinking=_thinking(body, model),
     )
 
 
-def served_tools(body: ResponsesBody) -> list[ToolItem]:
-    """Return the tools that are used; those left out are missing."""
-    return [tool for tool in body.tools or () if tool.type not in _OPTIONAL_TOOLS]
+def to_counted(body: InputTokensBody, model: Model, earlier: Sequence[Item] = ()) -> Request:
+    """Return the request whose prompt is to be counted.
+
+    Raises:
+        InvalidField: The body asks for what can't be; the message names the field.
+    """
+    if body.personality:
+        refuse("personality", "Models here have none to choose from.", "unsupported")
+    system, messages = _conversation(body, earlier)
+    allowed, tool_choice = tools.chosen(body)
+    return Request(
+        model=model.id,
+        messages=messages,
+        system=system,
+        tools=allowed,
+        tool_choice=tool_choice,
+        output=_output(body),
+        thinking=_thinking(body, model),
+    )
 
 
-def names(body: ResponsesBody) -> dict[str, Called]:
-    """Return how clients know each function, by the name that the model knows it by."""
-    return {
-        joined(inner.name, item.name): Called(inner.name, item.name)
-        for item in served_tools(body)
-        if item.type == "namespace"
-        for inner in item.tools or ()
-    }
+def to_compaction(body: CompactBody, model: Model, earlier: Sequence[Item] = ()) -> Request:
+    """Return the request for a summary of a conversation.
+
+    Raises:
+        InvalidField: The body asks for what can't be; the message names the field.
+    """
+    _refuse_cache_options(body.prompt_cache_options)
+    if body.image and body.image.context_compression == "enabled":
+        refuse("image.context_compression", "Pictures are not compressed here.", "unsupported")
+    system, messages = _turns(body.instructions, body.input, earlier)
+    wanted = Message("user", (TextBlock(_COMPACT),))
+    return Request(
+        model=model.id,
+        messages=(*messages, wanted),
+        system=system,
+        thinking=False if model.capabilities.thinking else None,
+    )
+
+
+def check_items(given: Sequence[Item]) -> None:
+    """Refuse items that could not be read again later.
+
+    Raises:
+        InvalidField: The message names the one.
+    """
+    for i, item in enumerate(given):
+        _turn(item, f"items.{i}")
+
+
+def _refuse_unserved(body: ResponsesBody) -> None:
+    """Refuse by name what would change the answer and is not served here."""
+    for name, reason in _UNSERVED.items():
+        if getattr(body, name):
+            refuse(name, reason, "unsupported")
+    if body.stream_options is not None and not body.stream:
+        refuse("stream_options", "it is only allowed when 'stream' is set")
+    if body.access_programs and body.access_programs.cyber not in (None, "standard"):
+        refuse("access_programs.cyber", "there are no such programs here", "unsupported")
+    if body.background_options and body.background_options.continuation_id:
+        refuse("background_options.continuation_id", "There is none to continue.", "unsupported")
+    if body.image and body.image.context_compression == "enabled":
+        refuse("image.context_compression", "Pictures are not compressed here.", "unsupported")
+    _refuse_cache_options(body.prompt_cache_options)
+
+
+def _refuse_cache_options(options: PromptCacheOptions | None) -> None:
+    if options is None:
+        return
+    for name in ("prewarm", "comparison_response_id"):
+        if getattr(options, name):
+            reason = "The prompt cache here works by itself and tells only how much it spared."
+            refuse(f"prompt_cache_options.{name}", reason, "unsupported")
+
+
+def _thinking(body: ContextBody, model: Model) -> bool | None:
+    asked = body.reasoning or Reasoning()
+    if asked.mode not in (None, "standard"):
+        refuse("reasoning.mode", "Models here reason in mode 'standard' only.", "unsupported")
+    return shared.thinking(asked.effort, model, "reasoning.effort")
 
 
 def _logprobs(body: ResponsesBody) -> int | None:
@@ -113,7 +171,7 @@ def _logprobs(body: ResponsesBody) -> int | None:
     return (body.top_logprobs or 0) if asked or body.top_logprobs else None
 
 
-def _output(body: ResponsesBody) -> OutputFormat:
+def _output(body: ContextBody) -> OutputFormat:
     if body.text is None:
         return OutputFormat()
     shared.check_verbosity(body.text.verbosity, "text.verbosity")
@@ -128,63 +186,40 @@ def _output(body: ResponsesBody) -> OutputFormat:
             assert_never(body.text.format)
 
 
-def _tools(body: ResponsesBody) -> tuple[tuple[Tool, ...], ToolChoice]:
-    tools = shared.unique(_definitions(body))
-    parallel = body.parallel_tool_calls is not False
-    match body.tool_choice:
-        case None:
-            return shared.choose(tools, "auto", parallel=parallel)
-        case str() as mode:
-            return shared.choose(tools, mode, parallel=parallel)
-        case ToolChoiceItem(type="function", name=str() as name):
-            return shared.choose_named(tools, name, parallel=parallel)
-        case ToolChoiceItem(type="allowed_tools") as allowed:
-            chosen = [tool.name or tool.type for tool in allowed.tools or ()]
-            return shared.choose(tools, allowed.mode, names=chosen, parallel=parallel)
-        case ToolChoiceItem(type=kind):
-            return refuse("tool_choice", f"'{kind[:100]}' can't be chosen here")
-        case _:
-            assert_never(body.tool_choice)
+def _conversation(
+    body: ContextBody, earlier: Sequence[Item]
+) -> tuple[tuple[TextBlock, ...], tuple[Message, ...]]:
+    """Return the instructions and the turns."""
+    given = body.input
+    if body.reasoning and body.reasoning.context == "current_turn":
+        earlier = _without_reasoning(earlier)
+        given = _of_current_turn(given) if isinstance(given, list) else given
+    return _turns(body.instructions, given, earlier)
 
 
-def _definitions(body: ResponsesBody) -> Iterable[tuple[str, Tool]]:
-    for i, item in enumerate(body.tools or ()):
-        path = f"tools.{i}"
-        if item.type in _OPTIONAL_TOOLS:
-            continue
-        if item.type not in ("function", "namespace"):
-            refuse(f"{path}.type", f"tools of type '{item.type[:100]}' are not available here")
-        if item.name is None:
-            refuse(f"{path}.name", "Field required", "missing")
-        if item.type == "function":
-            function = FunctionParam(
-                name=item.name, description=item.description, parameters=item.parameters
-            )
-            yield f"{path}.name", shared.tool(function, path)
-        else:
-            yield from _namespace(item, item.name, path)
+def _without_reasoning(items: Sequence[Item]) -> list[Item]:
+    return [item for item in items if not isinstance(item, ReasoningItem)]
 
 
-def _namespace(item: ToolItem, namespace: str, path: str) -> Iterable[tuple[str, Tool]]:
-    for j, inner in enumerate(item.tools or ()):
-        where = f"{path}.tools.{j}"
-        if inner.type != "function":
-            refuse(f"{where}.type", f"tools of type '{inner.type[:100]}' are not available here")
-        function = FunctionParam(
-            name=inner.name, description=inner.description, parameters=inner.parameters
-        )
-        tool = shared.tool(function, where)
-        yield f"{where}.name", msgspec.structs.replace(tool, name=joined(inner.name, namespace))
+def _of_current_turn(items: Sequence[Item]) -> list[Item]:
+    asked = [i for i, item in enumerate(items) if isinstance(item, MessageItem)]
+    last = max((i for i in asked if getattr(items[i], "role", "") == "user"), default=0)
+    return [*_without_reasoning(items[:last]), *items[last:]]
 
 
-def _conversation(body: ResponsesBody) -> tuple[tuple[TextBlock, ...], tuple[Message, ...]]:
+def _turns(
+    instructions: str | None, given: str | Sequence[Item] | None, earlier: Sequence[Item]
+) -> tuple[tuple[TextBlock, ...], tuple[Message, ...]]:
     """Return the instructions and the turns; an answer's items are one turn again."""
-    system = [TextBlock(body.instructions)] if body.instructions else []
-    if isinstance(body.input, str):
-        return tuple(system), (Message("user", (TextBlock(body.input),)),)
+    if given is None and not earlier:
+        refuse("input", "Field required", "missing")
+    system = [TextBlock(instructions)] if instructions else []
+    if isinstance(given, str):
+        given = [MessageItem(role="user", content=given)]
     turns: list[Message] = []
-    for i, item in enumerate(body.input):
-        turn = _turn(item, f"input.{i}")
+    begun = [(item, "previous_response_id") for item in earlier]
+    for item, path in [*begun, *((item, f"input.{i}") for i, item in enumerate(given or ()))]:
+        turn = _turn(item, path)
         if turn.role == "system" and not turns:
             system.extend(block for block in turn.content if isinstance(block, TextBlock))
         elif turns and _continues(turns[-1], turn):
@@ -223,10 +258,26 @@ def _turn(item: Item, path: str) -> Message:
             output = tuple(_parts(item.output, f"{path}.output"))
             return Message("user", (ToolResultBlock(item.call_id, output),))
         case ReasoningItem():
-            thoughts: Sequence[ContentBlock] = [ThinkingBlock(p.text) for p in item.content or ()]
-            return Message("assistant", tuple(thoughts))
+            return Message("assistant", tuple(_thoughts(item, path)))
+        case CompactionItem():
+            summary = unseal(item.encrypted_content, f"{path}.encrypted_content").text
+            return Message("system", (TextBlock(COMPACTED + summary),))
+        case ItemReference():
+            return refuse(path, "there is no item of this id")
         case _:
             assert_never(item)
+
+
+def _thoughts(item: ReasoningItem, path: str) -> Iterable[ContentBlock]:
+    """Return what the model thought, from whichever form of it the client sent back."""
+    packed = item.encrypted_content or ""
+    if is_sealed(packed) or (packed and not item.content):
+        carried = unseal(packed, f"{path}.encrypted_content")
+        yield ThinkingBlock(carried.text, carried.signature)
+    elif item.content:
+        yield from (ThinkingBlock(part.text) for part in item.content)
+    else:
+        yield from (ThinkingBlock(part.text) for part in item.summary or ())
 
 
 def _parts(

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, assert_never
 
-from consigne.api import sse
 from consigne.api.errors import openai_error
-from consigne.api.openai.responses.convert import Called, names, served_tools
-from consigne.api.openai.responses.schemas import ResponsesBody
-from consigne.api.openai.shared import logprobs, renamed
+from consigne.api.openai.responses.schemas import ResponsesBody, ToolItem
+from consigne.api.openai.responses.sealed import seal
+from consigne.api.openai.responses.tools import Called, names, served
+from consigne.api.openai.shared import logprobs
 from consigne.domain import sources
 from consigne.domain.errors import ConsigneError, from_code
 from consigne.domain.events import (
@@ -50,49 +50,82 @@ def usage(counts: Usage) -> Json:
     }
 
 
-def envelope(body: ResponsesBody, created: int) -> Json:
+_ABSENT = (
+    "access_programs",
+    "completed_at",
+    "error",
+    "image",
+    "incomplete_details",
+    "input_transformations",
+    "moderation",
+    "prompt",
+    "prompt_cache_diagnostics",
+    "prompt_cache_options",
+    "tool_usage",
+    "usage",
+)
+"""Fields that are null, some until the response has ended."""
+
+
+def envelope(body: ResponsesBody, model: str, created: int) -> Json:
     """Return a response that has only begun: every field is there, null or not."""
     text = body.text.model_dump(by_alias=True, exclude_unset=True) if body.text else {}
-    return {
-        "id": "",
+    begun = {
+        "id": new_id("resp"),
         "object": "response",
         "created_at": created,
-        "completed_at": None,
         "status": "in_progress",
-        "background": False,
-        "error": None,
-        "incomplete_details": None,
+        "background": bool(body.background),
         "instructions": body.instructions,
         "max_output_tokens": body.max_output_tokens,
         "max_tool_calls": body.max_tool_calls,
-        "model": "",
+        "model": model,
         "output": [],
         "parallel_tool_calls": body.parallel_tool_calls is not False,
-        "previous_response_id": None,
-        "conversation": None,
-        "prompt": None,
+        "previous_response_id": body.previous_response_id,
+        "conversation": _conversation(body),
         "prompt_cache_key": body.prompt_cache_key,
+        "prompt_cache_retention": body.prompt_cache_retention,
         "reasoning": {
             "effort": body.reasoning.effort if body.reasoning else None,
-            "summary": None,
+            "summary": _summary(body),
         },
         "safety_identifier": body.safety_identifier,
         "service_tier": "default",
-        "store": False,
+        "store": body.store is not False,
         "temperature": body.temperature,
         "text": {
             "format": text.get("format") or {"type": "text"},
             "verbosity": text.get("verbosity") or "medium",
         },
         "tool_choice": _tool_choice(body),
-        "tools": [tool.model_dump(exclude_unset=True) for tool in served_tools(body)],
+        "tools": [_tool(tool) for tool in served(body)],
         "top_logprobs": body.top_logprobs or 0,
         "top_p": body.top_p,
         "truncation": body.truncation or "disabled",
-        "usage": None,
         "user": body.user,
         "metadata": body.metadata or {},
     }
+    return begun | dict.fromkeys(_ABSENT)
+
+
+def _conversation(body: ResponsesBody) -> Json | None:
+    named = body.conversation
+    if named is None:
+        return None
+    return {"id": named if isinstance(named, str) else named.id}
+
+
+def _summary(body: ResponsesBody) -> str | None:
+    asked = body.reasoning
+    return (asked.summary or asked.generate_summary) if asked else None
+
+
+def _tool(tool: ToolItem) -> Json:
+    told = tool.model_dump(exclude_unset=True)
+    if tool.type != "function":
+        return told
+    return {"description": None, "parameters": None, "strict": None} | told
 
 
 def _tool_choice(body: ResponsesBody) -> Any:
@@ -105,13 +138,34 @@ def _tool_choice(body: ResponsesBody) -> Any:
 class ResponseBuilder:
     """Folds one answer's events into a response; each step yields the events that tell of it."""
 
-    def __init__(self, body: ResponsesBody) -> None:
-        self.response = envelope(body, int(sources.now().timestamp()))
+    def __init__(self, body: ResponsesBody, model: str) -> None:
+        self.response = envelope(body, model, int(sources.now().timestamp()))
         self._called = names(body)
+        self._summarises = _summary(body) is not None
+        self._seals = body.store is False or "reasoning.encrypted_content" in (body.include or ())
         self._sequence = -1
+        self._begun = False
+        self._open = False
         self._items: list[Json] = self.response["output"]
         self._parts: list[str] = []
         self._tokens: list[TokenLogprob] = []
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything has been told."""
+        return self._begun
+
+    @property
+    def next_number(self) -> int:
+        """The sequence number of the next event."""
+        return self._sequence + 1
+
+    def begin(self) -> Iterable[Json]:
+        """Tell that the response waits for its turn; only one in the background does."""
+        self._begun = True
+        self.response["status"] = "queued"
+        yield self._lifecycle("created")
+        yield self._lifecycle("queued")
 
     def add(self, event: Event) -> Iterable[Json]:
         """Take the next event.
@@ -125,13 +179,14 @@ class ResponseBuilder:
                 found = logprobs(event.logprobs)
                 yield self._delta("output_text", event.text, content_index=0, logprobs=found)
             case ThinkingDelta():
-                yield self._delta("reasoning_text", event.thinking, content_index=0)
+                yield self._thought(event.thinking)
             case InputDelta():
                 yield self._delta("function_call_arguments", event.partial_json)
             case MessageStart():
-                self.response["id"] = renamed(event.id, "resp_")
-                self.response["model"] = event.model
-                yield self._lifecycle("created")
+                self.response |= {"model": event.model, "status": "in_progress"}
+                if not self._begun:
+                    self._begun = True
+                    yield self._lifecycle("created")
                 yield self._lifecycle("in_progress")
             case TextStart() | ThinkingStart() | ToolUseStart():
                 yield from self._begin(event)
@@ -150,8 +205,23 @@ class ResponseBuilder:
         code = "rate_limit_exceeded" if error.status in (429, 529) else "server_error"
         code = "invalid_prompt" if error.status < 429 else code
         self.response["error"] = {"code": code, "message": told["message"]}
-        self.response["status"] = "failed"
-        return self._lifecycle("failed")
+        return self._cut("failed", "failed")
+
+    def cancel(self) -> Json:
+        """Return the event that ends a response that was cancelled.
+
+        The dialect has no event of that name: it is ``response.incomplete``, and the response's
+        status says ``cancelled``.
+        """
+        return self._cut("cancelled", "incomplete")
+
+    def _cut(self, status: str, kind: str) -> Json:
+        if self._open:
+            self._open = False
+            self._fill(self._items[-1])
+            self._items[-1]["status"] = "incomplete"
+        self.response["status"] = status
+        return self._lifecycle(kind)
 
     def _event(self, kind: str, **fields: Any) -> Json:
         self._sequence += 1
@@ -169,13 +239,21 @@ class ResponseBuilder:
         self._parts.append(delta)
         return self._of_item(f"{kind}.delta", delta=delta, **fields)
 
+    def _thought(self, thinking: str) -> Json:
+        if self._summarises:
+            return self._delta("reasoning_summary_text", thinking, summary_index=0)
+        return self._delta("reasoning_text", thinking, content_index=0)
+
     def _begin(self, event: TextStart | ThinkingStart | ToolUseStart) -> Iterable[Json]:
-        self._parts, self._tokens = [], []
+        self._parts, self._tokens, self._open = [], [], True
         item = self._item(event)
         self._items.append(item)
         index = len(self._items) - 1
         yield self._event("output_item.added", output_index=index, item=dict(item))
-        if not isinstance(event, ToolUseStart):
+        if isinstance(event, ThinkingStart) and self._summarises:
+            part = {"type": "summary_text", "text": ""}
+            yield self._of_item("reasoning_summary_part.added", summary_index=0, part=part)
+        elif not isinstance(event, ToolUseStart):
             part = _part(item, "", ())
             yield self._of_item("content_part.added", content_index=0, part=part)
 
@@ -202,20 +280,36 @@ class ResponseBuilder:
                 assert_never(event)
 
     def _end(self, status: str) -> Iterable[Json]:
-        item, whole = self._items[-1], "".join(self._parts)
+        item, self._open = self._items[-1], False
+        self._fill(item)
         if item["type"] == "function_call":
-            item["arguments"] = whole or "{}"
+            item["arguments"] = item["arguments"] or "{}"
             yield self._of_item("function_call_arguments.done", arguments=item["arguments"])
+        elif item["type"] == "reasoning" and self._summarises:
+            part = item["summary"][0]
+            yield self._of_item("reasoning_summary_text.done", summary_index=0, text=part["text"])
+            yield self._of_item("reasoning_summary_part.done", summary_index=0, part=part)
         else:
-            part = _part(item, whole, self._tokens)
-            item["content"] = [part]
+            part = item["content"][0]
             fields = {"logprobs": part["logprobs"]} if item["type"] == "message" else {}
             kind = part["type"]
-            yield self._of_item(f"{kind}.done", content_index=0, text=whole, **fields)
+            yield self._of_item(f"{kind}.done", content_index=0, text=part["text"], **fields)
             yield self._of_item("content_part.done", content_index=0, part=part)
         item["status"] = status
         index = len(self._items) - 1
         yield self._event("output_item.done", output_index=index, item=item)
+
+    def _fill(self, item: Json) -> None:
+        """Put what was written so far into its item."""
+        whole = "".join(self._parts)
+        if item["type"] == "function_call":
+            item["arguments"] = whole
+        elif item["type"] == "reasoning" and self._summarises:
+            item["summary"] = [{"type": "summary_text", "text": whole}]
+        else:
+            item["content"] = [_part(item, whole, self._tokens)]
+        if item["type"] == "reasoning" and self._seals:
+            item["encrypted_content"] = seal(whole)
 
     def _finish(self, event: MessageStop) -> Json:
         reason = _INCOMPLETE.get(event.stop_reason)
@@ -235,22 +329,3 @@ def _part(item: Json, text: str, tokens: Iterable[TokenLogprob]) -> Json:
     if item["type"] == "reasoning":
         return {"type": "reasoning_text", "text": text}
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs(tokens)}
-
-
-class StreamEncoder:
-    """Encodes one answer's events."""
-
-    keep_alive = b": still here\n\n"
-
-    def __init__(self, body: ResponsesBody) -> None:
-        self._builder = ResponseBuilder(body)
-
-    def encode(self, event: Event) -> bytes:
-        """Return the event's bytes."""
-        told = b"".join(sse.event(step["type"], step) for step in self._builder.add(event))
-        return told + b"data: [DONE]\n\n" if isinstance(event, MessageStop) else told
-
-    def error(self, error: ConsigneError) -> bytes:
-        """Return the event that ends the stream with an error."""
-        failed = self._builder.fail(error)
-        return sse.event(failed["type"], failed)

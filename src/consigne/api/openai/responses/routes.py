@@ -1,6 +1,6 @@
-"""``POST /v1/responses``."""
+"""``/v1/responses``: answers, kept if so wished, in the background if so wished."""
 
-from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,34 +10,174 @@ from starlette.responses import Response
 
 from consigne.api import bodies, sse
 from consigne.api.auth import authenticate, services_of
-from consigne.api.openai.responses.convert import to_request
-from consigne.api.openai.responses.encode import ResponseBuilder, StreamEncoder
-from consigne.api.openai.responses.schemas import responses_body
-from consigne.domain.events import Event
+from consigne.api.generate import fold
+from consigne.api.openai import queries
+from consigne.api.openai.responses import stream
+from consigne.api.openai.responses.context import Context, gather
+from consigne.api.openai.responses.convert import to_compaction, to_counted, to_request
+from consigne.api.openai.responses.encode import ResponseBuilder, usage
+from consigne.api.openai.responses.schemas import (
+    ResponsesBody,
+    compact_body,
+    input_tokens_body,
+    responses_body,
+)
+from consigne.api.openai.responses.sealed import seal
+from consigne.api.openai.responses.truncation import fitted
+from consigne.api.openai.shared import refuse
+from consigne.business.caller import Caller
+from consigne.domain import messages, sources
+from consigne.domain.ids import new_id
 
 router = APIRouter()
+
+_LEAST_SUMMARY, _MOST_SUMMARY = 64, 1024
+"""Tokens of a compaction: half of what it stands for, within these bounds."""
 
 
 @router.post("/v1/responses")
 async def create_response(request: Request) -> Response:
-    """Generate an answer, whole or as a stream of events."""
-    await authenticate(request)
+    """Generate an answer, whole, as a stream of events, or in the background."""
+    caller = await authenticate(request)
     body = await bodies.read(request, responses_body)
-    gateway = services_of(request).gateway
-    wanted = to_request(body, gateway.resolve(body.model))
-    events = gateway.generate(wanted)
-    if body.stream:
-        return sse.EventStream(events, StreamEncoder(body))
-    work = _fold(events, ResponseBuilder(body))
+    services = services_of(request)
+    model = services.gateway.resolve(body.model)
+    asked = await gather(services.records, caller, body)
+    wanted = to_request(asked.body, model, asked.earlier)
+    if body.truncation == "auto":
+        wanted = await fitted(services.gateway, model, wanted)
+    builder = ResponseBuilder(asked.body, model.id)
+    if body.background:
+        return await _in_background(request, caller, asked, wanted, builder)
+    return await _at_once(request, caller, asked, wanted, builder)
+
+
+async def _at_once(
+    request: Request,
+    caller: Caller,
+    asked: Context[ResponsesBody],
+    wanted: messages.Request,
+    builder: ResponseBuilder,
+) -> Response:
+    services = services_of(request)
+    kept = (caller, builder.response, asked.draft)
+    keep = partial(services.records.responses.save, *kept)
+    events = services.gateway.generate(wanted)
+    if not asked.body.stream:
+        work = stream.whole(events, builder, keep)
+        return _json(await sse.while_connected(request.receive, work))
+    keep_soon = partial(services.records.responses.save_soon, *kept)
+    obfuscate = _obfuscates(asked.body)
+    told = stream.told(events, builder, keep, keep_soon, request.scope, obfuscate=obfuscate)
+    return sse.EventStream(told, stream.BytesEncoder(builder))
+
+
+async def _in_background(
+    request: Request,
+    caller: Caller,
+    asked: Context[ResponsesBody],
+    wanted: messages.Request,
+    builder: ResponseBuilder,
+) -> Response:
+    if not asked.draft.store:
+        refuse("background", "it needs 'store': what is not kept can't be asked for later")
+    services = services_of(request)
+    generate = partial(services.gateway.generate, wanted)
+    background = services.records.background
+    queued = await background.begin(caller, asked.draft, builder, generate)
+    if not asked.body.stream:
+        return _json(queued)
+    batches = await background.events(caller, queued["id"])
+    told = stream.followed(batches, obfuscate=_obfuscates(asked.body))
+    return sse.EventStream(told, stream.BytesEncoder())
+
+
+def _obfuscates(body: ResponsesBody) -> bool:
+    return bool(body.stream_options and body.stream_options.include_obfuscation)
+
+
+@router.post("/v1/responses/input_tokens")
+async def count_input_tokens(request: Request) -> Response:
+    """Count the tokens of a request's prompt, with all that it goes on from."""
+    caller = await authenticate(request)
+    body = await bodies.read(request, input_tokens_body)
+    services = services_of(request)
+    model = services.gateway.resolve(body.model)
+    asked = await gather(services.records, caller, body)
+    wanted = to_counted(asked.body, model, asked.earlier)
+    if body.truncation == "auto":
+        wanted = await fitted(services.gateway, model, wanted)
+    count = await services.gateway.count_tokens(wanted)
+    return _json({"object": "response.input_tokens", "input_tokens": count})
+
+
+@router.post("/v1/responses/compact")
+async def compact(request: Request) -> Response:
+    """Let the model summarise a conversation to one item that stands for all of it."""
+    caller = await authenticate(request)
+    body = await bodies.read(request, compact_body)
+    services = services_of(request)
+    model = services.gateway.resolve(body.model)
+    asked = await gather(services.records, caller, body)
+    wanted = to_compaction(asked.body, model, asked.earlier)
+    wanted = await fitted(services.gateway, model, wanted)
+    size = await services.gateway.count_tokens(wanted)
+    limit = max(_LEAST_SUMMARY, min(_MOST_SUMMARY, size // 2))
+    work = fold(services.gateway.generate(msgspec.structs.replace(wanted, max_tokens=limit)))
     answer = await sse.while_connected(request.receive, work)
-    return Response(msgspec.json.encode(answer), media_type="application/json")
+    summary = seal(answer.message.text)
+    item = {"id": new_id("cmp"), "type": "compaction", "encrypted_content": summary}
+    told = {
+        "id": new_id("resp"),
+        "object": "response.compaction",
+        "created_at": int(sources.now().timestamp()),
+        "output": [item],
+        "usage": usage(answer.usage),
+    }
+    return _json(told)
 
 
-async def _fold(events: AsyncIterator[Event], builder: ResponseBuilder) -> dict[str, Any]:
-    try:
-        async for event in events:
-            for _ in builder.add(event):
-                pass
-    finally:
-        await sse.aclose(events)
-    return builder.response
+@router.get("/v1/responses/{response_id}")
+async def get_response(request: Request, response_id: str) -> Response:
+    """Return a response that is kept; one from the background also as a stream, from any event."""
+    caller = await authenticate(request)
+    records = services_of(request).records
+    queries.check_include(request)
+    after = queries.whole_number(request, "starting_after", -1)
+    if not queries.flag(request, "stream"):
+        if "starting_after" in request.query_params:
+            refuse("starting_after", "it is only allowed when 'stream' is set")
+        return _json((await records.responses.get(caller, response_id)).body)
+    batches = await records.background.events(caller, response_id, max(after, -1))
+    obfuscate = queries.flag(request, "include_obfuscation")
+    told = stream.followed(batches, obfuscate=obfuscate)
+    return sse.EventStream(told, stream.BytesEncoder())
+
+
+@router.delete("/v1/responses/{response_id}")
+async def delete_response(request: Request, response_id: str) -> Response:
+    """Delete a response; one that is still written is cancelled first."""
+    caller = await authenticate(request)
+    await services_of(request).records.background.delete(caller, response_id)
+    return _json({"id": response_id, "object": "response", "deleted": True})
+
+
+@router.post("/v1/responses/{response_id}/cancel")
+async def cancel_response(request: Request, response_id: str) -> Response:
+    """Cancel a response in the background and return what it is then."""
+    caller = await authenticate(request)
+    return _json((await services_of(request).records.background.cancel(caller, response_id)).body)
+
+
+@router.get("/v1/responses/{response_id}/input_items")
+async def list_input_items(request: Request, response_id: str) -> Response:
+    """Return a page of the items that a response was generated from."""
+    caller = await authenticate(request)
+    queries.check_include(request)
+    responses = services_of(request).records.responses
+    page = await responses.input_items(caller, response_id, queries.paging(request))
+    return _json(queries.as_list(page))
+
+
+def _json(body: dict[str, Any]) -> Response:
+    return Response(msgspec.json.encode(body), media_type="application/json")

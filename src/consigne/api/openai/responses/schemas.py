@@ -1,4 +1,4 @@
-"""The body of a request for a response, as its clients send it."""
+"""The bodies of requests about responses, as their clients send them."""
 
 from typing import Annotated, Any, Literal
 
@@ -6,6 +6,9 @@ from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from consigne.api.limits import Body, JsonObject, Wire
 from consigne.api.openai.shared import Effort, Metadata, Name, Verbosity
+
+Id = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f]+$")]
+"""An item's id, given by us or by the client."""
 
 
 class InputText(Wire):
@@ -28,6 +31,7 @@ class InputImage(Wire):
     type: Literal["input_image"]
     image_url: str | None = None
     file_id: str | None = None
+    detail: str | None = None
 
 
 class InputFile(Wire):
@@ -47,6 +51,7 @@ class MessageItem(Wire):
     """A turn."""
 
     type: Literal["message"] = "message"
+    id: Id | None = None
     role: Literal["user", "assistant", "system", "developer"]
     content: str | list[Part]
 
@@ -55,6 +60,8 @@ class FunctionCallItem(Wire):
     """A function call of an earlier answer."""
 
     type: Literal["function_call"]
+    id: Id | None = None
+    status: str | None = None
     call_id: str
     name: Name
     arguments: str
@@ -65,6 +72,7 @@ class FunctionOutputItem(Wire):
     """What a function answered."""
 
     type: Literal["function_call_output"]
+    id: Id | None = None
     call_id: str
     output: str | list[Part]
 
@@ -79,19 +87,42 @@ class ReasoningItem(Wire):
     """The reasoning of an earlier answer."""
 
     type: Literal["reasoning"]
+    id: Id | None = None
+    summary: list[ReasoningText] | None = None
     content: list[ReasoningText] | None = None
+    encrypted_content: str | None = None
+
+
+class CompactionItem(Wire):
+    """What a conversation was compacted to."""
+
+    type: Literal["compaction"]
+    id: Id | None = None
+    encrypted_content: str
+
+
+class ItemReference(Wire):
+    """An item that is kept here, by its id."""
+
+    type: Literal["item_reference"] = "item_reference"
+    id: Id
 
 
 def _item_type(item: Any) -> str:
-    """Items of a history may come without their type: then they are messages."""
-    return str(item.get("type") or "message") if isinstance(item, dict) else "message"
+    """Items of a history may come without their type: they are messages, or ids of what is kept."""
+    if not isinstance(item, dict):
+        return str(getattr(item, "type", "message"))
+    untyped = "item_reference" if "id" in item and "role" not in item else "message"
+    return str(item.get("type") or untyped)
 
 
 Item = Annotated[
     Annotated[MessageItem, Tag("message")]
     | Annotated[FunctionCallItem, Tag("function_call")]
     | Annotated[FunctionOutputItem, Tag("function_call_output")]
-    | Annotated[ReasoningItem, Tag("reasoning")],
+    | Annotated[ReasoningItem, Tag("reasoning")]
+    | Annotated[CompactionItem, Tag("compaction")]
+    | Annotated[ItemReference, Tag("item_reference")],
     Discriminator(_item_type),
 ]
 
@@ -100,7 +131,7 @@ class NamespacedFunction(Wire):
     """A function within a namespace."""
 
     type: str
-    name: Name
+    name: Name | None = None
     description: str | None = None
     parameters: JsonObject | None = None
     strict: bool | None = None
@@ -133,11 +164,28 @@ class ToolChoiceItem(Wire):
     tools: list[AllowedTool] | None = None
 
 
+Summary = Literal["auto", "concise", "detailed"]
+Include = Literal[
+    "file_search_call.results",
+    "web_search_call.results",
+    "web_search_call.action.sources",
+    "message.input_image.image_url",
+    "computer_call_output.output.image_url",
+    "code_interpreter_call.outputs",
+    "reasoning.encrypted_content",
+    "message.output_text.logprobs",
+]
+ServiceTier = Literal["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"]
+
+
 class Reasoning(Wire):
     """How much the model should reason."""
 
     effort: Effort | None = None
-    summary: Literal["auto", "concise", "detailed"] | None = None
+    summary: Summary | None = None
+    generate_summary: Summary | None = None
+    context: Literal["auto", "current_turn", "all_turns"] | None = None
+    mode: str | None = None
 
 
 class TextFormat(Wire):
@@ -172,44 +220,113 @@ class TextConfig(Wire):
     verbosity: Verbosity | None = None
 
 
-class ResponsesBody(Body):
-    """The body of ``POST /v1/responses``."""
+class ConversationParam(Wire):
+    """A conversation that is kept here."""
+
+    id: str
+
+
+class StreamOptions(Wire):
+    """How the stream is to be."""
+
+    include_obfuscation: bool | None = None
+
+
+class ImageOptions(Wire):
+    """What may be done to pictures."""
+
+    context_compression: Literal["auto", "enabled", "disabled"] | None = None
+
+
+class PromptCacheOptions(Wire):
+    """What is wanted of the prompt cache."""
+
+    mode: Literal["implicit", "explicit"] | None = None
+    ttl: str | None = None
+    prewarm: bool | None = None
+    comparison_response_id: str | None = None
+
+
+class AccessPrograms(Wire):
+    """Programs of a vendor."""
+
+    cyber: str | None = None
+
+
+class BackgroundOptions(Wire):
+    """How a response in the background is to be written."""
+
+    completion_window: Literal["soonest", "2h", "8h"] | None = None
+    continuation_id: str | None = None
+
+
+class AskedBody(Body):
+    """What requests that ask a model have in common."""
 
     model: str = Field(default="", max_length=256)
-    input: str | Annotated[list[Item], Field(min_length=1)]
+    input: str | Annotated[list[Item], Field(min_length=1)] | None = None
     instructions: str | None = None
+    previous_response_id: str | None = None
+
+
+class ContextBody(AskedBody):
+    """What requests that make a whole context have in common."""
+
+    conversation: str | ConversationParam | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning: Reasoning | None = None
+    text: TextConfig | None = None
+    tool_choice: Literal["none", "auto", "required"] | ToolChoiceItem | None = None
+    tools: list[ToolItem] | None = None
+    truncation: Literal["auto", "disabled"] | None = None
+
+
+class InputTokensBody(ContextBody):
+    """The body of ``POST /v1/responses/input_tokens``."""
+
+    personality: str | None = None
+
+
+class CompactBody(AskedBody):
+    """The body of ``POST /v1/responses/compact``."""
+
+    image: ImageOptions | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_options: PromptCacheOptions | None = None
+    prompt_cache_retention: Literal["in_memory", "24h"] | None = None
+    service_tier: ServiceTier | None = None
+
+
+class ResponsesBody(ContextBody):
+    """The body of ``POST /v1/responses``."""
+
     stream: bool | None = None
+    stream_options: StreamOptions | None = None
     max_output_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, ge=0, le=1)
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
-    text: TextConfig | None = None
-    tools: list[ToolItem] | None = None
-    tool_choice: Literal["none", "auto", "required"] | ToolChoiceItem | None = None
-    parallel_tool_calls: bool | None = None
-    reasoning: Reasoning | None = None
-    include: list[str] | None = None
+    include: list[Include] | None = None
     metadata: Metadata | None = None
-    truncation: Literal["auto", "disabled"] | None = None
     user: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
-    service_tier: str | None = None
-    max_tool_calls: int | None = None
+    prompt_cache_options: PromptCacheOptions | None = None
+    prompt_cache_retention: Literal["in_memory", "24h"] | None = None
+    service_tier: ServiceTier | None = None
+    max_tool_calls: int | None = Field(default=None, ge=1)
     store: bool | None = None
     background: bool | None = None
-    conversation: Any = None
-    previous_response_id: str | None = None
-    prompt: Any = None
-    moderation: Any = None
-    stream_options: Any = None
-    access_programs: Any = None
-    background_options: Any = None
+    background_options: BackgroundOptions | None = None
+    access_programs: AccessPrograms | None = None
+    image: ImageOptions | None = None
     client_metadata: Any = None
     context_management: Any = None
-    image: Any = None
-    prompt_cache_options: Any = None
-    prompt_cache_retention: str | None = None
+    moderation: Any = None
+    prompt: Any = None
 
 
 responses_body: TypeAdapter[ResponsesBody] = TypeAdapter(ResponsesBody)
+input_tokens_body: TypeAdapter[InputTokensBody] = TypeAdapter(InputTokensBody)
+compact_body: TypeAdapter[CompactBody] = TypeAdapter(CompactBody)
+item_list: TypeAdapter[list[Item]] = TypeAdapter(list[Item])

@@ -1,0 +1,121 @@
+"""The tools of a Responses request: functions, also those of namespaces; the rest is left out."""
+
+from collections.abc import Iterable
+from typing import assert_never
+
+import msgspec
+
+from consigne.api.openai import shared
+from consigne.api.openai.responses.schemas import ContextBody, ToolChoiceItem, ToolItem
+from consigne.api.openai.shared import FunctionParam, refuse
+from consigne.domain.messages import Tool, ToolChoice
+
+_RUN = ("function", "namespace")
+_LEFT_OUT = frozenset(
+    {
+        "apply_patch",
+        "code_interpreter",
+        "computer",
+        "computer_use",
+        "computer_use_preview",
+        "custom",
+        "file_search",
+        "image_generation",
+        "local_shell",
+        "mcp",
+        "programmatic_tool_calling",
+        "shell",
+        "tool_search",
+        "web_search",
+        "web_search_2025_08_26",
+        "web_search_preview",
+        "web_search_preview_2025_03_11",
+    }
+)
+"""Tools that are not run here. The model is not told of them, and they are not echoed."""
+
+
+class Called(msgspec.Struct, frozen=True):
+    """How clients know a function: those of a namespace have a joined name inside."""
+
+    name: str
+    namespace: str | None = None
+
+
+def joined(name: str, namespace: str | None) -> str:
+    """Return the name that the model knows a function by."""
+    return f"{namespace}__{name}" if namespace else name
+
+
+def served(body: ContextBody) -> list[ToolItem]:
+    """Return the tools that are used; those left out are missing."""
+    return [tool for tool in body.tools or () if tool.type in _RUN]
+
+
+def names(body: ContextBody) -> dict[str, Called]:
+    """Return how clients know each function, by the name that the model knows it by."""
+    return {
+        joined(inner.name, item.name): Called(inner.name, item.name)
+        for item in served(body)
+        if item.type == "namespace"
+        for inner in item.tools or ()
+        if inner.name is not None
+    }
+
+
+def chosen(body: ContextBody) -> tuple[tuple[Tool, ...], ToolChoice]:
+    """Return the tools that may be called, and how.
+
+    Raises:
+        InvalidField: A definition is wrong, or one must be called that is not run here.
+    """
+    tools = shared.unique(_definitions(body))
+    parallel = body.parallel_tool_calls is not False
+    match body.tool_choice:
+        case None:
+            return shared.choose(tools, "auto", parallel=parallel)
+        case str() as mode:
+            return shared.choose(tools, mode, parallel=parallel)
+        case ToolChoiceItem(type="function", name=str() as name):
+            return shared.choose_named(tools, name, parallel=parallel)
+        case ToolChoiceItem(type="allowed_tools") as allowed:
+            wanted = [tool.name or tool.type for tool in allowed.tools or ()]
+            return shared.choose(tools, allowed.mode, names=wanted, parallel=parallel)
+        case ToolChoiceItem(type=kind):
+            return refuse("tool_choice", f"'{kind[:100]}' can't be chosen here")
+        case _:
+            assert_never(body.tool_choice)
+
+
+def _definitions(body: ContextBody) -> Iterable[tuple[str, Tool]]:
+    for i, item in enumerate(body.tools or ()):
+        path = f"tools.{i}"
+        if item.type in _LEFT_OUT:
+            continue
+        if item.type not in _RUN:
+            refuse(f"{path}.type", f"there are no tools of type '{item.type[:100]}'")
+        if item.name is None:
+            refuse(f"{path}.name", "Field required", "missing")
+        if item.type == "function":
+            function = FunctionParam(
+                name=item.name, description=item.description, parameters=item.parameters
+            )
+            yield f"{path}.name", shared.tool(function, path)
+        else:
+            yield from _namespace(item, item.name, path)
+
+
+def _namespace(item: ToolItem, namespace: str, path: str) -> Iterable[tuple[str, Tool]]:
+    for j, inner in enumerate(item.tools or ()):
+        where = f"{path}.tools.{j}"
+        if inner.type in _LEFT_OUT:
+            continue
+        if inner.type != "function":
+            refuse(f"{where}.type", f"there are no tools of type '{inner.type[:100]}'")
+        if inner.name is None:
+            refuse(f"{where}.name", "Field required", "missing")
+        function = FunctionParam(
+            name=inner.name, description=inner.description, parameters=inner.parameters
+        )
+        tool = shared.tool(function, where)
+        yield f"{where}.name", msgspec.structs.replace(tool, name=joined(inner.name, namespace))
