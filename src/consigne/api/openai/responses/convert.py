@@ -90,6 +90,9 @@ def to_request(body: ResponsesBody, model: Model) -> Request:
         max_tokens=min(body.max_output_tokens, MAX_TOKENS) if body.max_output_tokens else None,
         logprobs=_logprobs(body),
         thinking=shared.thinking(effort, model, "reasoning.effort"),
+        effort=shared.effort(effort),
+        user=body.safety_identifier or body.user,
+        whole=not body.stream,
     )
 
 
