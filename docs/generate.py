@@ -18,7 +18,7 @@ from consigne.cli.main import cli
 from consigne.settings import Settings
 
 LIST = "[[]]"
-"""Stands for the prefix of tables that are many: they have no environment variables of their own."""
+"""In place of a prefix: tables that are many have no environment variables of their own."""
 DOCS = Path(__file__).parent
 WHERE = (
     "The file is `consigne.toml` in the working directory or in the data folder, or the one that "
