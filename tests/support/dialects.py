@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,8 +36,13 @@ def client(gateway: ScriptedGateway, **server: Any) -> httpx.AsyncClient:
 
 
 @contextmanager
-def served(gateway: ScriptedGateway, **server: Any) -> Iterator[str]:
-    """Serve the application from a thread of its own; give its base URL."""
+def served(
+    gateway: ScriptedGateway, *, closing: Callable[[], Awaitable[None]] | None = None, **server: Any
+) -> Iterator[str]:
+    """Serve the application from a thread of its own; give its base URL.
+
+    ``closing`` is awaited on that thread's loop at the end.
+    """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
@@ -50,7 +55,7 @@ def served(gateway: ScriptedGateway, **server: Any) -> Iterator[str]:
             access_log=False,
         )
         running = uvicorn.Server(config)
-        thread = threading.Thread(target=asyncio.run, args=(running.serve(sockets=[listener]),))
+        thread = threading.Thread(target=asyncio.run, args=(_serve(running, listener, closing),))
         thread.start()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -58,3 +63,13 @@ def served(gateway: ScriptedGateway, **server: Any) -> Iterator[str]:
             running.should_exit = True
             thread.join(10)
             assert not thread.is_alive()
+
+
+async def _serve(
+    server: uvicorn.Server,
+    listener: socket.socket,
+    closing: Callable[[], Awaitable[None]] | None,
+) -> None:
+    await server.serve(sockets=[listener])
+    if closing is not None:
+        await closing()
