@@ -162,6 +162,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Servers elsewhere, each a table ``[[providers]]``; see [providers](providers.md)."""
 
     @property
+    def has_text_provider(self) -> bool:
+        """Whether a provider writes text, so that nothing need be installed to begin."""
+        return any(not model.embedding for each in self.providers for model in each.models)
+
+    @property
     def models_dir(self) -> Path:
         """The folder of installed models."""
         return self.data_dir / "models"

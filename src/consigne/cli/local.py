@@ -63,7 +63,7 @@ def ensure_text_model(settings: Settings) -> None:
     from consigne.engines.library import ModelLibrary
 
     library = ModelLibrary(settings.models_dir)
-    if _has_text_model(library):
+    if settings.has_text_provider or _has_text_model(library):
         return
     click.echo("No model is installed yet: fetching the starter model (93 MB).", err=True)
     try:
