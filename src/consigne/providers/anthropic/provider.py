@@ -1,6 +1,6 @@
 """The provider for servers that speak Anthropic's API."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import msgspec
 
@@ -18,6 +18,7 @@ from consigne.providers.anthropic.events import (
     whole,
 )
 from consigne.providers.base import Deployment, check_capabilities
+from consigne.providers.batches import Events
 from consigne.providers.faults import Fault
 from consigne.providers.upstream import Pool, Upstream
 from consigne.settings import ProviderSettings
@@ -46,25 +47,32 @@ class AnthropicProvider:
             headers["x-api-key"] = key
         self._upstream = Upstream(settings, pool, headers, key)
 
-    async def generate(self, deployment: Deployment, request: Request) -> AsyncIterator[Event]:
+    def generate(self, deployment: Deployment, request: Request) -> AsyncIterator[Event]:
         """Generate an answer (see ``Provider.generate``)."""
+        return Events(self._batches(deployment, request))
+
+    async def _batches(
+        self, deployment: Deployment, request: Request
+    ) -> AsyncGenerator[Sequence[Event], None]:
         check_capabilities(deployment, request)
         body = requests.body(request, deployment)
         if request.whole:
-            for event in await self._whole(deployment, body):
-                yield event
+            yield await self._whole(deployment, body)
             return
         reader = EventReader(deployment.model.id)
         upstream = self._upstream
         async with upstream.stream(_MESSAGES, body, deployment.upstream) as source:
-            while datas := await source.read():
-                for data in datas:
-                    for event in self._read(reader, data):
-                        yield event
-                if reader.finished:
-                    await source.finish()
-                    return
-            raise upstream.teller.cut()
+            while not reader.finished:
+                if not (datas := await source.read()):
+                    raise upstream.teller.cut()
+                found: list[Event] = []
+                try:
+                    self._read(reader, datas, found)
+                finally:
+                    # What came before an error is told before it.
+                    if found:
+                        yield found
+            await source.finish()
 
     async def count_tokens(self, deployment: Deployment, request: Request) -> int:
         """Return how many tokens the prompt has, as the provider counts."""
@@ -90,12 +98,13 @@ class AnthropicProvider:
         except Unreadable:
             raise upstream.teller.unreadable() from None
 
-    def _read(self, reader: EventReader, data: bytes) -> Sequence[Event]:
+    def _read(self, reader: EventReader, datas: Sequence[bytes], found: list[Event]) -> None:
         teller = self._upstream.teller
         try:
-            frame = _frames.decode(data)
-            if frame.type == "error":
-                raise teller.in_stream(frame.error or Fault())
-            return reader.read(frame)
+            for data in datas:
+                frame = _frames.decode(data)
+                if frame.type == "error":
+                    raise teller.in_stream(frame.error or Fault())
+                found.extend(reader.read(frame))
         except (msgspec.MsgspecError, RecursionError, Unreadable):
             raise teller.unreadable() from None

@@ -1,6 +1,6 @@
 """Chunks of a chat completion as the domain's events."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from consigne.domain.events import (
     BlockStop,
@@ -52,13 +52,12 @@ class EventReader:
         """Whether the answer has its end; its counts may still come."""
         return self._reason is not None
 
-    def read(self, chunk: Chunk) -> list[Event]:
-        """Return the events of a chunk.
+    def read(self, chunk: Chunk, found: list[Event]) -> None:
+        """Add the events of a chunk to those found.
 
         Raises:
             Unreadable: The chunk is none of this answer.
         """
-        found: list[Event] = []
         if not self._started:
             self._started = True
             found.append(MessageStart(new_id("msg"), self._model, self._usage))
@@ -67,7 +66,6 @@ class EventReader:
         for choice in chunk.choices:
             if choice.index == 0:
                 self._choice(choice, found)
-        return found
 
     def end(self) -> list[Event]:
         """Return the events that end the answer."""
@@ -137,14 +135,15 @@ class EventReader:
             self._kind = ""
 
 
-def whole(chunk: Chunk, model: str) -> Iterable[Event]:
+def whole(chunk: Chunk, model: str) -> Sequence[Event]:
     """Return the events of a whole completion.
 
     Raises:
         Unreadable: It is none.
     """
     reader = EventReader(model)
-    found = reader.read(chunk)
+    found: list[Event] = []
+    reader.read(chunk, found)
     if not reader.finished:
         raise Unreadable
-    return [*found, *reader.end()]
+    return found + reader.end()

@@ -1,6 +1,6 @@
 """The provider for servers of the OpenAI kind."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import msgspec
 
@@ -9,11 +9,12 @@ from consigne.domain.errors import Unsupported
 from consigne.domain.events import Event
 from consigne.domain.messages import Request
 from consigne.providers.base import Deployment, check_capabilities
+from consigne.providers.batches import Events
 from consigne.providers.faults import Fault
 from consigne.providers.openai import requests
 from consigne.providers.openai.events import EventReader, Unreadable, whole
 from consigne.providers.openai.wire import Chunk, Vectors
-from consigne.providers.upstream import Pool, Source, Upstream
+from consigne.providers.upstream import Pool, Upstream
 from consigne.settings import ProviderSettings
 
 _COMPLETIONS = "/chat/completions"
@@ -36,27 +37,34 @@ class OpenAIProvider:
         self._upstream = Upstream(settings, pool, credentials, key)
         self._dialect = requests.Dialect(settings.max_tokens_field, frozenset(settings.extensions))
 
-    async def generate(self, deployment: Deployment, request: Request) -> AsyncIterator[Event]:
+    def generate(self, deployment: Deployment, request: Request) -> AsyncIterator[Event]:
         """Generate an answer (see ``Provider.generate``)."""
+        return Events(self._batches(deployment, request))
+
+    async def _batches(
+        self, deployment: Deployment, request: Request
+    ) -> AsyncGenerator[Sequence[Event], None]:
         check_capabilities(deployment, request)
         body = requests.body(request, deployment, self._dialect)
         if request.whole:
-            for event in await self._whole(deployment, body):
-                yield event
+            yield await self._whole(deployment, body)
             return
         reader = EventReader(deployment.model.id)
         upstream = self._upstream
         async with upstream.stream(_COMPLETIONS, body, deployment.upstream) as source:
-            while datas := await source.read():
-                for data in datas:
-                    if data == b"[DONE]":
-                        async for event in self._end(reader, source):
-                            yield event
-                        return
-                    for event in self._read(reader, data):
-                        yield event
-            async for event in self._end(reader, source):
-                yield event
+            done = False
+            while not done and (datas := await source.read()):
+                found: list[Event] = []
+                try:
+                    done = self._read(reader, datas, found)
+                finally:
+                    # What came before an error is told before it.
+                    if found:
+                        yield found
+            if not reader.finished:
+                raise upstream.teller.cut()
+            yield reader.end()
+            await source.finish()
 
     async def count_tokens(self, deployment: Deployment, request: Request) -> int:
         """Refuse: this API counts tokens only while it answers.
@@ -85,26 +93,24 @@ class OpenAIProvider:
         upstream = self._upstream
         chunk = await upstream.ask(_COMPLETIONS, body, _chunks, deployment.upstream)
         try:
-            return list(whole(chunk, deployment.model.id))
+            return whole(chunk, deployment.model.id)
         except Unreadable:
             raise upstream.teller.unreadable() from None
 
-    def _read(self, reader: EventReader, data: bytes) -> Sequence[Event]:
-        if not data:
-            return ()
+    def _read(self, reader: EventReader, datas: Sequence[bytes], found: list[Event]) -> bool:
+        """Add the events of what came; say whether the stream is at its end."""
         teller = self._upstream.teller
         try:
-            chunk = _chunks.decode(data)
-            if chunk.error is not None:
-                fault = chunk.error
-                raise teller.in_stream(Fault(fault) if isinstance(fault, str) else fault)
-            return reader.read(chunk)
+            for data in datas:
+                if data == b"[DONE]":
+                    return True
+                if not data:
+                    continue
+                chunk = _chunks.decode(data)
+                if chunk.error is not None:
+                    fault = chunk.error
+                    raise teller.in_stream(Fault(fault) if isinstance(fault, str) else fault)
+                reader.read(chunk, found)
         except (msgspec.MsgspecError, RecursionError, Unreadable):
             raise teller.unreadable() from None
-
-    async def _end(self, reader: EventReader, source: Source) -> AsyncIterator[Event]:
-        if not reader.finished:
-            raise self._upstream.teller.cut()
-        for event in reader.end():
-            yield event
-        await source.finish()
+        return False
