@@ -1,6 +1,7 @@
 """Domain requests as bodies of ``POST /v1/messages``; pure functions."""
 
 import base64
+from collections.abc import Iterable
 from typing import Any, assert_never
 
 from consigne.domain.messages import (
@@ -8,7 +9,6 @@ from consigne.domain.messages import (
     DocumentBlock,
     Effort,
     ImageBlock,
-    Message,
     Request,
     TextBlock,
     ThinkingBlock,
@@ -62,7 +62,7 @@ def prompt(request: Request, deployment: Deployment) -> dict[str, Any]:
         raise refuse(deployment, "prompt", "is asked for conversations only")
     wire: dict[str, Any] = {
         "model": deployment.upstream,
-        "messages": [_message(message, deployment) for message in request.messages],
+        "messages": list(_messages(request, deployment)),
     }
     if request.system:
         wire["system"] = [{"type": "text", "text": block.text} for block in request.system]
@@ -145,14 +145,16 @@ def _tool_choice(choice: ToolChoice) -> dict[str, Any] | None:
     return wire
 
 
-def _message(message: Message, deployment: Deployment) -> dict[str, Any]:
-    # Thinking that its author has not signed is none of this API's models; they'd refuse it.
-    content = [
-        _block(block, deployment)
-        for block in message.content
-        if not isinstance(block, ThinkingBlock) or block.signature
-    ]
-    return {"role": message.role, "content": content}
+def _messages(request: Request, deployment: Deployment) -> Iterable[dict[str, Any]]:
+    for message in request.messages:
+        # Thinking that its author has not signed is none of this API's models; they'd refuse it.
+        content = [
+            _block(block, deployment)
+            for block in message.content
+            if not isinstance(block, ThinkingBlock) or block.signature
+        ]
+        if content or not message.content:
+            yield {"role": message.role, "content": content}
 
 
 def _block(block: ContentBlock, deployment: Deployment) -> dict[str, Any]:

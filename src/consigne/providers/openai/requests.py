@@ -137,7 +137,7 @@ def _messages(
             case "user":
                 yield from _user(message, deployment)
             case "assistant":
-                yield _assistant(message, dialect)
+                yield from _assistant(message, dialect)
             case _:
                 assert_never(message.role)
 
@@ -218,7 +218,8 @@ def _data_url(media_type: str, data: bytes) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
-def _assistant(message: Message, dialect: Dialect) -> dict[str, Any]:
+def _assistant(message: Message, dialect: Dialect) -> Iterable[dict[str, Any]]:
+    """Yield an earlier answer, if it has anything that the server reads."""
     texts: list[dict[str, Any]] = []
     calls: list[dict[str, Any]] = []
     thoughts: list[str] = []
@@ -236,12 +237,15 @@ def _assistant(message: Message, dialect: Dialect) -> dict[str, Any]:
                 raise TypeError(f"an answer holds no {type(block).__name__}")
             case _:
                 assert_never(block)
+    # Servers that don't read thinking leave that of earlier turns out, as models expect.
+    reads = "reasoning_content" in dialect.extensions
+    if not texts and not calls and not (thoughts and reads):
+        return
     wire: dict[str, Any] = {"role": "assistant"}
     if texts or not calls:
         wire["content"] = _content(texts)
     if calls:
         wire["tool_calls"] = calls
-    if thoughts and "reasoning_content" in dialect.extensions:
-        # Servers that don't read it leave earlier thinking out of the prompt, as models expect.
+    if thoughts and reads:
         wire["reasoning_content"] = "".join(thoughts)
-    return wire
+    yield wire
