@@ -114,6 +114,9 @@ class ProviderModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     ``thinking``, ``logprobs``."""
     embedding: bool = False
     """Whether it makes vectors instead of text."""
+    prompt_cache: bool = False
+    """Whether an Anthropic server is asked to cache prompts: cheaper for conversations that go on,
+    dearer for single questions."""
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -254,6 +257,8 @@ def _check_provider_models(provider: ProviderSettings, where: str) -> None:
         ids.add(model.id)
         if model.context <= 0 or model.max_output < 0:
             raise OperatorError(f"{where}.models[{at}]: context must be more than 0 tokens.")
+        if model.prompt_cache and provider.kind != "anthropic":
+            raise OperatorError(f"{where}.models[{at}].prompt_cache: this API caches unasked.")
         if model.embedding and provider.kind == "anthropic":
             raise OperatorError(f"{where}.models[{at}].embedding: this API makes no vectors.")
 

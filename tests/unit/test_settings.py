@@ -100,6 +100,7 @@ def test_providers_are_tables_in_the_file(tmp_path: Path) -> None:
         (PROVIDER + MODEL.replace("4096", "0"), "context"),
         (PROVIDER + MODEL + 'capabilities = ["flying"]', "flying"),
         (PROVIDER + MODEL + "contxt = 1", "contxt"),
+        (PROVIDER + MODEL + "prompt_cache = true", "prompt_cache"),
         (PROVIDER.replace('"openai"', '"anthropic"') + MODEL + "embedding = true", "vectors"),
     ],
 )

@@ -27,6 +27,8 @@ class Deployment(msgspec.Struct, frozen=True):
     """Its name at the provider."""
     max_output: int = 0
     """Most tokens of one answer; 0 where unknown."""
+    prompt_cache: bool = False
+    """Whether the provider is asked to cache prompts."""
 
 
 class Provider(Protocol):

@@ -329,6 +329,13 @@ def test_limits_are_kept_to_what_the_model_writes() -> None:
     assert "max_completion_tokens" not in to_openai.body(unbounded, short, to_openai.Dialect())
 
 
+def test_prompts_are_cached_where_the_operator_says_so() -> None:
+    request = Request(model="tiny", messages=())
+    cached = msgspec.structs.replace(FAR, prompt_cache=True)
+    assert to_anthropic.body(request, cached)["cache_control"] == {"type": "ephemeral"}
+    assert "cache_control" not in to_anthropic.body(request, FAR)
+
+
 def test_a_bare_prompt_is_refused_by_both() -> None:
     request = Request(model="tiny", messages=(), raw_prompt="Once")
     with pytest.raises(Unsupported, match="prompt"):

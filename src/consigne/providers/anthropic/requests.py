@@ -72,6 +72,8 @@ def prompt(request: Request, deployment: Deployment) -> dict[str, Any]:
             wire["tool_choice"] = choice
     if deployment.model.capabilities.thinking and (thinking := _thinking(request)):
         wire["thinking"] = thinking
+    if deployment.prompt_cache:
+        wire["cache_control"] = {"type": "ephemeral"}
     if config := _output_config(request, deployment):
         wire["output_config"] = config
     return wire
