@@ -7,6 +7,7 @@ A test compares the pages with what this makes, so they cannot drift.
 
 import ast
 import inspect
+import typing
 from pathlib import Path
 
 import click
@@ -16,6 +17,8 @@ from consigne import settings as settings_module
 from consigne.cli.main import cli
 from consigne.settings import Settings
 
+LIST = "[[]]"
+"""In place of a prefix: tables that are many have no environment variables of their own."""
 DOCS = Path(__file__).parent
 WHERE = (
     "The file is `consigne.toml` in the working directory or in the data folder, or the one that "
@@ -40,9 +43,9 @@ def configuration() -> str:
         for field in msgspec.structs.fields(kind):
             if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
                 continue
-            variable = "CONSIGNE_" + (f"{prefix}__" if prefix else "").upper() + field.name.upper()
             meaning = described[kind.__name__][field.name]
-            lines.append(f"| `{field.name}` | {_default(field)} | `{variable}` | {meaning} |")
+            variable = _variable(prefix, field.name)
+            lines.append(f"| `{field.name}` | {_default(field)} | {variable} | {meaning} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -54,13 +57,32 @@ def _tables() -> list[tuple[str, str, type[msgspec.Struct]]]:
         for field in msgspec.structs.fields(Settings)
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
     ]
+    return found + _lists(Settings, "")
+
+
+def _lists(kind: type[msgspec.Struct], prefix: str) -> list[tuple[str, str, type[msgspec.Struct]]]:
+    """Return the tables of which there may be several, each with those inside it."""
+    found: list[tuple[str, str, type[msgspec.Struct]]] = []
+    for field in msgspec.structs.fields(kind):
+        inner = next(iter(typing.get_args(field.type)), None)
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            path = f"{prefix}{field.name}"
+            found += [(f"`[[{path}]]`", LIST, inner), *_lists(inner, f"{path}.")]
     return found
+
+
+def _variable(prefix: str, name: str) -> str:
+    if prefix == LIST:
+        return ""
+    return f"`CONSIGNE_{f'{prefix}__' if prefix else ''}{name}`".upper()
 
 
 def _default(field: msgspec.structs.FieldInfo) -> str:
     if field.default_factory is not msgspec.NODEFAULT:
         value = "the platform's data folder" if field.name == "data_dir" else "{}"
         return value if field.name == "data_dir" else f"`{value}`"
+    if field.default is msgspec.NODEFAULT:
+        return "required"
     value = field.default
     return f"`{list(value) if isinstance(value, tuple) else value!r}`".replace("'", '"')
 

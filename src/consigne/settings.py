@@ -5,16 +5,24 @@ environment: ``[server] port = 80`` is ``CONSIGNE_SERVER__PORT=80``.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
 from consigne.domain.errors import OperatorError
 
 ENV_PREFIX = "CONSIGNE_"
+
+_HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+Capability = Literal[
+    "tools", "structured_output", "images_in", "documents_in", "thinking", "logprobs"
+]
+Extension = Literal["top_k", "min_p", "repetition_penalty", "reasoning_content"]
 
 
 class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -115,6 +123,59 @@ class RecordSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Days that stored responses and chat completions are kept; 0 keeps them until deleted."""
 
 
+class ProviderModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A model that a provider's server answers for."""
+
+    id: str
+    """What callers name; the same id at several providers means: the first, then the next."""
+    upstream: str = ""
+    """The model's name at the provider; empty is the same as ``id``."""
+    name: str = ""
+    """The name for people; empty is the same as ``id``."""
+    context: int
+    """Most tokens of prompt and answer together."""
+    max_output: int = 0
+    """Most tokens of one answer; 0 takes 8,192 where the provider wants a number."""
+    capabilities: tuple[Capability, ...] = ("tools", "structured_output")
+    """What it can be asked for: ``tools``, ``structured_output``, ``images_in``, ``documents_in``,
+    ``thinking``, ``logprobs``."""
+    embedding: bool = False
+    """Whether it makes vectors instead of text."""
+    prompt_cache: bool = False
+    """Whether an Anthropic server is asked to cache prompts: cheaper for conversations that go on,
+    dearer for single questions."""
+
+
+class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A server elsewhere that speaks OpenAI's or Anthropic's API."""
+
+    name: str
+    """The operator's name for it, seen beside its models and in errors."""
+    kind: Literal["openai", "anthropic"]
+    """Which API it speaks: ``openai`` (any compatible server) or ``anthropic``."""
+    base_url: str
+    """Its address as the vendor's SDK takes it: with ``/v1`` for OpenAI, without for Anthropic."""
+    api_key: str = ""
+    """Its key; better kept out of the file, with ``api_key_env``."""
+    api_key_env: str = ""
+    """The environment variable that holds the key."""
+    headers: dict[str, str] = {}
+    """Further headers sent with each request."""
+    proxy: str = ""
+    """The HTTP proxy to go through."""
+    connect_timeout_s: float = 10.0
+    """Seconds to wait for a connection."""
+    timeout_s: float = 600.0
+    """Seconds of silence after which a request is given up."""
+    max_tokens_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
+    """How an OpenAI-compatible server calls the limit on an answer; older ones: ``max_tokens``."""
+    extensions: tuple[Extension, ...] = ()
+    """What an OpenAI-compatible server reads beyond OpenAI's own: ``top_k``, ``min_p``,
+    ``repetition_penalty``, ``reasoning_content``."""
+    models: tuple[ProviderModel, ...] = ()
+    """Its models, each a table ``[[providers.models]]``."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything an operator can set."""
 
@@ -130,6 +191,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     files: FileSettings = FileSettings()
     batches: BatchSettings = BatchSettings()
     records: RecordSettings = RecordSettings()
+    providers: tuple[ProviderSettings, ...] = ()
+    """Servers elsewhere, each a table ``[[providers]]``; see [providers](providers.md)."""
+
+    @property
+    def has_text_provider(self) -> bool:
+        """Whether a provider writes text, so that nothing need be installed to begin."""
+        return any(not model.embedding for each in self.providers for model in each.models)
 
     @property
     def models_dir(self) -> Path:
@@ -188,7 +256,51 @@ def load_settings(
     except msgspec.ValidationError as error:
         origin = f" (settings file: {path})" if path else ""
         raise OperatorError(f"The settings are wrong: {error}{origin}.") from None
+    _check_providers(settings.providers)
     return msgspec.structs.replace(settings, data_dir=settings.data_dir.expanduser().absolute())
+
+
+def _check_providers(providers: tuple[ProviderSettings, ...]) -> None:
+    seen: set[str] = set()
+    for at, provider in enumerate(providers):
+        where = f"The settings are wrong: providers[{at}]"
+        if not provider.name or provider.name in seen or not provider.name.isprintable():
+            raise OperatorError(f"{where}.name must be there, printable, and of this one alone.")
+        seen.add(provider.name)
+        for field in ("base_url", "proxy"):
+            url = getattr(provider, field)
+            if (url or field == "base_url") and not _is_http(url):
+                raise OperatorError(f"{where}.{field} must be an http or https address.")
+        if provider.api_key and provider.api_key_env:
+            raise OperatorError(f"{where}: set api_key or api_key_env, not both.")
+        if provider.connect_timeout_s <= 0 or provider.timeout_s <= 0:
+            raise OperatorError(f"{where}: timeouts must be more than 0 seconds.")
+        for header, value in provider.headers.items():
+            if not (_HEADER.fullmatch(header) and value.isascii() and value.isprintable()):
+                raise OperatorError(f"{where}.headers: {header!r} is not a valid header.")
+        _check_provider_models(provider, where)
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _check_provider_models(provider: ProviderSettings, where: str) -> None:
+    ids: set[str] = set()
+    for at, model in enumerate(provider.models):
+        if not model.id or model.id in ids:
+            raise OperatorError(f"{where}.models[{at}].id must be there, and once only.")
+        ids.add(model.id)
+        if model.context <= 0 or model.max_output < 0:
+            raise OperatorError(f"{where}.models[{at}]: context must be more than 0 tokens.")
+        if model.prompt_cache and provider.kind != "anthropic":
+            raise OperatorError(f"{where}.models[{at}].prompt_cache: this API caches unasked.")
+        if model.embedding and provider.kind == "anthropic":
+            raise OperatorError(f"{where}.models[{at}].embedding: this API makes no vectors.")
 
 
 def _find_config(environ: Mapping[str, str], data_dir: Path) -> Path | None:

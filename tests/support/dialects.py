@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,10 +67,23 @@ def client(gateway: ScriptedGateway, **server: Any) -> httpx.AsyncClient:
 
 @contextmanager
 def served(
-    gateway: ScriptedGateway, *, database: Path | None = None, **server: Any
+    gateway: ScriptedGateway,
+    *,
+    database: Path | None = None,
+    closing: Callable[[], Awaitable[None]] | None = None,
+    **server: Any,
 ) -> Iterator[str]:
-    """Serve the application from a thread of its own; give its base URL."""
+    """Serve the application from a thread of its own; give its base URL.
+
+    ``closing`` is awaited on that thread's loop at the end.
+    """
     keeping = RecordKeeping(database)
+
+    async def close() -> None:
+        await keeping.close()
+        if closing is not None:
+            await closing()
+
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
@@ -83,14 +96,7 @@ def served(
             access_log=False,
         )
         running = uvicorn.Server(config)
-
-        async def serve() -> None:
-            try:
-                await running.serve(sockets=[listener])
-            finally:
-                await keeping.close()
-
-        thread = threading.Thread(target=asyncio.run, args=(serve(),))
+        thread = threading.Thread(target=asyncio.run, args=(_serve(running, listener, close),))
         thread.start()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -98,3 +104,13 @@ def served(
             running.should_exit = True
             thread.join(10)
             assert not thread.is_alive()
+
+
+async def _serve(
+    server: uvicorn.Server,
+    listener: socket.socket,
+    closing: Callable[[], Awaitable[None]] | None,
+) -> None:
+    await server.serve(sockets=[listener])
+    if closing is not None:
+        await closing()

@@ -62,15 +62,17 @@ async def open_engines(settings: Settings) -> AsyncIterator[Engines]:
     from consigne.engines.library import ModelLibrary
     from consigne.engines.pool import EnginePool
     from consigne.gateway.gateway import Gateway
+    from consigne.gateway.opening import open_providers
 
     library = ModelLibrary(settings.models_dir)
-    pool = EnginePool(settings.engine)
-    gateway = Gateway(settings.models, library, pool, settings.batches)
-    gateway.preload()
-    try:
-        yield Engines(library, pool, gateway)
-    finally:
-        await pool.close()
+    async with open_providers(settings) as providers:
+        pool = EnginePool(settings.engine)
+        gateway = Gateway(settings.models, library, pool, providers, settings.batches)
+        gateway.preload()
+        try:
+            yield Engines(library, pool, gateway)
+        finally:
+            await pool.close()
 
 
 @asynccontextmanager

@@ -88,6 +88,11 @@ async def aclose(events: AsyncIterator[Any]) -> None:
         await close()
 
 
+def _nothing() -> bool:
+    """Say that no further event is there already: what most sources can't tell."""
+    return False
+
+
 class EventStream(Response, Generic[T]):
     """Streams an answer's events.
 
@@ -118,15 +123,18 @@ class EventStream(Response, Generic[T]):
 
     async def _stream(self, scope: Scope, send: Send) -> None:
         events, encode = self._events, self._encoder.encode
+        buffered = getattr(events, "buffered", _nothing)
         chunk = encode(await anext(events))
         scope["state"]["streams_events"] = True
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         try:
-            await self._write(send, chunk)
-            chunk = b""
+            if not buffered():
+                await self._write(send, chunk)
+                chunk = b""
             async for item in events:
                 chunk += encode(item)
-                if chunk and not isinstance(item, _BORDERS):
+                # What came from afar at once goes out at once.
+                if chunk and not isinstance(item, _BORDERS) and not buffered():
                     await self._write(send, chunk)
                     chunk = b""
         except Exception as error:  # noqa: BLE001 - the status is sent; the stream says the rest

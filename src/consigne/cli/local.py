@@ -43,12 +43,15 @@ async def local(settings: Settings) -> AsyncIterator[LocalClient]:
     from consigne.engines.library import ModelLibrary
     from consigne.engines.pool import EnginePool
     from consigne.gateway.gateway import Gateway
+    from consigne.gateway.opening import open_providers
 
-    pool = EnginePool(settings.engine)
-    try:
-        yield LocalClient(Gateway(settings.models, ModelLibrary(settings.models_dir), pool))
-    finally:
-        await pool.close()
+    library = ModelLibrary(settings.models_dir)
+    async with open_providers(settings) as providers:
+        pool = EnginePool(settings.engine)
+        try:
+            yield LocalClient(Gateway(settings.models, library, pool, providers))
+        finally:
+            await pool.close()
 
 
 def ensure_text_model(settings: Settings) -> None:
@@ -60,7 +63,7 @@ def ensure_text_model(settings: Settings) -> None:
     from consigne.engines.library import ModelLibrary
 
     library = ModelLibrary(settings.models_dir)
-    if _has_text_model(library):
+    if settings.has_text_provider or _has_text_model(library):
         return
     click.echo("No model is installed yet: fetching the starter model (93 MB).", err=True)
     try:

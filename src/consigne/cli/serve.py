@@ -89,7 +89,7 @@ def _install_starter(settings: Settings) -> None:
     from consigne.engines.library import ModelLibrary
 
     library = ModelLibrary(settings.models_dir)
-    if any(model.manifest.modality == "text" for model in library.list()):
+    if settings.has_text_provider or any(m.modality == "text" for m in library.list()):
         return
     from consigne.cli.models import pull_with_progress
     from consigne.domain.errors import ConsigneError

@@ -12,7 +12,7 @@
     ├── UnsupportedMediaType 415
     ├── IdempotencyMismatch 422
     ├── RateLimited 429
-    ├── EngineFailed 500 ── EngineCrashed
+    ├── EngineFailed 500 ── EngineCrashed, UpstreamFailed 502 ── UpstreamTimedOut 504
     ├── Overloaded 529
     └── OperatorError          for the terminal: what the operator must mend
         ├── ModelNotSupported  a model file that no engine here can run
@@ -159,6 +159,20 @@ class EngineCrashed(EngineFailed):
     """The model's worker process ended in mid-work; the next request finds a new one."""
 
     code = "engine_crashed"
+
+
+class UpstreamFailed(EngineFailed):
+    """A provider's server could not be reached, refused our credentials or broke off."""
+
+    code = "upstream_failed"
+    status = 502
+
+
+class UpstreamTimedOut(UpstreamFailed):
+    """A provider's server did not answer in time."""
+
+    code = "upstream_timed_out"
+    status = 504
 
 
 class OperatorError(ConsigneError):

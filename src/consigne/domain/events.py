@@ -91,6 +91,8 @@ class BlockStop(msgspec.Struct, frozen=True, tag="block_stop"):
     """The block is whole."""
 
     index: int
+    signature: str = ""
+    """Of a thinking block: its author's proof of it, given back with the block in a later turn."""
 
 
 class MessageStop(msgspec.Struct, frozen=True, tag="message_stop"):
@@ -144,6 +146,7 @@ class AnswerBuilder:
         self.stop: MessageStop | None = None
         self._starts: list[TextStart | ThinkingStart | ToolUseStart] = []
         self._parts: list[list[str]] = []
+        self._signatures: dict[int, str] = {}
         self._logprobs: list[TokenLogprob] = []
 
     def add(self, event: Event) -> None:
@@ -163,14 +166,17 @@ class AnswerBuilder:
                 self._parts[event.index].append(event.partial_json)
             case MessageStop():
                 self.stop, self.usage = event, event.usage
-            case BlockStop() | Failed():
+            case BlockStop():
+                if event.signature:
+                    self._signatures[event.index] = event.signature
+            case Failed():
                 pass
 
     @property
     def content(self) -> tuple[ContentBlock, ...]:
         """The blocks so far; a tool call whose input is still cut has an empty input."""
         return tuple(
-            _block(start, "".join(parts))
+            _block(start, "".join(parts), self._signatures.get(start.index, ""))
             for start, parts in zip(self._starts, self._parts, strict=True)
         )
 
@@ -193,12 +199,14 @@ class AnswerBuilder:
         )
 
 
-def _block(start: TextStart | ThinkingStart | ToolUseStart, body: str) -> ContentBlock:
+def _block(
+    start: TextStart | ThinkingStart | ToolUseStart, body: str, signature: str
+) -> ContentBlock:
     match start:
         case TextStart():
             return TextBlock(body)
         case ThinkingStart():
-            return ThinkingBlock(body)
+            return ThinkingBlock(body, signature)
         case ToolUseStart():
             return ToolUseBlock(start.id, start.name, _object(body))
 

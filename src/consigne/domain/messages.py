@@ -13,6 +13,8 @@ instructions of a conversation are ``Request.system``."""
 
 Json = dict[str, Any]
 
+Effort = Literal["minimal", "low", "medium", "high", "xhigh", "max"]
+
 
 class TextBlock(msgspec.Struct, frozen=True, tag="text"):
     """A run of text."""
@@ -137,3 +139,11 @@ class Request(msgspec.Struct, frozen=True):
     """Whether a model that can think should; ``None`` leaves it to the model's default."""
     raw_prompt: str | None = None
     """A prompt taken as it is, past the chat template; ``messages`` is empty then."""
+    thinking_tokens: int | None = None
+    """Most tokens to think, where the request bounds it."""
+    effort: Effort | None = None
+    """How much work the answer is worth, where the request says so."""
+    user: str | None = None
+    """The caller's own opaque name for the person who asks."""
+    whole: bool = False
+    """Whether the answer is read only once it is whole: its source may bring it in one piece."""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from consigne.domain.embeddings import Embeddings as Embeddings
 from consigne.domain.events import Event
 from consigne.domain.messages import Request
 from consigne.domain.models import Capabilities, Modality, Model
@@ -51,6 +52,11 @@ class InstalledModel(msgspec.Struct, frozen=True):
         """The name that callers use."""
         return self.manifest.id
 
+    @property
+    def modality(self) -> Modality:
+        """What it makes."""
+        return self.manifest.modality
+
     def as_model(self) -> Model:
         """Return what callers see of it."""
         m = self.manifest
@@ -63,13 +69,6 @@ class InstalledModel(msgspec.Struct, frozen=True):
             capabilities=m.capabilities,
             starter=m.starter,
         )
-
-
-class Embeddings(msgspec.Struct, frozen=True):
-    """Vectors of unit length, one for each input, in order."""
-
-    vectors: tuple[tuple[float, ...], ...]
-    input_tokens: int
 
 
 class TextEngine(Protocol):

@@ -1,6 +1,6 @@
-"""The one door to generation: names become models, models become engines."""
+"""The one door to generation: names become models, models become engines or providers."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Literal, Protocol
 
 from consigne.domain.errors import InvalidRequest, ModelNotFound
@@ -8,7 +8,9 @@ from consigne.domain.events import Event
 from consigne.domain.messages import Request
 from consigne.domain.models import Modality, Model
 from consigne.engines.base import EmbeddingEngine, Embeddings, InstalledModel, TextEngine
+from consigne.gateway.targets import Target, Targets
 from consigne.gateway.traffic import Traffic
+from consigne.providers.base import Provider
 from consigne.settings import BatchSettings, ModelSettings
 
 ModelState = Literal["idle", "loading", "ready"]
@@ -47,23 +49,30 @@ class Engines(Protocol):
 
 
 class Gateway:
-    """Resolves the names that callers use and passes their requests to the right engine."""
+    """Resolves the names that callers use and passes their requests to what serves them.
+
+    A model that is installed here answers for its id; else the providers that have it do.
+    """
 
     def __init__(
         self,
         settings: ModelSettings,
         library: Library,
         engines: Engines,
+        providers: Iterable[Provider] = (),
         batches: BatchSettings | None = None,
     ) -> None:
         self.traffic = Traffic((batches or BatchSettings()).concurrency)
         self._settings = settings
         self._library = library
         self._engines = engines
+        self._targets = Targets(providers)
 
     def models(self) -> list[Model]:
-        """Return every model that a caller can name, oldest first."""
-        return [installed.as_model() for installed in self._library.list()]
+        """Return every model that a caller can name: those here, oldest first, then the others."""
+        here = [installed.as_model() for installed in self._library.list()]
+        ids = {model.id for model in here}
+        return here + [model for model in self._targets.models() if model.id not in ids]
 
     def resolve(self, name: str, modality: Modality = "text") -> Model:
         """Return the model that ``name`` means; an empty name means the default.
@@ -72,40 +81,51 @@ class Gateway:
             ModelNotFound: No model answers to the name.
             InvalidRequest: The model is of another modality.
         """
-        return self._installed(name, modality).as_model()
+        found = self._find(name, modality)
+        return found.as_model() if isinstance(found, InstalledModel) else found.model
 
     def default_model(self, modality: Modality = "text") -> Model | None:
-        """Return the model that is used where none is named, if any is installed."""
-        installed = self._default(modality)
-        return installed.as_model() if installed else None
+        """Return the model that is used where none is named, if there is any."""
+        found = self._default(modality)
+        if found is None:
+            return None
+        return found.as_model() if isinstance(found, InstalledModel) else found.model
 
     def state(self, model_id: str) -> ModelState:
-        """Say whether a model is loaded."""
+        """Say whether a model is loaded; one at a provider always is."""
+        if self._library.get(model_id) is None and self._targets.get(model_id) is not None:
+            return "ready"
         return self._engines.state(model_id)
 
     def preload(self) -> None:
         """Begin to load the default model, so that the first question finds it ready."""
-        if installed := self._default("text"):
-            self._engines.preload(installed)
+        found = self._default("text")
+        if isinstance(found, InstalledModel):
+            self._engines.preload(found)
 
     def generate(self, request: Request) -> AsyncIterator[Event]:
-        """Generate an answer (see ``TextEngine.generate`` for what it raises).
+        """Generate an answer (see ``TextEngine.generate`` and ``Provider.generate``).
 
         Raises:
             ModelNotFound: No model answers to the request's name.
             InvalidRequest: The model does not write text.
         """
-        engine = self._engines.text(self._installed(request.model, "text"))
-        return self.traffic.watched(engine.generate(request))
+        found = self._find(request.model, "text")
+        if isinstance(found, InstalledModel):
+            return self.traffic.watched(self._engines.text(found).generate(request))
+        return self.traffic.watched(found.generate(request))
 
     async def count_tokens(self, request: Request) -> int:
         """Return how many tokens the request's prompt has.
 
         Raises:
             ModelNotFound: No model answers to the request's name.
+            Unsupported: The model runs at a provider that can't tell.
         """
-        engine = self._engines.text(self._installed(request.model, "text"))
-        return await engine.count_tokens(request)
+        found = self._find(request.model, "text")
+        if isinstance(found, InstalledModel):
+            return await self._engines.text(found).count_tokens(request)
+        return await found.count_tokens(request)
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Return one vector for each text.
@@ -114,30 +134,36 @@ class Gateway:
             ModelNotFound: No model answers to the name.
             InvalidRequest: The model does not embed.
         """
-        engine = self._engines.embedding(self._installed(model, "embedding"))
+        found = self._find(model, "embedding")
         with self.traffic.waited_for():
-            return await engine.embed(texts)
+            if isinstance(found, InstalledModel):
+                return await self._engines.embedding(found).embed(texts)
+            return await found.embed(texts)
 
-    def _installed(self, name: str, modality: Modality) -> InstalledModel:
+    def _find(self, name: str, modality: Modality) -> InstalledModel | Target:
         wanted = self._settings.aliases.get(name, name)
-        found = self._library.get(wanted) if wanted else self._default(modality)
+        found = self._named(wanted) if wanted else self._default(modality)
         if found is None:
             raise ModelNotFound(_unknown(name), param="model")
-        if found.manifest.modality != modality:
+        if found.modality != modality:
             raise InvalidRequest(
-                f"The model {found.id} is of kind {found.manifest.modality}; "
+                f"The model {found.id} is of kind {found.modality}; "
                 f"this call needs one of kind {modality}.",
                 param="model",
             )
         return found
 
-    def _default(self, modality: Modality) -> InstalledModel | None:
+    def _named(self, name: str) -> InstalledModel | Target | None:
+        return self._library.get(name) or self._targets.get(name)
+
+    def _default(self, modality: Modality) -> InstalledModel | Target | None:
         named = self._settings.embedding if modality == "embedding" else self._settings.default
-        if named and (installed := self._library.get(self._settings.aliases.get(named, named))):
-            return installed
-        candidates = [m for m in self._library.list() if m.manifest.modality == modality]
+        if named and (found := self._named(self._settings.aliases.get(named, named))):
+            return found
+        candidates = [m for m in self._library.list() if m.modality == modality]
         better = [m for m in candidates if not m.manifest.starter]
-        return next(iter(better or candidates), None)
+        # What is asked of no model by name leaves this machine only where the operator says so.
+        return next(iter(better or candidates), None) or self._targets.first(modality)
 
 
 def _unknown(name: str) -> str:

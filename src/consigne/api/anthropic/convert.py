@@ -69,6 +69,8 @@ def to_request(body: PromptBody, model: Model, version: str) -> Request:
         tool_choice=_tool_choice(body.tool_choice, tools),
         output=_output(body),
         thinking=_thinking(body, model, version),
+        thinking_tokens=body.thinking.budget_tokens if body.thinking else None,
+        effort=body.output_config.effort if body.output_config else None,
     )
     return _with_limits(request, body) if isinstance(body, MessagesBody) else request
 
@@ -79,6 +81,8 @@ def _with_limits(request: Request, body: MessagesBody) -> Request:
         sampling=Sampling(temperature=body.temperature, top_p=body.top_p, top_k=body.top_k or None),
         max_tokens=min(body.max_tokens, MAX_TOKENS),
         stop=tuple(body.stop_sequences or ()),
+        user=body.metadata.user_id if body.metadata else None,
+        whole=not body.stream,
     )
 
 

@@ -126,8 +126,7 @@ class StreamEncoder:
                 block = {"type": "tool_use", "id": event.id, "name": event.name, "input": {}}
                 return _start(event.index, block)
             case BlockStop():
-                body = {"type": "content_block_stop", "index": event.index}
-                return sse.event("content_block_stop", body)
+                return _block_stop(event)
             case MessageStop():
                 return _stop(event)
             case Failed():
@@ -144,6 +143,14 @@ def _delta(index: int, delta: dict[str, Any]) -> bytes:
 def _start(index: int, block: dict[str, Any]) -> bytes:
     body = {"type": "content_block_start", "index": index, "content_block": block}
     return sse.event("content_block_start", body)
+
+
+def _block_stop(event: BlockStop) -> bytes:
+    proof = b""
+    if event.signature:
+        proof = _delta(event.index, {"type": "signature_delta", "signature": event.signature})
+    body = {"type": "content_block_stop", "index": event.index}
+    return proof + sse.event("content_block_stop", body)
 
 
 def _stop(event: MessageStop) -> bytes:

@@ -9,6 +9,7 @@ from pydantic import Field
 from consigne.api.errors import InvalidField
 from consigne.api.files import from_data_url
 from consigne.api.limits import JsonObject, Wire
+from consigne.domain import messages
 from consigne.domain.events import TokenLogprob
 from consigne.domain.messages import DocumentBlock, ImageBlock, Json, Tool, ToolChoice
 from consigne.domain.models import Model
@@ -121,6 +122,11 @@ def thinking(effort: Effort | None, model: Model, param: str) -> bool | None:
     if not model.capabilities.thinking:
         refuse(param, f"The model {model.id} can't reason; leave it out.", "unsupported")
     return True
+
+
+def effort(wanted: Effort | None) -> messages.Effort | None:
+    """Return how much work the answer is worth."""
+    return None if wanted == "none" else wanted
 
 
 def check_verbosity(verbosity: Verbosity | None, param: str) -> None:

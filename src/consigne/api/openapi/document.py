@@ -29,6 +29,8 @@ _ERRORS = {
     "422": "The Idempotency-Key was used for another request.",
     "429": "The key's limit is used up; `retry-after` says until when.",
     "500": "Something went wrong here.",
+    "502": "The provider that runs the model failed.",
+    "504": "The provider that runs the model did not answer in time.",
 }
 _OVERLOADED = {"anthropic": "529", "openai": "503"}
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"key": []}]

@@ -80,6 +80,9 @@ def to_request(body: ChatBody, model: Model) -> Request:
         stop=stop,
         logprobs=_logprobs(body),
         thinking=shared.thinking(body.reasoning_effort, model, "reasoning_effort"),
+        effort=shared.effort(body.reasoning_effort),
+        user=body.safety_identifier or body.user,
+        whole=not body.stream,
     )
 
 

@@ -81,6 +81,9 @@ def to_request(body: ResponsesBody, model: Model, earlier: Sequence[Item] = ()) 
         max_tokens=min(body.max_output_tokens, MAX_TOKENS) if body.max_output_tokens else None,
         logprobs=_logprobs(body),
         thinking=_thinking(body, model),
+        effort=shared.effort(body.reasoning.effort if body.reasoning else None),
+        user=body.safety_identifier or body.user,
+        whole=not (body.stream or body.background),
     )
 
 

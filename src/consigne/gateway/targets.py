@@ -1,0 +1,104 @@
+"""Models at providers: each id's deployments in order, the next one where one can't be had."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+import msgspec
+
+from consigne.domain.embeddings import Embeddings
+from consigne.domain.errors import Overloaded, RateLimited, UpstreamFailed
+from consigne.domain.events import Event
+from consigne.domain.messages import Request
+from consigne.domain.models import Modality, Model
+from consigne.providers.base import Deployment, Provider
+
+_ELSEWHERE = (Overloaded, RateLimited, UpstreamFailed)
+"""Errors that say nothing of the request: another provider may well answer it."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A model and the deployments that serve it, the preferred one first."""
+
+    routes: tuple[tuple[Provider, Deployment], ...]
+
+    @property
+    def model(self) -> Model:
+        """What callers see of it."""
+        return self.routes[0][1].model
+
+    @property
+    def id(self) -> str:
+        """The name that callers use."""
+        return self.model.id
+
+    @property
+    def modality(self) -> Modality:
+        """What it makes."""
+        return self.model.modality
+
+    def generate(self, request: Request) -> AsyncIterator[Event]:
+        """Generate an answer at the first provider that can (see ``Provider.generate``)."""
+        if len(self.routes) == 1:
+            provider, deployment = self.routes[0]
+            return provider.generate(deployment, request)
+        return self._generate(request)
+
+    async def _generate(self, request: Request) -> AsyncIterator[Event]:
+        """Try one after the other; what has begun to answer goes on alone."""
+        for at, (provider, deployment) in enumerate(self.routes):
+            events = provider.generate(deployment, request)
+            begun = False
+            try:
+                async for event in events:
+                    begun = True
+                    yield event
+            except _ELSEWHERE:
+                if begun or at == len(self.routes) - 1:
+                    raise
+            else:
+                return
+            finally:
+                await _close(events)
+
+    async def count_tokens(self, request: Request) -> int:
+        """Return how many tokens the request's prompt has, as the preferred provider counts."""
+        provider, deployment = self.routes[0]
+        return await provider.count_tokens(deployment, request)
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        """Return one vector for each text, from the first provider that can."""
+        for provider, deployment in self.routes[:-1]:
+            try:
+                return await provider.embed(deployment, texts)
+            except _ELSEWHERE:
+                continue
+        provider, deployment = self.routes[-1]
+        return await provider.embed(deployment, texts)
+
+
+class Targets:
+    """The models at providers, by their id."""
+
+    def __init__(self, providers: Iterable[Provider]) -> None:
+        routes: dict[str, list[tuple[Provider, Deployment]]] = {}
+        for provider in providers:
+            for deployment in provider.deployments:
+                routes.setdefault(deployment.model.id, []).append((provider, deployment))
+        self._targets = {name: Target(tuple(found)) for name, found in routes.items()}
+
+    def models(self) -> list[Model]:
+        """Return the models, in the order of the settings."""
+        return [target.model for target in self._targets.values()]
+
+    def get(self, name: str) -> Target | None:
+        """Return what serves the model of this id."""
+        return self._targets.get(name)
+
+    def first(self, modality: Modality) -> Target | None:
+        """Return what serves the first model of this modality."""
+        return next((t for t in self._targets.values() if t.modality == modality), None)
+
+
+async def _close(events: AsyncIterator[Event]) -> None:
+    close = getattr(events, "aclose", None)
+    if close is not None:
+        await close()

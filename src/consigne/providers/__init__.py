@@ -1,0 +1,1 @@
+"""Generation elsewhere: servers that speak OpenAI's or Anthropic's API, behind one protocol."""

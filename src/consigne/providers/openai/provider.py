@@ -1,0 +1,116 @@
+"""The provider for servers of the OpenAI kind."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+import msgspec
+
+from consigne.domain.embeddings import Embeddings
+from consigne.domain.errors import Unsupported
+from consigne.domain.events import Event
+from consigne.domain.messages import Request
+from consigne.providers.base import Deployment, check_capabilities
+from consigne.providers.batches import Events
+from consigne.providers.faults import Fault
+from consigne.providers.openai import requests
+from consigne.providers.openai.events import EventReader, Unreadable, whole
+from consigne.providers.openai.wire import Chunk, Vectors
+from consigne.providers.upstream import Pool, Upstream
+from consigne.settings import ProviderSettings
+
+_COMPLETIONS = "/chat/completions"
+_chunks = msgspec.json.Decoder(Chunk)
+_vectors = msgspec.json.Decoder(Vectors)
+
+
+class OpenAIProvider:
+    """Generates through ``POST /chat/completions`` of a server elsewhere."""
+
+    def __init__(
+        self,
+        settings: ProviderSettings,
+        deployments: Sequence[Deployment],
+        key: str,
+        pool: Pool,
+    ) -> None:
+        self.deployments = deployments
+        credentials = {"authorization": f"Bearer {key}"} if key else {}
+        self._upstream = Upstream(settings, pool, credentials, key)
+        self._dialect = requests.Dialect(settings.max_tokens_field, frozenset(settings.extensions))
+
+    def generate(self, deployment: Deployment, request: Request) -> AsyncIterator[Event]:
+        """Generate an answer (see ``Provider.generate``)."""
+        return Events(self._batches(deployment, request))
+
+    async def _batches(
+        self, deployment: Deployment, request: Request
+    ) -> AsyncGenerator[Sequence[Event], None]:
+        check_capabilities(deployment, request)
+        body = requests.body(request, deployment, self._dialect)
+        if request.whole:
+            yield await self._whole(deployment, body)
+            return
+        reader = EventReader(deployment.model.id)
+        upstream = self._upstream
+        async with upstream.stream(_COMPLETIONS, body, deployment.upstream) as source:
+            done = False
+            while not done and (datas := await source.read()):
+                found: list[Event] = []
+                try:
+                    done = self._read(reader, datas, found)
+                finally:
+                    # What came before an error is told before it.
+                    if found:
+                        yield found
+            if not reader.finished:
+                raise upstream.teller.cut()
+            yield reader.end()
+            await source.finish()
+
+    async def count_tokens(self, deployment: Deployment, request: Request) -> int:
+        """Refuse: this API counts tokens only while it answers.
+
+        Raises:
+            Unsupported: Always.
+        """
+        raise Unsupported(
+            f"{deployment.model.id} runs at a provider whose API can't count tokens ahead; each "
+            "answer's usage says how many there were.",
+            param="model",
+        )
+
+    async def embed(self, deployment: Deployment, texts: Sequence[str]) -> Embeddings:
+        """Return one vector for each text."""
+        body = {"model": deployment.upstream, "input": list(texts), "encoding_format": "float"}
+        upstream = self._upstream
+        found = await upstream.ask("/embeddings", body, _vectors, deployment.upstream)
+        ordered = sorted(found.data, key=lambda vector: vector.index)
+        if [vector.index for vector in ordered] != list(range(len(texts))):
+            raise upstream.teller.unreadable()
+        used = found.usage.prompt_tokens if found.usage else 0
+        return Embeddings(tuple(vector.embedding for vector in ordered), used)
+
+    async def _whole(self, deployment: Deployment, body: object) -> Sequence[Event]:
+        upstream = self._upstream
+        chunk = await upstream.ask(_COMPLETIONS, body, _chunks, deployment.upstream)
+        try:
+            return whole(chunk, deployment.model.id)
+        except Unreadable:
+            raise upstream.teller.unreadable() from None
+
+    def _read(self, reader: EventReader, datas: Sequence[bytes], found: list[Event]) -> bool:
+        """Add the events of what came; say whether the stream is at its end."""
+        teller = self._upstream.teller
+        try:
+            for data in datas:
+                if data == b"[DONE]":
+                    return True
+                if not data:
+                    continue
+                chunk = _chunks.decode(data)
+                if chunk.error is not None:
+                    fault = chunk.error
+                    raise teller.in_stream(Fault(fault) if isinstance(fault, str) else fault)
+                reader.read(chunk, found)
+        except (msgspec.MsgspecError, RecursionError, Unreadable):
+            raise teller.unreadable() from None
+        return False

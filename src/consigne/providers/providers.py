@@ -1,0 +1,83 @@
+"""All providers that the operator has set, opened and closed together."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+from consigne.domain.errors import OperatorError
+from consigne.domain.models import Capabilities, Model
+from consigne.providers.anthropic import AnthropicProvider
+from consigne.providers.base import Deployment, Provider
+from consigne.providers.openai import OpenAIProvider
+from consigne.providers.upstream import Pool
+from consigne.settings import ProviderModel, ProviderSettings
+
+
+class Providers:
+    """The providers, in the order of the settings; connections open when first used."""
+
+    def __init__(
+        self,
+        settings: Sequence[ProviderSettings],
+        *,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """Read the keys and prepare the providers.
+
+        Args:
+            settings: The providers to open.
+            environ: Where keys are looked up; by default the process's environment.
+
+        Raises:
+            OperatorError: A key's environment variable is not set, or a key can't be sent.
+        """
+        environ = os.environ if environ is None else environ
+        self._pool = Pool()
+        self._providers = [_open(each, environ, self._pool) for each in settings]
+
+    def __iter__(self) -> Iterator[Provider]:
+        """Iterate over the providers."""
+        return iter(self._providers)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._pool.close()
+
+
+def _open(settings: ProviderSettings, environ: Mapping[str, str], pool: Pool) -> Provider:
+    key = _key(settings, environ)
+    deployments = tuple(_deployment(settings, model) for model in settings.models)
+    kind = OpenAIProvider if settings.kind == "openai" else AnthropicProvider
+    return kind(settings, deployments, key, pool)
+
+
+def _key(settings: ProviderSettings, environ: Mapping[str, str]) -> str:
+    key = settings.api_key
+    if settings.api_key_env:
+        key = environ.get(settings.api_key_env, "").strip()
+        if not key:
+            raise OperatorError(
+                f"The key of the provider {settings.name} is expected in the environment "
+                f"variable {settings.api_key_env}, which is not set."
+            )
+    if not (key.isascii() and key.isprintable()):
+        raise OperatorError(f"The key of the provider {settings.name} holds a wrong character.")
+    return key
+
+
+def _deployment(settings: ProviderSettings, model: ProviderModel) -> Deployment:
+    able = Capabilities(**dict.fromkeys(model.capabilities, True))
+    return Deployment(
+        model=Model(
+            id=model.id,
+            name=model.name or model.id,
+            modality="embedding" if model.embedding else "text",
+            created=0,  # as both vendors say where the day of release is not known
+            context=model.context,
+            capabilities=Capabilities() if model.embedding else able,
+            where=settings.name,
+            owner=settings.name,
+        ),
+        upstream=model.upstream or model.id,
+        max_output=model.max_output,
+        prompt_cache=model.prompt_cache,
+    )

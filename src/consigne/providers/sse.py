@@ -1,0 +1,57 @@
+"""Server-sent events from bytes as the network cuts them (WHATWG HTML, section 9.2)."""
+
+MAX_EVENT_BYTES = 32 * 2**20
+"""Bytes beyond which an event that has not ended is an error."""
+_BOM = b"\xef\xbb\xbf"
+
+
+class SseParser:
+    """Collects the data of events; gives the same for any split of the bytes.
+
+    Names, ids and comments are passed over: both vendors repeat the name inside the data. As the
+    standard says, an event that the end of the stream cuts off is none.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._data: list[bytes] = []
+        self._held = 0
+        self._begun = False
+        self._after_return = False
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the data of the events that end within ``chunk``.
+
+        Raises:
+            ValueError: An event is larger than ``MAX_EVENT_BYTES``.
+        """
+        if self._after_return and chunk:
+            chunk = chunk.removeprefix(b"\n")
+            self._after_return = False
+        buffer = self._rest + chunk if self._rest else chunk
+        if not self._begun:
+            if len(buffer) < len(_BOM) and _BOM.startswith(buffer):
+                self._rest = buffer
+                return []
+            buffer, self._begun = buffer.removeprefix(_BOM), True
+        if b"\r" in chunk:
+            # The line feed that may follow a trailing return belongs to the same end of line.
+            self._after_return = buffer.endswith(b"\r")
+            buffer = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, self._rest = buffer.split(b"\n")
+        found: list[bytes] = []
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._add(line[6:] if line[5:6] == b" " else line[5:])
+            elif not line and self._data:
+                found.append(b"\n".join(self._data))
+                self._data, self._held = [], 0
+            elif line == b"data":
+                self._add(b"")
+        if self._held + len(self._rest) > MAX_EVENT_BYTES:
+            raise ValueError("an event is too large")
+        return found
+
+    def _add(self, data: bytes) -> None:
+        self._data.append(data)
+        self._held += len(data)
