@@ -7,7 +7,7 @@ from consigne.domain.errors import InvalidRequest, ModelNotFound
 from consigne.domain.events import Event
 from consigne.domain.messages import Request
 from consigne.domain.models import Modality, Model
-from consigne.engines.base import EmbeddingEngine, Embeddings, InstalledModel, TextEngine
+from consigne.engines.base import EmbeddingEngine, Embeddings, InstalledModel, Scores, TextEngine
 from consigne.settings import ModelSettings
 
 ModelState = Literal["idle", "loading", "ready"]
@@ -97,6 +97,15 @@ class Gateway:
         """
         engine = self._engines.text(self._installed(request.model, "text"))
         return await engine.count_tokens(request)
+
+    async def score(self, request: Request) -> Scores:
+        """Return how likely the request's prompt is (see ``TextEngine.score``).
+
+        Raises:
+            ModelNotFound: No model answers to the request's name.
+        """
+        engine = self._engines.text(self._installed(request.model, "text"))
+        return await engine.score(request)
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Return one vector for each text.

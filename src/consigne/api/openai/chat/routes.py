@@ -32,8 +32,12 @@ async def create_chat_completion(request: HttpRequest) -> Response:
     created = int(sources.now().timestamp())
     if body.stream:
         return _stream(body, streams, created)
-    work = _fold(merge(streams), n, with_logprobs=wanted.logprobs is not None)
-    choices = await sse.while_connected(request.receive, work)
+    choices = [
+        encode.Choice(i, with_logprobs=wanted.logprobs is not None, legacy=body.is_legacy)
+        for i in range(n)
+    ]
+    work = _fold(merge(streams), choices)
+    await sse.while_connected(request.receive, work)
     answer = encode.completion(choices, created)
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
@@ -58,26 +62,20 @@ def _wrapped(seed: int) -> int:
 
 
 def _stream(body: ChatBody, streams: Sequence[AsyncIterator[Event]], created: int) -> Response:
-    include_usage = bool(body.stream_options and body.stream_options.include_usage)
-    with_logprobs = bool(body.logprobs)
+    form = {
+        "include_usage": bool(body.stream_options and body.stream_options.include_usage),
+        "with_logprobs": bool(body.logprobs),
+        "legacy": body.is_legacy,
+    }
     if len(streams) == 1:
-        one = encode.StreamEncoder(
-            created, include_usage=include_usage, with_logprobs=with_logprobs
-        )
-        return sse.EventStream(streams[0], one)
-    many = encode.ManyEncoder(
-        len(streams), created, include_usage=include_usage, with_logprobs=with_logprobs
-    )
+        return sse.EventStream(streams[0], encode.StreamEncoder(created, **form))
+    many = encode.ManyEncoder(len(streams), created, **form)
     return sse.EventStream(merge(streams), many)
 
 
-async def _fold(
-    events: AsyncIterator[tuple[int, Event]], n: int, *, with_logprobs: bool
-) -> list[encode.Choice]:
-    choices = [encode.Choice(i, with_logprobs=with_logprobs) for i in range(n)]
+async def _fold(events: AsyncIterator[tuple[int, Event]], choices: Sequence[encode.Choice]) -> None:
     try:
         async for index, event in events:
             choices[index].add(event)
     finally:
         await sse.aclose(events)
-    return choices
