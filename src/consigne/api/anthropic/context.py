@@ -134,11 +134,13 @@ def _clears_input(wanted: ClearToolUses, name: str) -> bool:
 async def _clear_thinking(
     request: Request, wanted: ClearThinking, count: CountTokens
 ) -> tuple[Request, dict[str, Any] | None]:
-    keep = KEEP_THINKING_TURNS if wanted.keep is None else wanted.keep
-    if not isinstance(keep, int):
-        if not isinstance(keep, Quantity):
+    match wanted.keep:
+        case None:
+            keep: int = KEEP_THINKING_TURNS
+        case Quantity(value=keep):
+            pass
+        case _:
             return request, None
-        keep = keep.value
     thinking = [
         at
         for at, message in enumerate(request.messages)

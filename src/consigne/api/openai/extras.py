@@ -80,9 +80,10 @@ def guided(body: Extras) -> OutputFormat | None:
     Raises:
         InvalidField: A schema given as text is not a JSON object.
     """
+    outputs = body.structured_outputs
     named: tuple[tuple[str, Json | str | None], ...] = (
         ("guided_json", body.guided_json),
-        ("structured_outputs.json", body.structured_outputs and body.structured_outputs.json_),
+        ("structured_outputs.json", outputs.json_ if outputs else None),
     )
     for param, schema in named:
         if isinstance(schema, str):
@@ -92,6 +93,6 @@ def guided(body: Extras) -> OutputFormat | None:
                 refuse(param, "it must be a JSON Schema, as an object or as its text")
         if schema is not None:
             return OutputFormat("json_schema", schema)
-    if body.structured_outputs is not None:
+    if outputs is not None:
         refuse("structured_outputs", "only 'json' is served here")
     return None

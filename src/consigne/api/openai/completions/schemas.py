@@ -40,22 +40,21 @@ class CompletionBody(Extras):
     @property
     def prompts(self) -> list[str | tuple[int, ...]]:
         """The prompts, each as text or as tokens."""
-        match self.prompt:
-            case str():
-                return [self.prompt]
-            case [int(), *_]:
-                return [tuple(token for token in self.prompt if isinstance(token, int))]
-            case _:
-                return [p if isinstance(p, str) else _tokens(p) for p in self.prompt]
+        if isinstance(self.prompt, str):
+            return [self.prompt]
+        found: list[str | tuple[int, ...]] = []
+        tokens: list[int] = []
+        for each in self.prompt:
+            if isinstance(each, int):
+                tokens.append(each)
+            else:
+                found.append(each if isinstance(each, str) else tuple(each))
+        return [tuple(tokens)] if tokens else found
 
     @property
     def limit(self) -> int:
         """Most tokens of one answer."""
         return 16 if self.max_tokens is None else min(self.max_tokens, MAX_TOKENS)
-
-
-def _tokens(prompt: list[int] | int) -> tuple[int, ...]:
-    return (prompt,) if isinstance(prompt, int) else tuple(prompt)
 
 
 completion_body: TypeAdapter[CompletionBody] = TypeAdapter(CompletionBody)
