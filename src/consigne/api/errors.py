@@ -195,7 +195,10 @@ _ANTHROPIC_TYPES = {
 def anthropic_error(error: ConsigneError) -> dict[str, str]:
     """Return the inner object of an Anthropic error."""
     fallback = "invalid_request_error" if error.status < 500 else "api_error"
-    return {"type": _ANTHROPIC_TYPES.get(error.status, fallback), "message": sentence(error)}
+    message = sentence(error)
+    if isinstance(error, ContextTooLong):
+        message = f"prompt is too long: {message}"  # agents look for these words, and compact
+    return {"type": _ANTHROPIC_TYPES.get(error.status, fallback), "message": message}
 
 
 def sentence(error: ConsigneError) -> str:
