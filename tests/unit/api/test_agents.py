@@ -1,9 +1,12 @@
 """Coding agents' requests, in the shapes they were seen on the wire, are taken as they come."""
 
+import json
 from typing import Any
 
+from consigne.domain.errors import ContextTooLong
 from consigne.domain.messages import Message, TextBlock
 from doubles.scripted import ScriptedGateway
+from support import agents
 from support.dialects import client
 
 CACHED = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
@@ -117,3 +120,36 @@ async def test_codex() -> None:
     asked = gateway.requests[0]
     assert asked.system == (TextBlock("You are an agent."), TextBlock("Rules."))
     assert [tool.name for tool in asked.tools] == ["shell", "agents__spawn"]
+
+
+async def test_claude_codes_request_in_its_full_size() -> None:
+    gateway = ScriptedGateway()
+    body = agents.claude_code("tiny")
+    assert 70_000 < len(json.dumps(body)) < 80_000
+    async with client(gateway) as http:
+        answer = await http.post("/v1/messages?beta=true", json=body, headers=agents.HEADERS)
+        counted = await http.post(
+            "/v1/messages/count_tokens?beta=true",
+            json={name: body[name] for name in ("model", "messages", "system", "tools")},
+            headers=agents.HEADERS,
+        )
+    assert answer.status_code == 200, answer.text
+    assert '"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":8}' in (
+        answer.text
+    )
+    assert '"context_management":{"applied_edits":[]}' in answer.text
+    assert counted.json() == {"input_tokens": 42}
+    assert len(gateway.requests[0].tools) == 9
+    assert len(gateway.requests[0].system) == 3
+
+
+async def test_a_prompt_beyond_the_context_is_told_in_the_words_agents_look_for() -> None:
+    gateway = ScriptedGateway(ContextTooLong("The prompt has 9 tokens.", param="messages"))
+    body = agents.claude_code("tiny")
+    async with client(gateway) as http:
+        answer = await http.post("/v1/messages?beta=true", json=body, headers=agents.HEADERS)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == {
+        "type": "invalid_request_error",
+        "message": "prompt is too long: The prompt has 9 tokens.",
+    }
