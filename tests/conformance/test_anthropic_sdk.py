@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import anthropic
+import httpx
 import pytest
 from pydantic import BaseModel
 
+from support import agents
 from support.server import ServerProcess
 
 pytestmark = pytest.mark.slow
@@ -177,3 +179,63 @@ def test_the_earlier_version_with_its_own_header(server: ServerProcess) -> None:
             extra_body={"temperature": 0.2, "top_p": 0.9, "top_k": 20},
         )
     assert answer.content
+
+
+def test_what_the_cache_wrote_it_reads_the_next_time(client: anthropic.Anthropic) -> None:
+    system: Any = "Count with care. " * 40
+    asked: Any = {"model": MODEL, "system": system, "messages": HELLO}
+    asked["cache_control"] = {"type": "ephemeral"}
+    warmed = client.messages.create(max_tokens=0, **asked)
+    assert warmed.content == []
+    assert warmed.usage.output_tokens == 0
+    assert (warmed.usage.cache_creation_input_tokens or 0) > 100
+    asked["messages"] = [{"role": "user", "content": "Name three animals."}]
+    answer = client.messages.create(max_tokens=5, **asked)
+    assert (answer.usage.cache_read_input_tokens or 0) > 100
+    counted = client.messages.count_tokens(
+        model=MODEL, system=system, messages=asked["messages"]
+    ).input_tokens
+    usage = answer.usage
+    told = (usage.cache_read_input_tokens, usage.cache_creation_input_tokens, usage.input_tokens)
+    assert sum(part or 0 for part in told) == counted
+
+
+def test_a_coding_agents_request(server: ServerProcess) -> None:
+    """Claude Code looks whether the server is there, then sends its request, which may not fit."""
+    headers = agents.HEADERS | {"x-api-key": server.key}
+    with httpx.Client(base_url=server.url, timeout=120) as http:
+        assert http.head("/").status_code == 200
+        small = agents.claude_code(MODEL, 4_000) | {"max_tokens": 16}
+        small["tools"] = small["tools"][:2]
+        answer = http.post("/v1/messages?beta=true", json=small, headers=headers)
+        assert answer.status_code == 200, answer.text
+        assert "event: message_stop" in answer.text
+        large = http.post("/v1/messages?beta=true", json=agents.claude_code(MODEL), headers=headers)
+    assert large.status_code == 400
+    assert large.json()["error"]["message"].startswith("prompt is too long: ")
+
+
+def test_old_tool_results_make_room(client: anthropic.Anthropic) -> None:
+    messages: list[Any] = [{"role": "user", "content": "What is the weather?"}]
+    for i in range(4):
+        call = {"city": "Rome", "days": 1}
+        use = {"type": "tool_use", "id": f"t{i}", "name": "get_weather", "input": call}
+        result = {"type": "tool_result", "tool_use_id": f"t{i}", "content": "Sunny. " * 30}
+        messages += [{"role": "assistant", "content": [use]}, {"role": "user", "content": [result]}]
+    edit: Any = {
+        "type": "clear_tool_uses_20250919",
+        "trigger": {"type": "input_tokens", "value": 100},
+        "keep": {"type": "tool_uses", "value": 1},
+    }
+    asked: Any = {"model": MODEL, "messages": messages, "tools": [WEATHER]}
+    whole = client.messages.count_tokens(**asked).input_tokens
+    edits: Any = {"edits": [edit]}
+    counted = client.beta.messages.count_tokens(**asked, context_management=edits)
+    assert counted.context_management
+    assert counted.context_management.original_input_tokens == whole
+    answer = client.beta.messages.create(**asked, max_tokens=5, context_management=edits)
+    assert answer.context_management
+    (applied,) = answer.context_management.applied_edits
+    assert applied.type == "clear_tool_uses_20250919"
+    assert applied.cleared_tool_uses == 3
+    assert applied.cleared_input_tokens == whole - counted.input_tokens > 100

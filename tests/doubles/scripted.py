@@ -22,12 +22,13 @@ from consigne.domain.events import (
     TextStart,
     ThinkingDelta,
     ThinkingStart,
+    TokenLogprob,
     ToolUseStart,
 )
 from consigne.domain.messages import Request
 from consigne.domain.models import Capabilities, Modality, Model
 from consigne.domain.usage import Usage
-from consigne.engines.base import Embeddings
+from consigne.engines.base import Embeddings, Scores
 from consigne.settings import ServerSettings, Settings
 
 Step = Event | ConsigneError | Exception | asyncio.Event
@@ -79,6 +80,8 @@ class ScriptedGateway:
         self.ended = threading.Event()
         """Set when a generation ends; for a gateway on another thread's event loop."""
         self.dimensions = 3
+        self.ends = False
+        """Whether the likeliest token after a scored prompt ends the answer."""
 
     def models(self) -> list[Model]:
         """Return the models there are."""
@@ -123,6 +126,17 @@ class ScriptedGateway:
         """Return 42."""
         self.requests.append(request)
         return 42
+
+    async def score(self, request: Request) -> Scores:
+        """Score a prompt whose tokens are its words, or the given tokens ``<n>``."""
+        self.requests.append(request)
+        given = request.raw_prompt
+        assert given is not None
+        words = given.split(" ") if isinstance(given, str) else [f"<{token}>" for token in given]
+        pieces = [f" {w}" if i and isinstance(given, str) else w for i, w in enumerate(words)]
+        top = ((b" best", -0.25),)[: request.logprobs or 0]
+        tokens = [TokenLogprob(piece.encode(), -0.5 - i, top) for i, piece in enumerate(pieces)]
+        return Scores(tuple(tokens), (TokenLogprob(b" next", -0.125),), self.ends)
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Return vectors that tell the texts apart by their length."""

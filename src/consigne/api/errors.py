@@ -230,7 +230,10 @@ _ANTHROPIC_TYPES = {
 def anthropic_error(error: ConsigneError) -> dict[str, Any]:
     """Return the inner object of an Anthropic error."""
     fallback = "invalid_request_error" if error.status < 500 else "api_error"
-    found = {"type": _ANTHROPIC_TYPES.get(error.status, fallback), "message": sentence(error)}
+    message = sentence(error)
+    if isinstance(error, ContextTooLong):
+        message = f"prompt is too long: {message}"  # agents look for these words, and compact
+    found = {"type": _ANTHROPIC_TYPES.get(error.status, fallback), "message": message}
     if isinstance(error, FileExpired | FileNotDownloadable):
         return found | {"details": {"error_code": error.code}}
     return found

@@ -16,7 +16,7 @@ from consigne.domain.events import (
 from consigne.domain.messages import Request, TextBlock, ThinkingBlock, ToolResultBlock
 from consigne.domain.models import Modality, Model
 from consigne.domain.usage import Usage
-from consigne.engines.base import Embeddings
+from consigne.engines.base import Embeddings, Scores
 from consigne.gateway.gateway import Gateway
 
 BYTES_PER_TOKEN = 4
@@ -71,6 +71,19 @@ class _Guarded:
     async def count_tokens(self, request: Request) -> int:
         self._check(request.model, request.model)
         return await self._gateway.count_tokens(request)
+
+    async def score(self, request: Request) -> Scores:
+        self._check(request.model, request.model)
+        if self._account is None:
+            return await self._gateway.score(request)
+        reserved = self._account.reserve(*estimate(request))
+        used = Usage()
+        try:
+            found = await self._gateway.score(request)
+            used = Usage(len(found.tokens))
+            return found
+        finally:
+            reserved.settle(used)
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         self._check(model, model)

@@ -85,6 +85,8 @@ class Tool(msgspec.Struct, frozen=True):
     name: str
     input_schema: Json
     description: str = ""
+    strict: bool = False
+    """Whether a schema that can't be enforced is refused; else what can't be is left out."""
 
 
 class ToolChoice(msgspec.Struct, frozen=True):
@@ -137,8 +139,9 @@ class Request(msgspec.Struct, frozen=True):
     """``None``: not asked for; ``0``: of the chosen tokens; ``n``: also of the n likeliest."""
     thinking: bool | None = None
     """Whether a model that can think should; ``None`` leaves it to the model's default."""
-    raw_prompt: str | None = None
-    """A prompt taken as it is, past the chat template; ``messages`` is empty then."""
+    raw_prompt: str | tuple[int, ...] | None = None
+    """A prompt taken as it is, past the chat template, as text or as the model's own tokens;
+    ``messages`` is empty then."""
     thinking_tokens: int | None = None
     """Most tokens to think, where the request bounds it."""
     effort: Effort | None = None

@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from consigne.domain.embeddings import Embeddings as Embeddings
-from consigne.domain.events import Event
+from consigne.domain.events import Event, TokenLogprob
 from consigne.domain.messages import Request
 from consigne.domain.models import Capabilities, Modality, Model
 
@@ -71,6 +71,17 @@ class InstalledModel(msgspec.Struct, frozen=True):
         )
 
 
+class Scores(msgspec.Struct, frozen=True):
+    """How likely a prompt is, token by token."""
+
+    tokens: tuple[TokenLogprob, ...]
+    """Nothing precedes the first token: its log-probability is 0 and means nothing."""
+    next: tuple[TokenLogprob, ...]
+    """The likeliest tokens to follow the prompt, best first; at least one."""
+    ends: bool = False
+    """Whether the likeliest of them ends the answer."""
+
+
 class TextEngine(Protocol):
     """Generates text with one model."""
 
@@ -88,6 +99,15 @@ class TextEngine(Protocol):
 
     async def count_tokens(self, request: Request) -> int:
         """Return how many tokens the request's prompt has, template and tools included."""
+        ...
+
+    async def score(self, request: Request) -> Scores:
+        """Return how likely the request's prompt is; ``logprobs`` says how many others to tell.
+
+        Raises:
+            ContextTooLong: The prompt does not fit the model's context.
+            Overloaded: There is not the memory for it now.
+        """
         ...
 
 

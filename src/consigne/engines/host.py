@@ -15,7 +15,7 @@ from consigne.domain.errors import (
 )
 from consigne.domain.events import Event, MessageStop
 from consigne.domain.messages import Request
-from consigne.engines.base import Embeddings
+from consigne.engines.base import Embeddings, Scores
 from consigne.engines.worker.protocol import (
     Cancel,
     Count,
@@ -30,6 +30,8 @@ from consigne.engines.worker.protocol import (
     Loaded,
     LoadFailed,
     Rejected,
+    Score,
+    ScoredPrompt,
     ToWorker,
     for_host,
     pack,
@@ -37,6 +39,8 @@ from consigne.engines.worker.protocol import (
 
 WORKER_COMMAND: Final = (sys.executable, "-P", "-m", "consigne.engines.worker")
 """``-P``: a file in the working directory must not shadow a module."""
+
+_Reply = Counted | ScoredPrompt | Embedded
 
 
 class Worker:
@@ -49,7 +53,7 @@ class Worker:
         self._transport: asyncio.Transport | None = None
         self._numbers = itertools.count(1)
         self._streams: dict[int, _Stream] = {}
-        self._calls: dict[int, asyncio.Future[Counted | Embedded]] = {}
+        self._calls: dict[int, asyncio.Future[_Reply]] = {}
         self._loaded: asyncio.Future[Loaded] = asyncio.get_running_loop().create_future()
         self._reaper: asyncio.Task[None] | None = None
         self._closing = False
@@ -122,6 +126,13 @@ class Worker:
         assert isinstance(answer, Counted)
         return answer.tokens
 
+    async def score(self, request: Request) -> Scores:
+        """Return how likely the request's prompt is, token by token."""
+        number = next(self._numbers)
+        answer = await self._call(number, Score(number, request))
+        assert isinstance(answer, ScoredPrompt)
+        return Scores(answer.tokens, answer.next, answer.ends)
+
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Return one vector for each text."""
         number = next(self._numbers)
@@ -143,8 +154,8 @@ class Worker:
         await self._process.wait()
         self._fail(EngineCrashed(f"The model {self._load.model_id} was unloaded."))
 
-    async def _call(self, number: int, message: Count | Embed) -> Counted | Embedded:
-        future: asyncio.Future[Counted | Embedded] = asyncio.get_running_loop().create_future()
+    async def _call(self, number: int, message: Count | Score | Embed) -> _Reply:
+        future: asyncio.Future[_Reply] = asyncio.get_running_loop().create_future()
         self._calls[number] = future
         try:
             self._send(message)
@@ -177,7 +188,7 @@ class Worker:
                         stream.push(events)
             case Rejected():
                 self._reject(message)
-            case Counted() | Embedded():
+            case Counted() | ScoredPrompt() | Embedded():
                 if (call := self._calls.get(message.number)) and not call.done():
                     call.set_result(message)
             case Loaded():

@@ -44,6 +44,17 @@ def resident_bytes(pid: int) -> int:
     return 0
 
 
+def available_bytes() -> int:
+    """Return how many bytes could be taken now without swapping; plenty where that is unknown."""
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return 2**62
+
+
 def _physical(root: Path) -> int:
     try:
         for line in (root / "proc/meminfo").read_text().splitlines():

@@ -12,7 +12,7 @@ from consigne.domain.errors import EngineCrashed, EngineFailed, Overloaded
 from consigne.domain.events import Event
 from consigne.domain.messages import Request
 from consigne.engines import memory
-from consigne.engines.base import EmbeddingEngine, Embeddings, InstalledModel, TextEngine
+from consigne.engines.base import EmbeddingEngine, Embeddings, InstalledModel, Scores, TextEngine
 from consigne.engines.host import Worker
 from consigne.engines.worker.protocol import Load
 from consigne.settings import EngineSettings
@@ -52,6 +52,10 @@ class RunningWorker(Protocol):
 
     async def count_tokens(self, request: Request) -> int:
         """Return how many tokens the request's prompt has."""
+        ...
+
+    async def score(self, request: Request) -> Scores:
+        """Return how likely the request's prompt is, token by token."""
         ...
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
@@ -345,6 +349,10 @@ class _Text:
     async def count_tokens(self, request: Request) -> int:
         async with self._pool.lease(self._model) as worker:
             return await worker.count_tokens(request)
+
+    async def score(self, request: Request) -> Scores:
+        async with self._pool.lease(self._model, limit=self._pool.most_requests) as worker:
+            return await worker.score(request)
 
 
 class _Embedding:

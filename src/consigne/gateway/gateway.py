@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Literal, Protocol
 
-from consigne.domain.errors import InvalidRequest, ModelNotFound
+from consigne.domain.errors import InvalidRequest, ModelNotFound, Unsupported
 from consigne.domain.events import Event
 from consigne.domain.messages import Request
 from consigne.domain.models import Modality, Model
-from consigne.engines.base import EmbeddingEngine, Embeddings, InstalledModel, TextEngine
+from consigne.engines.base import EmbeddingEngine, Embeddings, InstalledModel, Scores, TextEngine
 from consigne.gateway.targets import Target, Targets
 from consigne.gateway.traffic import Traffic
 from consigne.providers.base import Provider
@@ -126,6 +126,19 @@ class Gateway:
         if isinstance(found, InstalledModel):
             return await self._engines.text(found).count_tokens(request)
         return await found.count_tokens(request)
+
+    async def score(self, request: Request) -> Scores:
+        """Return how likely the request's prompt is (see ``TextEngine.score``).
+
+        Raises:
+            ModelNotFound: No model answers to the request's name.
+            Unsupported: The model runs at a provider, which can't tell.
+        """
+        found = self._find(request.model, "text")
+        if isinstance(found, InstalledModel):
+            with self.traffic.waited_for():
+                return await self._engines.text(found).score(request)
+        raise Unsupported(f"The model {found.id} runs at a provider, which scores no prompts.")
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Return one vector for each text.

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from consigne.domain.errors import ContextTooLong
 from consigne.domain.messages import (
     Message,
     TextBlock,
@@ -11,6 +12,7 @@ from consigne.domain.messages import (
     ToolUseBlock,
 )
 from doubles.scripted import START, ScriptedGateway, stop, thinking, tool_use
+from support import agents
 from support.dialects import client
 
 CACHED = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
@@ -152,3 +154,36 @@ async def test_codex_carries_its_tool_call_and_reasoning_back() -> None:
         ),
         Message("user", (ToolResultBlock("toolu_1", (TextBlock("done"),)),)),
     )
+
+
+async def test_claude_codes_request_in_its_full_size() -> None:
+    gateway = ScriptedGateway()
+    body = agents.claude_code("tiny")
+    assert 70_000 < len(json.dumps(body)) < 80_000
+    async with client(gateway) as http:
+        answer = await http.post("/v1/messages?beta=true", json=body, headers=agents.HEADERS)
+        counted = await http.post(
+            "/v1/messages/count_tokens?beta=true",
+            json={name: body[name] for name in ("model", "messages", "system", "tools")},
+            headers=agents.HEADERS,
+        )
+    assert answer.status_code == 200, answer.text
+    assert '"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":8}' in (
+        answer.text
+    )
+    assert '"context_management":{"applied_edits":[]}' in answer.text
+    assert counted.json() == {"input_tokens": 42}
+    assert len(gateway.requests[0].tools) == 9
+    assert len(gateway.requests[0].system) == 3
+
+
+async def test_a_prompt_beyond_the_context_is_told_in_the_words_agents_look_for() -> None:
+    gateway = ScriptedGateway(ContextTooLong("The prompt has 9 tokens.", param="messages"))
+    body = agents.claude_code("tiny")
+    async with client(gateway) as http:
+        answer = await http.post("/v1/messages?beta=true", json=body, headers=agents.HEADERS)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == {
+        "type": "invalid_request_error",
+        "message": "prompt is too long: The prompt has 9 tokens.",
+    }

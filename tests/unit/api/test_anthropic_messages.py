@@ -31,6 +31,7 @@ USAGE = {
     "cache_read_input_tokens": 4,
     "output_tokens": 5,
 }
+UNCACHED = {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
 OLD = {"anthropic-version": "2023-06-01"}
 NEW = {"anthropic-version": "2026-10-21"}
 
@@ -66,8 +67,10 @@ async def test_a_whole_answer() -> None:
         "model": "tiny",
         "content": [{"type": "text", "text": "Hello world", "citations": None}],
         "stop_reason": "end_turn",
+        "container": None,
         "stop_sequence": None,
-        "usage": USAGE | {"service_tier": "standard"},
+        "stop_details": None,
+        "usage": USAGE | {"cache_creation": UNCACHED, "service_tier": "standard"},
     }
     (asked,) = gateway.requests
     assert asked.max_tokens == 50
@@ -89,7 +92,9 @@ async def test_a_streamed_answer_has_every_event_in_order() -> None:
     assert all(name == body["type"] for name, body in events)
     assert [name for name, _ in events] == [
         "message_start",
+        "ping",
         "content_block_start",
+        "content_block_delta",
         "content_block_delta",
         "content_block_stop",
         "content_block_start",
@@ -103,22 +108,29 @@ async def test_a_streamed_answer_has_every_event_in_order() -> None:
         "message_delta",
         "message_stop",
     ]
-    bodies = [body for _, body in events]
+    bodies = [body for name, body in events if name != "ping"]
     assert bodies[0]["message"]["content"] == []
     assert bodies[0]["message"]["stop_reason"] is None
     assert bodies[2]["delta"] == {"type": "thinking_delta", "thinking": "Hm"}
-    assert bodies[5]["delta"] == {"type": "text_delta", "text": "Hel"}
-    assert bodies[8]["content_block"] == {
+    assert bodies[3]["delta"]["type"] == "signature_delta"
+    assert bodies[3]["delta"]["signature"]
+    assert bodies[6]["delta"] == {"type": "text_delta", "text": "Hel"}
+    assert bodies[9]["content_block"] == {
         "type": "tool_use",
         "id": "toolu_1",
         "name": "f",
         "input": {},
     }
-    assert bodies[9]["delta"] == {"type": "input_json_delta", "partial_json": '{"a":'}
-    assert [b["index"] for b in bodies[1:12]] == [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
-    assert bodies[12] == {
+    assert bodies[10]["delta"] == {"type": "input_json_delta", "partial_json": '{"a":'}
+    assert [b["index"] for b in bodies[1:13]] == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
+    assert bodies[13] == {
         "type": "message_delta",
-        "delta": {"stop_reason": "tool_use", "stop_sequence": None},
+        "delta": {
+            "container": None,
+            "stop_reason": "tool_use",
+            "stop_sequence": None,
+            "stop_details": None,
+        },
         "usage": USAGE,
     }
 
@@ -220,7 +232,7 @@ async def test_plain_documents_and_search_results_are_read_as_text() -> None:
     [
         ({"foo": 1}, "foo: Extra inputs are not permitted"),
         ({"max_tokens": None}, "max_tokens: Input should be a valid integer"),
-        ({"max_tokens": 0}, "max_tokens: Input should be greater than or equal to 1"),
+        ({"max_tokens": -1}, "max_tokens: Input should be greater than or equal to 0"),
         ({"messages": []}, "messages: List should have at least 1 item"),
         ({"messages": [{"role": "user", "content": ""}]}, "messages.0.content: Messages must"),
         (
@@ -303,7 +315,7 @@ async def test_a_long_silence_is_broken_by_pings(monkeypatch: pytest.MonkeyPatch
     async with client(ScriptedGateway(START, gate, *text("a"), stop())) as http:
         answer = await http.post("/v1/messages", json=HELLO | {"stream": True}, headers=OLD)
     names = [name for name, _ in sse_events(answer.text)]
-    assert names[:2] == ["message_start", "ping"]
+    assert names[:3] == ["message_start", "ping", "ping"]
     assert names[-1] == "message_stop"
 
 

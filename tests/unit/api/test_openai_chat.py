@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from consigne.api.openai.shared import fingerprint
 from consigne.domain.errors import ContextTooLong, EngineCrashed, Overloaded
 from consigne.domain.events import BlockStop, TextDelta, TextStart, TokenLogprob
 from consigne.domain.messages import (
@@ -70,7 +71,7 @@ async def test_a_whole_answer() -> None:
         "choices": [choice],
         "usage": USAGE,
         "service_tier": "default",
-        "system_fingerprint": None,
+        "system_fingerprint": fingerprint("tiny"),
     }
 
 
@@ -274,7 +275,7 @@ async def test_a_conversation_with_tools_and_a_picture() -> None:
         ({"max_tokens": -1}, ("Invalid value for", "max_tokens", "invalid_value")),
         ({"n": 1000}, ("Invalid value for", "n", "invalid_value")),
         ({"logit_bias": {"5": 1}}, ("Unsupported", "logit_bias", "unsupported_parameter")),
-        ({"functions": [{}]}, ("Unsupported", "functions", "unsupported_parameter")),
+        ({"functions": [], "tools": []}, ("Invalid value for", "functions", "invalid_value")),
         ({"modalities": ["audio"]}, ("Invalid value for", "modalities", "invalid_value")),
         ({"verbosity": "low"}, ("Invalid value for", "verbosity", "invalid_value")),
         ({"tools": [{"type": "custom"}]}, ("Invalid value", "tools[0].type", "invalid_value")),

@@ -53,7 +53,8 @@ async def test_anthropic(reason: StopReason) -> None:
     claude.Message.model_validate(await post("/v1/messages", MESSAGES, reason))
     event: TypeAdapter[Any] = TypeAdapter(claude.RawMessageStreamEvent)
     for data in await post("/v1/messages", MESSAGES | {"stream": True}, reason):
-        event.validate_python(data)
+        if data != {"type": "ping"}:  # the SDK reads it away before its types
+            event.validate_python(data)
 
 
 @pytest.mark.parametrize("reason", REASONS)

@@ -5,6 +5,7 @@ from typing import NoReturn, assert_never
 
 import msgspec
 
+from consigne.api.anthropic import context
 from consigne.api.anthropic.schemas import (
     Base64Source,
     Block,
@@ -20,13 +21,14 @@ from consigne.api.anthropic.schemas import (
     SearchResultParam,
     TextParam,
     ThinkingParam,
-    ToolChoiceParam,
-    ToolParam,
+    ToolReferenceParam,
     ToolResultContent,
     ToolResultParam,
     ToolUseParam,
     UrlSource,
 )
+from consigne.api.anthropic.tools import tool_choice_of, tools_of
+from consigne.api.anthropic.version import LATER
 from consigne.api.errors import InvalidField
 from consigne.api.files import from_base64
 from consigne.api.limits import MAX_TOKENS
@@ -40,15 +42,10 @@ from consigne.domain.messages import (
     Sampling,
     TextBlock,
     ThinkingBlock,
-    Tool,
-    ToolChoice,
     ToolResultBlock,
     ToolUseBlock,
 )
 from consigne.domain.models import Model
-
-ANSWERS_ALONE = "2026-10-21"
-"""From this ``anthropic-version`` on, sampling can't be set and answers hold no documents."""
 
 
 def to_request(body: PromptBody, model: Model, version: str) -> Request:
@@ -58,15 +55,15 @@ def to_request(body: PromptBody, model: Model, version: str) -> Request:
         InvalidField: The body asks for what can't be; the message names the field.
     """
     _refuse_unserved(body)
-    if version >= ANSWERS_ALONE:
+    if version == LATER:
         _check_version(body)
-    tools = _tools(body.tools or ())
+    tools = tools_of(body.tools or ())
     request = Request(
         model=model.id,
         messages=_messages(body.messages),
         system=_system(body.system),
         tools=tools,
-        tool_choice=_tool_choice(body.tool_choice, tools),
+        tool_choice=tool_choice_of(body.tool_choice, tools),
         output=_output(body),
         thinking=_thinking(body, model, version),
         thinking_tokens=body.thinking.budget_tokens if body.thinking else None,
@@ -79,7 +76,7 @@ def _with_limits(request: Request, body: MessagesBody) -> Request:
     return msgspec.structs.replace(
         request,
         sampling=Sampling(temperature=body.temperature, top_p=body.top_p, top_k=body.top_k or None),
-        max_tokens=min(body.max_tokens, MAX_TOKENS),
+        max_tokens=max(1, min(body.max_tokens, MAX_TOKENS)),
         stop=tuple(body.stop_sequences or ()),
         user=body.metadata.user_id if body.metadata else None,
         whole=not body.stream,
@@ -94,11 +91,16 @@ def _refuse_unserved(body: PromptBody) -> None:
     """Refuse by name what would change the answer and is not served here."""
     if body.mcp_servers:
         _refuse("mcp_servers", "MCP servers are not called from here")
+    context.check(body.context_management)
+    if body.speed == "fast":
+        _refuse("speed", "Models here run at one speed; leave it out")
     if not isinstance(body, MessagesBody):
         return
-    for name in ("container", "thread", "compaction"):
+    for name in ("container", "thread", "compaction", "fallback_credit_token", "billing_policy"):
         if getattr(body, name) is not None:
             _refuse(name, "This is not supported here")
+    if body.fallbacks not in (None, "default", []):
+        _refuse("fallbacks", "Other models are not tried from here; leave it out")
     if body.inference_geo not in (None, "global", "not_available"):
         _refuse("inference_geo", "The region can't be chosen here; models run where the service is")
 
@@ -206,6 +208,8 @@ def _readable(
             _refuse_citations(block, path)
             text = "\n".join(part.text for part in block.content)
             yield TextBlock(_titled(text, block.title, block.source))
+        case ToolReferenceParam():
+            yield TextBlock(f"The tool {block.tool_name} is available.")
         case _:
             assert_never(block)
 
@@ -242,10 +246,26 @@ def _document(block: DocumentParam, path: str) -> Iterable[TextBlock | ImageBloc
             if isinstance(content, str):
                 yield TextBlock(_titled(content, block.title, block.context))
                 return
-            for k, part in enumerate(content):
-                yield from _readable(part, f"{path}.content.{k}")
+            yield from _joined(block, content, path)
         case _:
             assert_never(block.source)
+
+
+def _joined(
+    block: DocumentParam, parts: Sequence[TextParam | ImageParam], path: str
+) -> Iterable[TextBlock | ImageBlock]:
+    """Return a document given as blocks: as one text, unless pictures are among them."""
+    texts = [part.text for part in parts if isinstance(part, TextParam)]
+    if len(texts) == len(parts):
+        yield TextBlock(_titled("\n".join(texts), block.title, block.context))
+        return
+    if head := "\n".join(line for line in (block.title, block.context) if line):
+        yield TextBlock(head)
+    for k, part in enumerate(parts):
+        if isinstance(part, TextParam):
+            yield TextBlock(part.text)
+        else:
+            yield _image(part, f"{path}.content.{k}.source")
 
 
 def _titled(text: str, title: str | None, context: str | None) -> str:
@@ -254,36 +274,6 @@ def _titled(text: str, title: str | None, context: str | None) -> str:
     return (
         f"<document>\n{head}\n\n{text}\n</document>" if head else f"<document>\n{text}\n</document>"
     )
-
-
-def _tools(params: Sequence[ToolParam]) -> tuple[Tool, ...]:
-    tools: dict[str, Tool] = {}
-    for i, param in enumerate(params):
-        if param.type not in (None, "custom"):
-            _refuse(f"tools.{i}", f"The tool type '{param.type[:100]}' is not available here")
-        if param.input_schema is None:
-            _refuse(f"tools.{i}.input_schema", "Field required", "missing")
-        if param.input_schema.get("type", "object") != "object":
-            _refuse(f"tools.{i}.input_schema.type", "Input should be 'object'")
-        if param.name in tools:
-            _refuse(f"tools.{i}.name", "Tool names must be unique")
-        tools[param.name] = Tool(
-            param.name, {"type": "object"} | param.input_schema, param.description
-        )
-    return tuple(tools.values())
-
-
-def _tool_choice(param: ToolChoiceParam | None, tools: tuple[Tool, ...]) -> ToolChoice:
-    if param is None:
-        return ToolChoice()
-    parallel = not param.disable_parallel_tool_use
-    if param.type in ("any", "tool") and not tools:
-        _refuse("tool_choice", "There are no tools to choose from")
-    if param.type != "tool":
-        return ToolChoice(param.type, parallel=parallel)
-    if param.name not in {tool.name for tool in tools}:
-        _refuse("tool_choice.name", "There is no tool of this name in 'tools'")
-    return ToolChoice("tool", param.name, parallel)
 
 
 def _output(body: PromptBody) -> OutputFormat:
@@ -296,7 +286,7 @@ def _thinking(body: PromptBody, model: Model, version: str) -> bool | None:
     able = model.capabilities.thinking
     match body.thinking.type if body.thinking else None:
         case None:
-            return None if version >= ANSWERS_ALONE else False
+            return None if version == LATER else False
         case "disabled":
             return False
         case "enabled" if not able:

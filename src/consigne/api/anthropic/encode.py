@@ -1,6 +1,11 @@
 """Answers in the Anthropic dialect: whole, and as the events of a stream."""
 
-from typing import Any, assert_never
+import base64
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Literal, assert_never
+
+import msgspec
 
 from consigne.api import sse
 from consigne.api.errors import anthropic_error
@@ -42,47 +47,97 @@ _STOP_REASONS: dict[StopReason, str] = {
 }
 
 
-def message(answer: Answer) -> dict[str, Any]:
+class Shape(msgspec.Struct, frozen=True):
+    """What a request says of its answer's form."""
+
+    cache_ttl: Literal["5m", "1h"] | None = None
+    """Which lifetime ``cache_control`` asked for, where it stood anywhere."""
+    show_thinking: bool = True
+    edits: Sequence[dict[str, Any]] | None = None
+    """What ``context_management`` did, where it was asked for."""
+    diagnosed: bool = False
+    """Whether the reason of a cache miss was asked for."""
+
+
+PLAIN = Shape()
+
+
+def message(answer: Answer, shape: Shape = PLAIN) -> dict[str, Any]:
     """Return the body of a whole answer."""
-    return _envelope(answer.id, answer.model, answer.usage) | {
-        "content": [_block(block) for block in answer.message.content],
-        "stop_reason": _STOP_REASONS[answer.stop_reason],
-        "stop_sequence": answer.stop_sequence,
-    }
+    return (
+        _envelope(answer.id, answer.model, answer.usage, shape)
+        | {
+            "content": [_block(block, shape) for block in answer.message.content],
+            "stop_reason": _STOP_REASONS[answer.stop_reason],
+            "stop_sequence": answer.stop_sequence,
+        }
+        | _edits(shape)
+    )
 
 
-def usage(counts: Usage) -> dict[str, int]:
-    """Return the token counts; the prompt's are parted by whether the prefix cache had them."""
+def usage(counts: Usage, shape: Shape = PLAIN) -> dict[str, Any]:
+    """Return the token counts; the prompt's are parted by whether the prefix cache had them.
+
+    The cache keeps every prompt. What it did not have it has now: those tokens are told as
+    written to it where the request says ``cache_control``, and as plain input else.
+    """
+    fresh = counts.input_tokens - counts.cached_input_tokens
+    written = fresh if shape.cache_ttl else 0
     return {
-        "input_tokens": counts.input_tokens - counts.cached_input_tokens,
-        "cache_creation_input_tokens": 0,
+        "input_tokens": fresh - written,
+        "cache_creation_input_tokens": written,
         "cache_read_input_tokens": counts.cached_input_tokens,
         "output_tokens": counts.output_tokens,
     }
 
 
-def _envelope(message_id: str, model: str, counts: Usage) -> dict[str, Any]:
-    return {
+def _envelope(message_id: str, model: str, counts: Usage, shape: Shape) -> dict[str, Any]:
+    told = usage(counts, shape)
+    written = told["cache_creation_input_tokens"]
+    hour = shape.cache_ttl == "1h"
+    by_lifetime = {
+        "ephemeral_5m_input_tokens": 0 if hour else written,
+        "ephemeral_1h_input_tokens": written if hour else 0,
+    }
+    body: dict[str, Any] = {
         "id": message_id,
         "type": "message",
         "role": "assistant",
         "model": model,
         "content": [],
+        "container": None,
         "stop_reason": None,
         "stop_sequence": None,
-        "usage": usage(counts) | {"service_tier": "standard"},
+        "stop_details": None,
+        "usage": told | {"cache_creation": by_lifetime, "service_tier": "standard"},
     }
+    if shape.diagnosed:
+        body["diagnostics"] = {"cache_miss_reason": {"type": "unavailable"}}
+    return body
 
 
-def _block(block: ContentBlock) -> dict[str, Any]:
+def _edits(shape: Shape) -> dict[str, Any]:
+    return {} if shape.edits is None else {"context_management": {"applied_edits": shape.edits}}
+
+
+def _signature(thinking: str) -> str:
+    """Return what stands for the signature of thinking made here.
+
+    It proves nothing; but clients send back only thinking that carries one.
+    """
+    digest = hashlib.blake2b(thinking.encode("utf-8", "surrogatepass"), digest_size=32)
+    return base64.b64encode(digest.digest()).decode()
+
+
+def _block(block: ContentBlock, shape: Shape) -> dict[str, Any]:
     match block:
         case TextBlock():
             return {"type": "text", "text": block.text, "citations": None}
         case ThinkingBlock():
             return {
                 "type": "thinking",
-                "thinking": block.thinking,
-                "signature": block.signature,
+                "thinking": block.thinking if shape.show_thinking else "",
+                "signature": block.signature or _signature(block.thinking),
             }
         case ToolUseBlock():
             return {"type": "tool_use", "id": block.id, "name": block.name, "input": block.input}
@@ -97,8 +152,10 @@ class StreamEncoder:
 
     keep_alive = sse.event("ping", {"type": "ping"})
 
-    def __init__(self, request_id: str) -> None:
+    def __init__(self, request_id: str, shape: Shape = PLAIN) -> None:
         self._request_id = request_id
+        self._shape = shape
+        self._thinking: list[str] | None = None
 
     def error(self, error: ConsigneError) -> bytes:
         """Return the event that ends the stream with an error."""
@@ -111,28 +168,46 @@ class StreamEncoder:
             case TextDelta():
                 return _delta(event.index, {"type": "text_delta", "text": event.text})
             case ThinkingDelta():
-                return _delta(event.index, {"type": "thinking_delta", "thinking": event.thinking})
+                return self._thought(event)
             case InputDelta():
                 delta = {"type": "input_json_delta", "partial_json": event.partial_json}
                 return _delta(event.index, delta)
             case MessageStart():
-                body = _envelope(event.id, event.model, event.usage)
-                return sse.event("message_start", {"type": "message_start", "message": body})
+                body = _envelope(event.id, event.model, event.usage, self._shape)
+                start = {"type": "message_start", "message": body}
+                return sse.event("message_start", start) + self.keep_alive
             case TextStart():
                 return _start(event.index, {"type": "text", "text": "", "citations": None})
             case ThinkingStart():
+                self._thinking = []
                 return _start(event.index, {"type": "thinking", "thinking": "", "signature": ""})
             case ToolUseStart():
                 block = {"type": "tool_use", "id": event.id, "name": event.name, "input": {}}
                 return _start(event.index, block)
             case BlockStop():
-                return _block_stop(event)
+                body = {"type": "content_block_stop", "index": event.index}
+                return self._signed(event) + sse.event("content_block_stop", body)
             case MessageStop():
-                return _stop(event)
+                return _stop(event, self._shape)
             case Failed():
                 return self.error(from_code(event.code, event.message))
             case _:
                 assert_never(event)
+
+    def _thought(self, event: ThinkingDelta) -> bytes:
+        if self._thinking is not None:
+            self._thinking.append(event.thinking)
+        if not self._shape.show_thinking:
+            return b""
+        return _delta(event.index, {"type": "thinking_delta", "thinking": event.thinking})
+
+    def _signed(self, event: BlockStop) -> bytes:
+        """Return the signature of the thinking block that ends, if one does."""
+        if self._thinking is None:
+            return b""
+        signature = event.signature or _signature("".join(self._thinking))
+        self._thinking = None
+        return _delta(event.index, {"type": "signature_delta", "signature": signature})
 
 
 def _delta(index: int, delta: dict[str, Any]) -> bytes:
@@ -145,18 +220,13 @@ def _start(index: int, block: dict[str, Any]) -> bytes:
     return sse.event("content_block_start", body)
 
 
-def _block_stop(event: BlockStop) -> bytes:
-    proof = b""
-    if event.signature:
-        proof = _delta(event.index, {"type": "signature_delta", "signature": event.signature})
-    body = {"type": "content_block_stop", "index": event.index}
-    return proof + sse.event("content_block_stop", body)
-
-
-def _stop(event: MessageStop) -> bytes:
+def _stop(event: MessageStop, shape: Shape) -> bytes:
     delta = {
+        "container": None,
         "stop_reason": _STOP_REASONS[event.stop_reason],
         "stop_sequence": event.stop_sequence,
+        "stop_details": None,
     }
-    body = {"type": "message_delta", "delta": delta, "usage": usage(event.usage)}
+    body = {"type": "message_delta", "delta": delta, "usage": usage(event.usage, shape)}
+    body |= _edits(shape)
     return sse.event("message_delta", body) + sse.event("message_stop", {"type": "message_stop"})

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope
 
+from consigne.api.anthropic.version import version_of
 from consigne.api.auth import authenticate, services_of
 from consigne.api.errors import InvalidField, speaks_anthropic
 from consigne.domain.models import Model
@@ -34,6 +35,7 @@ router = APIRouter(route_class=AnthropicRoute)
 async def list_models(request: Request) -> Response:
     """List the models that write text, newest first, in pages."""
     await authenticate(request)
+    version_of(request)
     found = [m for m in services_of(request).gateway.models() if m.modality == "text"]
     page, more = _page(sorted(found, key=lambda m: (-m.created, m.id)), request)
     body = {
@@ -49,6 +51,7 @@ async def list_models(request: Request) -> Response:
 async def get_model(request: Request, model_id: str) -> Response:
     """Describe one model."""
     await authenticate(request)
+    version_of(request)
     model = services_of(request).gateway.resolve(model_id)
     return Response(msgspec.json.encode(info(model)), media_type="application/json")
 
@@ -56,7 +59,7 @@ async def get_model(request: Request, model_id: str) -> Response:
 def _page(models: Sequence[Model], request: Request) -> tuple[Sequence[Model], bool]:
     query = request.query_params
     limit = _limit(query.get("limit", "20"))
-    if query.get("lifecycle", "active") != "active":
+    if "active" not in (query.getlist("lifecycle") or query.getlist("lifecycle[]") or ["active"]):
         models = ()
     ids = [model.id for model in models]
     if after := query.get("after_id"):
@@ -105,11 +108,13 @@ def _capabilities(model: Model) -> dict[str, Any]:
         "disabled": {"supported": True}
     }
     efforts = dict.fromkeys(("low", "medium", "high", "xhigh", "max"), no)
+    yes = {"supported": True}
+    clears = {"clear_thinking_20251015": yes, "clear_tool_uses_20250919": yes}
     return {
         "batch": {"supported": True},
         "citations": no,
         "code_execution": no,
-        "context_management": no,
+        "context_management": yes | clears | {"compact_20260112": no},
         "effort": no | efforts,
         "image_input": {"supported": can.images_in},
         "pdf_input": {"supported": can.documents_in},

@@ -1,48 +1,74 @@
 """The Anthropic dialect's paths."""
 
+from collections.abc import AsyncIterator
+
 import msgspec
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from consigne.api import bodies, sse
-from consigne.api.anthropic import batches, convert, encode, files, models
-from consigne.api.anthropic.schemas import count_body, messages_body
+from consigne.api.anthropic import batches, encode, files, models
+from consigne.api.anthropic.prepare import prepare
+from consigne.api.anthropic.schemas import MessagesBody, count_body, messages_body
+from consigne.api.anthropic.version import version_of
 from consigne.api.auth import authenticate, services_of
 from consigne.api.errors import request_id_of
 from consigne.api.generate import fold
+from consigne.domain.events import Event, MessageStart, MessageStop
+from consigne.domain.usage import Usage
 
 router = APIRouter(tags=["Anthropic dialect"])
 for _part in (models, files, batches):
     router.include_router(_part.router)
-
-OLDEST_VERSION = "2023-06-01"
-
-
-def _version(request: Request) -> str:
-    return request.headers.get("anthropic-version", OLDEST_VERSION)
 
 
 @router.post("/v1/messages")
 async def create_message(request: Request) -> Response:
     """Generate an answer, whole or as a stream of events."""
     await authenticate(request)
+    version = version_of(request)
     body = await bodies.read(request, messages_body)
     gateway = services_of(request).gateway
-    wanted = convert.to_request(body, gateway.resolve(body.model), _version(request))
-    events = gateway.generate(wanted)
+    ready = await prepare(body, gateway, version)
+    events = _generated(body, gateway.generate(ready.request))
     if body.stream:
-        return sse.EventStream(events, encode.StreamEncoder(request_id_of(request.scope)))
+        encoder = encode.StreamEncoder(request_id_of(request.scope), ready.shape)
+        return sse.EventStream(events, encoder)
     answer = await sse.while_connected(request.receive, fold(events))
-    return Response(msgspec.json.encode(encode.message(answer)), media_type="application/json")
+    told = encode.message(answer, ready.shape)
+    return Response(msgspec.json.encode(told), media_type="application/json")
 
 
 @router.post("/v1/messages/count_tokens")
 async def count_tokens(request: Request) -> Response:
     """Count the tokens of a prompt, template and tools included."""
     await authenticate(request)
+    version = version_of(request)
     body = await bodies.read(request, count_body)
     gateway = services_of(request).gateway
-    wanted = convert.to_request(body, gateway.resolve(body.model), _version(request))
-    count = await sse.while_connected(request.receive, gateway.count_tokens(wanted))
-    return Response(msgspec.json.encode({"input_tokens": count}), media_type="application/json")
+    ready = await prepare(body, gateway, version)
+    count = await sse.while_connected(request.receive, gateway.count_tokens(ready.request))
+    told: dict[str, object] = {"input_tokens": count}
+    if body.context_management is not None:
+        work = gateway.count_tokens(ready.unedited)
+        original = await sse.while_connected(request.receive, work)
+        told["context_management"] = {"original_input_tokens": original}
+    return Response(msgspec.json.encode(told), media_type="application/json")
+
+
+def _generated(body: MessagesBody, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    return events if body.max_tokens else _read_only(events)
+
+
+async def _read_only(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    """Have the prompt read into the cache, and pass on nothing of the answer: 0 tokens of it."""
+    try:
+        async for event in events:
+            if isinstance(event, MessageStart):
+                yield event
+            elif isinstance(event, MessageStop):
+                usage = Usage(event.usage.input_tokens, event.usage.cached_input_tokens, 0)
+                yield MessageStop("max_tokens", usage)
+    finally:
+        await sse.aclose(events)

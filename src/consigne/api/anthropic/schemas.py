@@ -9,7 +9,20 @@ from consigne.api.limits import MAX_STOPS, Body, JsonObject, Wire
 Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,128}$")]
 
 
-class TextParam(Wire):
+class CacheControl(Wire):
+    """A wish that the prompt up to here be kept; the prefix cache here keeps all of it anyway."""
+
+    type: Literal["ephemeral"]
+    ttl: Literal["5m", "1h"] = "5m"
+
+
+class Cacheable(Wire):
+    """A part of the prompt that may carry that wish."""
+
+    cache_control: CacheControl | None = None
+
+
+class TextParam(Cacheable):
     """A text block."""
 
     type: Literal["text"]
@@ -47,7 +60,7 @@ class PlainTextSource(Wire):
     media_type: Literal["text/plain"] = "text/plain"
 
 
-class ImageParam(Wire):
+class ImageParam(Cacheable):
     """A picture."""
 
     type: Literal["image"]
@@ -67,7 +80,7 @@ class Citations(Wire):
     enabled: bool = False
 
 
-class DocumentParam(Wire):
+class DocumentParam(Cacheable):
     """A document."""
 
     type: Literal["document"]
@@ -80,7 +93,7 @@ class DocumentParam(Wire):
     citations: Citations | None = None
 
 
-class SearchResultParam(Wire):
+class SearchResultParam(Cacheable):
     """A passage that the application found, with its source."""
 
     type: Literal["search_result"]
@@ -105,7 +118,7 @@ class RedactedThinkingParam(Wire):
     data: str
 
 
-class ToolUseParam(Wire):
+class ToolUseParam(Cacheable):
     """A tool call of an earlier answer."""
 
     type: Literal["tool_use"]
@@ -114,12 +127,20 @@ class ToolUseParam(Wire):
     input: JsonObject
 
 
+class ToolReferenceParam(Cacheable):
+    """The name of a tool that a search of the application's own has found."""
+
+    type: Literal["tool_reference"]
+    tool_name: str
+
+
 ToolResultContent = Annotated[
-    TextParam | ImageParam | DocumentParam | SearchResultParam, Field(discriminator="type")
+    TextParam | ImageParam | DocumentParam | SearchResultParam | ToolReferenceParam,
+    Field(discriminator="type"),
 ]
 
 
-class ToolResultParam(Wire):
+class ToolResultParam(Cacheable):
     """What a tool answered."""
 
     type: Literal["tool_result"]
@@ -148,13 +169,16 @@ class MessageParam(Wire):
     content: str | list[Block]
 
 
-class ToolParam(Wire):
+class ToolParam(Cacheable):
     """A tool; the client's own where ``type`` is absent or ``custom``."""
 
     name: Name
     type: str | None = None
     description: str = ""
     input_schema: JsonObject | None = None
+    strict: bool | None = None
+    input_examples: list[JsonObject] | None = None
+    allowed_callers: list[str] | None = None
 
 
 class ToolChoiceParam(Wire):
@@ -170,6 +194,7 @@ class ThinkingConfig(Wire):
 
     type: Literal["enabled", "disabled", "adaptive", "between_tools"]
     budget_tokens: int | None = Field(default=None, ge=1024)
+    display: Literal["summarized", "omitted"] | None = None
 
 
 class JsonFormat(Wire):
@@ -184,6 +209,58 @@ class OutputConfig(Wire):
 
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     format: JsonFormat | None = None
+
+
+class Quantity(Wire):
+    """A number of tokens, tool uses or thinking turns."""
+
+    type: Literal["input_tokens", "tool_uses", "thinking_turns"]
+    value: int = Field(ge=0)
+
+
+class AllTurns(Wire):
+    """All turns that hold thinking."""
+
+    type: Literal["all"]
+
+
+class ClearToolUses(Wire):
+    """Put a placeholder in the place of old tool results."""
+
+    type: Literal["clear_tool_uses_20250919"]
+    trigger: Quantity | None = None
+    keep: Quantity | None = None
+    clear_at_least: Quantity | None = None
+    exclude_tools: list[str] | None = None
+    clear_tool_inputs: bool | list[str] | None = None
+
+
+class ClearThinking(Wire):
+    """Leave the thinking of old turns out."""
+
+    type: Literal["clear_thinking_20251015"]
+    keep: Literal["all"] | Quantity | AllTurns | None = None
+
+
+class Compact(Wire):
+    """Summarise the conversation."""
+
+    type: Literal["compact_20260112"]
+
+
+Edit = Annotated[ClearToolUses | ClearThinking | Compact, Field(discriminator="type")]
+
+
+class ContextManagement(Wire):
+    """What to clear from a long conversation before the model reads it."""
+
+    edits: list[Edit] = Field(default_factory=list)
+
+
+class Diagnostics(Wire):
+    """The wish to learn why an earlier request's cache was missed."""
+
+    previous_message_id: str | None = None
 
 
 class Metadata(Wire):
@@ -203,8 +280,8 @@ class PromptBody(Body):
     thinking: ThinkingConfig | None = None
     output_config: OutputConfig | None = None
     output_format: JsonFormat | None = None
-    cache_control: dict[str, Any] | None = None
-    context_management: dict[str, Any] | None = None
+    cache_control: CacheControl | None = None
+    context_management: ContextManagement | None = None
     mcp_servers: list[Any] | None = None
     speed: Literal["standard", "fast"] | None = None
     user_profile_id: str | None = None
@@ -213,7 +290,7 @@ class PromptBody(Body):
 class MessagesBody(PromptBody):
     """The body of ``POST /v1/messages``."""
 
-    max_tokens: int = Field(ge=1)
+    max_tokens: int = Field(ge=0)
     stream: bool = False
     stop_sequences: list[Annotated[str, Field(min_length=1)]] | None = Field(
         default=None, max_length=MAX_STOPS
@@ -225,7 +302,7 @@ class MessagesBody(PromptBody):
     service_tier: Literal["auto", "standard_only"] | None = None
     container: Any = None
     inference_geo: str | None = None
-    diagnostics: dict[str, Any] | None = None
+    diagnostics: Diagnostics | None = None
     thread: Any = None
     compaction: Any = None
     fallbacks: Any = None

@@ -1,10 +1,11 @@
-"""The OpenAI dialect: Chat Completions, Responses, Conversations, Embeddings and models."""
+"""The OpenAI dialect: chat, text completions, Responses, conversations, vectors, files, models."""
 
 from fastapi import APIRouter
 
-from consigne.api.openai import batches, embeddings, files, models, uploads
+from consigne.api.openai import batches, embeddings, files, models, moderations, uploads
 from consigne.api.openai.chat import routes as chat
 from consigne.api.openai.chat import stored as stored_chat
+from consigne.api.openai.completions import routes as completions
 from consigne.api.openai.conversations import routes as conversations
 from consigne.api.openai.responses import routes as responses
 
@@ -12,9 +13,11 @@ router = APIRouter(tags=["OpenAI dialect"])
 for part in (
     chat,
     stored_chat,
+    completions,
     responses,
     conversations,
     embeddings,
+    moderations,
     models,
     files,
     uploads,

@@ -1,11 +1,13 @@
 """What the endpoints of the OpenAI dialect have in common."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, NoReturn
 
 import msgspec
 from pydantic import Field
 
+from consigne import __version__
 from consigne.api.errors import InvalidField
 from consigne.api.files import from_data_url
 from consigne.api.limits import JsonObject, Wire
@@ -64,7 +66,12 @@ def tool(function: FunctionParam, path: str) -> Tool:
     schema = function.parameters or {"properties": {}}
     if schema.get("type", "object") != "object":
         refuse(f"{path}.parameters", "schema must be of type 'object'")
-    return Tool(function.name, {"type": "object"} | schema, function.description or "")
+    return Tool(
+        function.name,
+        {"type": "object"} | schema,
+        function.description or "",
+        function.strict is True,
+    )
 
 
 def choose(
@@ -194,6 +201,12 @@ def _token(token: bytes, logprob: float) -> dict[str, Any]:
         "bytes": list(token),
         "logprob": max(logprob, LEAST_LOGPROB),
     }
+
+
+def fingerprint(model_id: str) -> str:
+    """Return what stands for the configuration that answers: it changes with this version."""
+    digest = hashlib.blake2b(f"{__version__} {model_id}".encode(), digest_size=5)
+    return f"fp_{digest.hexdigest()}"
 
 
 def renamed(message_id: str, prefix: str) -> str:

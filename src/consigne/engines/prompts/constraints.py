@@ -56,7 +56,7 @@ class Constraints:
         return {
             "type": "tag",
             "begin": self._format.opening(tool.name),
-            "content": _ebnf(schema_grammar(tool.input_schema, where, strict=False)),
+            "content": _ebnf(schema_grammar(tool.input_schema, where, strict=tool.strict)),
             "end": "}",
         }
 

@@ -75,7 +75,8 @@ class Prompter:
         """
         if request.raw_prompt is not None:
             raw = Constraints(HERMES).of(request, (), "none")
-            return Prompt((request.raw_prompt,), raw)
+            given = request.raw_prompt
+            return Prompt((given,) if isinstance(given, str) else (), raw)
         if self._template is None:
             raise Unsupported(
                 "This model has no chat template: it completes text but holds no conversation",

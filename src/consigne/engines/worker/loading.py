@@ -23,6 +23,10 @@ MAX_BATCHED_TOKENS = 256
 enough that the answers already running wait little for it."""
 
 
+SMALL_BYTES = 10**9
+"""Models of fewer bytes lose themselves in repetitions more easily."""
+
+
 class TextModel(msgspec.Struct, frozen=True):
     """A loaded text model."""
 
@@ -44,6 +48,11 @@ class TextModel(msgspec.Struct, frozen=True):
     cache_tokens: int
     """How many tokens the attention cache has room for."""
     seconds: dict[str, float]
+    vocabulary: tuple[bytes, ...] = ()
+    """What each token stands for, control tokens included."""
+    small: bool = False
+    """Whether its weights take less than ``SMALL_BYTES``."""
+    device: str = "CPU"
 
 
 class _Clock:
@@ -114,6 +123,9 @@ def load_text(model_id: str, folder: Path, context: int, settings: EngineSetting
         context=min(context, cache_tokens),
         cache_tokens=cache_tokens,
         seconds=clock.seconds,
+        vocabulary=vocabulary.tokens + (b"",) * (len(table) - len(vocabulary.tokens)),
+        small=(folder / "openvino_model.bin").stat().st_size < SMALL_BYTES,
+        device=settings.device,
     )
 
 

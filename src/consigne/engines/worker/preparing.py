@@ -11,6 +11,7 @@ from consigne.domain.events import StopReason
 from consigne.domain.messages import Request, Sampling
 from consigne.engines.worker import sampling
 from consigne.engines.worker.loading import TextModel
+from consigne.engines.worker.scoring import Job
 
 if TYPE_CHECKING:
     from consigne.engines.prompts import Prompt
@@ -40,7 +41,8 @@ def prepare(model: TextModel, request: Request) -> Prepared:
         ContextTooLong: The prompt leaves no room for an answer.
         InvalidRequest: What the model can't be asked for.
     """
-    settings = sampling.resolve(request.sampling, model.defaults)
+    asked = sampling.in_form(request) if model.small else request.sampling
+    settings = sampling.resolve(asked, model.defaults)
     if request.logprobs:
         raise Unsupported(
             "Models here tell the log-probability of each token they chose, "
@@ -49,7 +51,7 @@ def prepare(model: TextModel, request: Request) -> Prepared:
         )
     prompt: Prompt = model.prompter.render(request)
     tokens = tokenise(model, request, prompt)
-    room = _room(model, len(tokens))
+    room = _room(model, request, len(tokens))
     wanted = room if request.max_tokens is None else request.max_tokens
     limit = max(min(wanted, room), 0)
     return Prepared(
@@ -73,7 +75,10 @@ def count(model: TextModel, request: Request) -> int:
 
 def tokenise(model: TextModel, request: Request, prompt: "Prompt") -> Tokens:
     """Return a prompt's tokens; a raw prompt gets those that the tokenizer adds itself."""
-    raw = request.raw_prompt is not None
+    given = request.raw_prompt
+    if isinstance(given, tuple):
+        return _own_tokens(model, given)
+    raw = given is not None
     encode = model.tokenizer.encode
     pieces: list[Tokens] = [
         encode(segment, add_special_tokens=raw and index == 0).input_ids.data[0]
@@ -82,14 +87,38 @@ def tokenise(model: TextModel, request: Request, prompt: "Prompt") -> Tokens:
     return np.concatenate(pieces) if pieces else np.empty(0, np.int64)
 
 
-def _room(model: TextModel, prompt_tokens: int) -> int:
+def _own_tokens(model: TextModel, tokens: tuple[int, ...]) -> Tokens:
+    for token in tokens:
+        if not 0 <= token < len(model.table):
+            raise InvalidRequest(
+                f"The model {model.model_id} has no token {token}: its tokens are "
+                f"0 to {len(model.table) - 1}.",
+                param="prompt",
+            )
+    return np.array(tokens, np.int64)
+
+
+def scored(model: TextModel, number: int, request: Request) -> Job:
+    """Return a request's prompt as a text to score.
+
+    Raises:
+        ContextTooLong: It does not fit the context.
+        InvalidRequest: What the model can't read.
+    """
+    tokens = tokenise(model, request, model.prompter.render(request))
+    _room(model, request, len(tokens), answer=0)
+    return Job(number, tokens, request.logprobs or 0)
+
+
+def _room(model: TextModel, request: Request, prompt_tokens: int, answer: int = 1) -> int:
+    param = "messages" if request.raw_prompt is None else "prompt"
     if prompt_tokens == 0:
-        raise InvalidRequest("The prompt is empty: there is nothing to answer.", param="messages")
-    if prompt_tokens >= model.context:
+        raise InvalidRequest("The prompt is empty: there is nothing to answer.", param=param)
+    if prompt_tokens + answer > model.context:
         raise ContextTooLong(
             f"The prompt has {prompt_tokens} tokens; the model {model.model_id} reads at most "
-            f"{model.context}, of which at least one is for the answer.",
-            param="messages",
+            f"{model.context}" + (", of which at least one is for the answer." if answer else "."),
+            param=param,
         )
     return model.context - prompt_tokens
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from consigne.domain.events import Event
+from consigne.domain.events import Event, TokenLogprob
 from consigne.domain.messages import Request
 from consigne.settings import EngineSettings
 
@@ -51,6 +51,13 @@ class Count(msgspec.Struct, frozen=True, tag="count", array_like=True):
     request: Request
 
 
+class Score(msgspec.Struct, frozen=True, tag="score", array_like=True):
+    """Tell how likely this request's prompt is; its ``logprobs`` says how many others to tell."""
+
+    number: int
+    request: Request
+
+
 class Embed(msgspec.Struct, frozen=True, tag="embed", array_like=True):
     """Turn these texts into vectors."""
 
@@ -58,7 +65,7 @@ class Embed(msgspec.Struct, frozen=True, tag="embed", array_like=True):
     texts: tuple[str, ...]
 
 
-ToWorker = Load | Generate | Cancel | Count | Embed
+ToWorker = Load | Generate | Cancel | Count | Score | Embed
 
 
 class Loaded(msgspec.Struct, frozen=True, tag="loaded", array_like=True):
@@ -99,6 +106,15 @@ class Counted(msgspec.Struct, frozen=True, tag="counted", array_like=True):
     tokens: int
 
 
+class ScoredPrompt(msgspec.Struct, frozen=True, tag="scored", array_like=True):
+    """How likely each token of a prompt is, and what is likeliest to follow."""
+
+    number: int
+    tokens: tuple[TokenLogprob, ...]
+    next: tuple[TokenLogprob, ...]
+    ends: bool
+
+
 class Embedded(msgspec.Struct, frozen=True, tag="embedded", array_like=True):
     """Vectors as rows of little-endian float32, and the tokens read."""
 
@@ -108,7 +124,7 @@ class Embedded(msgspec.Struct, frozen=True, tag="embedded", array_like=True):
     input_tokens: int
 
 
-FromWorker = Loaded | LoadFailed | Emitted | Rejected | Counted | Embedded
+FromWorker = Loaded | LoadFailed | Emitted | Rejected | Counted | ScoredPrompt | Embedded
 
 _encoder = msgspec.msgpack.Encoder()
 _to_worker = msgspec.msgpack.Decoder(ToWorker)

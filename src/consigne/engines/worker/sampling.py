@@ -9,13 +9,16 @@ import msgspec
 
 from consigne.domain import sources
 from consigne.domain.errors import InvalidRequest
-from consigne.domain.messages import Sampling
+from consigne.domain.messages import Request, Sampling
 
 if TYPE_CHECKING:
     import openvino_genai
 
 DEFAULTS: Final = Sampling(temperature=0.7, top_p=0.95)
 """For a model whose ``generation_config.json`` says nothing of sampling."""
+
+IN_FORM_PENALTY: Final = 1.1
+"""The repetition penalty of answers in a prescribed form, by small models (see ``in_form``)."""
 
 _GREEDY: Final = Sampling(temperature=0.0)
 _RANGES: Final[dict[str, tuple[float, float]]] = {
@@ -75,6 +78,22 @@ def resolve(asked: Sampling, defaults: Sampling) -> Sampling:
             for name in Sampling.__struct_fields__
         }
     )
+
+
+def in_form(request: Request) -> Sampling:
+    """Return what a request asks, with a mild penalty where its answer has a prescribed form.
+
+    Within a constrained string a small model finds no way to end and repeats itself. Measured with
+    SmolLM2-135M on 20 schemas (``benchmarks/prescribed_forms.py``): 28 of 40 sampled and 10 of 20
+    greedy answers ended before 300 tokens, with the penalty 39 and 17. A caller who
+    sets any penalty is left alone.
+    """
+    asked = request.sampling
+    penalties = (asked.repetition_penalty, asked.frequency_penalty, asked.presence_penalty)
+    prescribed = request.output.kind != "text" or request.tool_choice.kind in ("any", "tool")
+    if not prescribed or any(penalty is not None for penalty in penalties):
+        return asked
+    return msgspec.structs.replace(asked, repetition_penalty=IN_FORM_PENALTY)
 
 
 def apply(sampling: Sampling, config: "openvino_genai.GenerationConfig") -> None:

@@ -13,7 +13,7 @@ from consigne.engines.worker.channel import Channel
 from consigne.engines.worker.generation import Generation
 from consigne.engines.worker.loading import MAX_BATCHED_TOKENS, TextModel
 from consigne.engines.worker.prefixes import BLOCK_TOKENS, Prefixes, Text
-from consigne.engines.worker.preparing import Prepared, count, prepare
+from consigne.engines.worker.preparing import Prepared, count, prepare, scored
 from consigne.engines.worker.protocol import (
     Cancel,
     Count,
@@ -21,8 +21,11 @@ from consigne.engines.worker.protocol import (
     Emitted,
     Generate,
     Rejected,
+    Score,
+    ScoredPrompt,
     ToWorker,
 )
+from consigne.engines.worker.scoring import IDLE_S, Scorer
 from consigne.engines.worker.trials import Trials
 
 _TRIAL_POLL_S: Final = 0.005
@@ -60,6 +63,7 @@ class TextLoop:
         self._prefixes = prefixes
         self._admission = Admission(prefixes, model.cache_tokens, MAX_BATCHED_TOKENS)
         self._waiting: dict[int, tuple[Prepared, Text]] = {}
+        self._scorer = Scorer(model.folder, model.vocabulary, model.stop_tokens, model.device)
         self._trials = Trials(model.folder, len(model.table))
         self._on_trial: dict[int, Prepared] = {}
         self._running: dict[int, _Running] = {}
@@ -74,8 +78,13 @@ class TextLoop:
         """
         pipeline = self._pipeline
         while True:
-            for message in self._channel.receive(self._patience()):
+            messages = self._channel.receive(self._patience())
+            for message in messages:
                 self._handle(message)
+            if self._scorer.busy:
+                self._score()
+            elif not messages and self._scorer.loaded and self._idle and not self._trials.pending:
+                self._scorer.unload()
             if self._trials.pending:
                 self._judge()
             if self._waiting:
@@ -89,9 +98,17 @@ class TextLoop:
 
     def _patience(self) -> float | None:
         """Return how long to wait for messages: for ever when there is nothing to do."""
-        if self._waiting or self._pipeline.has_non_finished_requests():
+        if not self._idle:
             return 0.0
-        return _TRIAL_POLL_S if self._trials.pending else None
+        if self._trials.pending:
+            return _TRIAL_POLL_S
+        return IDLE_S if self._scorer.loaded else None
+
+    @property
+    def _idle(self) -> bool:
+        """Whether there is nothing to compute."""
+        working = self._waiting or self._scorer.busy
+        return not working and not self._pipeline.has_non_finished_requests()
 
     def _handle(self, message: ToWorker) -> None:
         match message:
@@ -101,10 +118,29 @@ class TextLoop:
                 self._cancel(message.number)
             case Count():
                 self._count(message)
+            case Score():
+                self._take_text(message)
             case _:
                 raise AssertionError(f"a text model can't {message}")
 
+    def _take_text(self, message: Score) -> None:
+        try:
+            self._scorer.submit(scored(self._model, message.number, message.request))
+        except Exception as error:  # noqa: BLE001 - one request's fault is not the others'
+            self._reject(message.number, error)
+
+    def _score(self) -> None:
+        number = self._scorer.current
+        try:
+            found = self._scorer.step()
+        except Exception as error:  # noqa: BLE001 - one request's fault is not the others'
+            self._reject(number, error)
+            return
+        if found is not None:
+            self._channel.send(ScoredPrompt(number, found.tokens, found.next, found.ends))
+
     def _cancel(self, number: int) -> None:
+        self._scorer.cancel(number)
         if running := self._running.get(number):
             running.abandoned = True
             self._drop(number, running)

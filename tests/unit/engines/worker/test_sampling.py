@@ -7,8 +7,15 @@ from typing import Any
 import pytest
 
 from consigne.domain.errors import InvalidRequest
-from consigne.domain.messages import Sampling
-from consigne.engines.worker.sampling import DEFAULTS, apply, read_defaults, resolve
+from consigne.domain.messages import OutputFormat, Request, Sampling, ToolChoice
+from consigne.engines.worker.sampling import (
+    DEFAULTS,
+    IN_FORM_PENALTY,
+    apply,
+    in_form,
+    read_defaults,
+    resolve,
+)
 
 
 class Config:
@@ -78,3 +85,33 @@ def test_seeds_are_kept_and_without_one_answers_differ() -> None:
 def test_what_filters_nothing_is_left_out() -> None:
     plain = applied(Sampling(temperature=1.0, top_p=1.0, top_k=0, min_p=0.0, seed=1))
     assert plain == {"do_sample": True, "temperature": 1.0, "rng_seed": 1}
+
+
+@pytest.mark.parametrize(
+    ("fields", "penalty"),
+    [
+        ({}, None),
+        ({"output": OutputFormat("json_object")}, IN_FORM_PENALTY),
+        ({"output": OutputFormat("json_schema", {})}, IN_FORM_PENALTY),
+        ({"tool_choice": ToolChoice("any")}, IN_FORM_PENALTY),
+        ({"tool_choice": ToolChoice("auto")}, None),
+    ],
+)
+def test_a_prescribed_form_is_written_with_a_mild_penalty(
+    fields: dict[str, Any], penalty: float | None
+) -> None:
+    request = Request(model="m", messages=(), **fields)
+    assert in_form(request).repetition_penalty == penalty
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        Sampling(repetition_penalty=1.0),
+        Sampling(frequency_penalty=0.0),
+        Sampling(presence_penalty=0.5),
+    ],
+)
+def test_a_caller_who_sets_a_penalty_is_left_alone(asked: Sampling) -> None:
+    form = OutputFormat("json_object")
+    assert in_form(Request(model="m", messages=(), output=form, sampling=asked)) == asked

@@ -4,13 +4,15 @@ from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from consigne.api.limits import MAX_TOKENS
-from consigne.api.openai import shared
+from consigne.api.openai import extras, shared
 from consigne.api.openai.chat.schemas import (
     AllowedChoice,
     AssistantParam,
     AudioPart,
     ChatBody,
+    ChosenFunction,
     FilePart,
+    FunctionResultParam,
     ImagePart,
     JsonObjectFormat,
     JsonSchemaFormat,
@@ -32,7 +34,6 @@ from consigne.domain.messages import (
     Message,
     OutputFormat,
     Request,
-    Sampling,
     TextBlock,
     ThinkingBlock,
     Tool,
@@ -44,11 +45,8 @@ from consigne.domain.models import Model
 
 _UNSERVED = {
     "audio": "Models here do not speak.",
-    "functions": "Use 'tools'.",
-    "function_call": "Use 'tool_choice'.",
     "web_search_options": "Models here do not search the web.",
     "moderation": "There is no moderation here.",
-    "logit_bias": "Single tokens can't be biased here.",
 }
 
 
@@ -69,17 +67,11 @@ def to_request(body: ChatBody, model: Model) -> Request:
         tools=tools,
         tool_choice=tool_choice,
         output=_output(body),
-        sampling=Sampling(
-            temperature=body.temperature,
-            top_p=body.top_p,
-            seed=body.seed,
-            frequency_penalty=body.frequency_penalty,
-            presence_penalty=body.presence_penalty,
-        ),
+        sampling=extras.sampling(body),
         max_tokens=_max_tokens(body),
         stop=stop,
         logprobs=_logprobs(body),
-        thinking=shared.thinking(body.reasoning_effort, model, "reasoning_effort"),
+        thinking=_thinking(body, model),
         effort=shared.effort(body.reasoning_effort),
         user=body.safety_identifier or body.user,
         whole=not body.stream,
@@ -91,6 +83,8 @@ def _refuse_unserved(body: ChatBody) -> None:
     for name, reason in _UNSERVED.items():
         if getattr(body, name):
             refuse(name, reason, "unsupported")
+    if body.functions is not None and body.tools is not None:
+        refuse("functions", "it is the older form of 'tools': send one of the two")
     if body.modalities not in (None, ["text"]):
         refuse("modalities", "models here write text only")
     if body.stream_options is not None and not body.stream:
@@ -99,8 +93,26 @@ def _refuse_unserved(body: ChatBody) -> None:
 
 
 def _max_tokens(body: ChatBody) -> int | None:
+    if None not in (body.max_completion_tokens, body.max_tokens) and (
+        body.max_completion_tokens != body.max_tokens
+    ):
+        refuse("max_tokens", "it is the older form of 'max_completion_tokens': send one of the two")
     wanted = body.max_completion_tokens or body.max_tokens
     return min(wanted, MAX_TOKENS) if wanted else None
+
+
+def _thinking(body: ChatBody, model: Model) -> bool | None:
+    arguments = body.chat_template_kwargs
+    if arguments is not None:
+        asked = (
+            arguments.thinking if arguments.enable_thinking is None else arguments.enable_thinking
+        )
+        if asked and not model.capabilities.thinking:
+            message = f"The model {model.id} can't reason; leave it out."
+            refuse("chat_template_kwargs.enable_thinking", message, "unsupported")
+        if asked is not None:
+            return asked
+    return shared.thinking(body.reasoning_effort, model, "reasoning_effort")
 
 
 def _logprobs(body: ChatBody) -> int | None:
@@ -112,6 +124,8 @@ def _logprobs(body: ChatBody) -> int | None:
 
 
 def _output(body: ChatBody) -> OutputFormat:
+    if (wanted := extras.guided(body)) is not None:
+        return wanted
     match body.response_format:
         case None | TextFormat():
             return OutputFormat()
@@ -124,6 +138,8 @@ def _output(body: ChatBody) -> OutputFormat:
 
 
 def _tools(body: ChatBody) -> tuple[tuple[Tool, ...], ToolChoice]:
+    if body.functions is not None or body.function_call is not None:
+        return _functions(body)
     tools = shared.unique(_definitions(body))
     parallel = body.parallel_tool_calls is not False
     match body.tool_choice:
@@ -138,6 +154,19 @@ def _tools(body: ChatBody) -> tuple[tuple[Tool, ...], ToolChoice]:
             return shared.choose(tools, allowed.mode, names=names, parallel=parallel)
         case _:
             assert_never(body.tool_choice)
+
+
+def _functions(body: ChatBody) -> tuple[tuple[Tool, ...], ToolChoice]:
+    """Return the tools and their choice from the form before tools: one call an answer."""
+    paths = ((f"functions.{i}", function) for i, function in enumerate(body.functions or ()))
+    tools = shared.unique((f"{path}.name", shared.tool(f, path)) for path, f in paths)
+    match body.function_call:
+        case ChosenFunction(name=name) if name not in {tool.name for tool in tools}:
+            return refuse("function_call", f"there is no function '{name[:100]}' in 'functions'")
+        case ChosenFunction(name=name):
+            return tools, ToolChoice("tool", name, parallel=False)
+        case mode:
+            return shared.choose(tools, mode or "auto", parallel=False)
 
 
 def _definitions(body: ChatBody) -> Iterable[tuple[str, Tool]]:
@@ -167,6 +196,10 @@ def _conversation(
                 turns.append(Message("user", tuple(_user(param, path))))
             case AssistantParam():
                 turns.append(Message("assistant", tuple(_assistant(param, path))))
+            case FunctionResultParam():
+                _append_result(
+                    turns, ToolResultBlock(_called(turns, path), _texts(param.content or ""))
+                )
             case ToolParam():
                 _append_result(turns, ToolResultBlock(param.tool_call_id, _texts(param.content)))
             case _:
@@ -175,6 +208,14 @@ def _conversation(
         turns.append(Message("user", tuple(system)))
         system.clear()
     return tuple(system), tuple(turns)
+
+
+def _called(turns: Sequence[Message], path: str) -> str:
+    """Return the id of the call that the last turn makes in the form before tools."""
+    last = turns[-1].content[-1] if turns and turns[-1].content else None
+    if not isinstance(last, ToolUseBlock):
+        refuse(path, "a function's result must follow the answer that calls it")
+    return last.id
 
 
 def _append_result(turns: list[Message], result: ToolResultBlock) -> None:
@@ -214,9 +255,8 @@ def _part(part: UserPart, path: str) -> TextBlock | ImageBlock | DocumentBlock:
 
 
 def _assistant(param: AssistantParam, path: str) -> Iterable[ContentBlock]:
-    for name in ("audio", "function_call"):
-        if getattr(param, name):
-            refuse(f"{path}.{name}", "This can't be read here.", "unsupported")
+    if param.audio:
+        refuse(f"{path}.audio", "Models here do not listen.", "unsupported")
     if param.reasoning_content:
         yield ThinkingBlock(param.reasoning_content)
     if isinstance(param.content, str):
@@ -229,3 +269,10 @@ def _assistant(param: AssistantParam, path: str) -> Iterable[ContentBlock]:
         where = f"{path}.tool_calls.{j}.function.arguments"
         called = call.function
         yield ToolUseBlock(call.id, called.name, shared.arguments(called.arguments, where))
+    if param.function_call is not None:
+        called, where = param.function_call, f"{path}.function_call.arguments"
+        yield ToolUseBlock(
+            f"call_{path.rpartition('.')[2]}",
+            called.name,
+            shared.arguments(called.arguments, where),
+        )

@@ -5,7 +5,7 @@ from typing import Any, assert_never
 
 from consigne.api import sse
 from consigne.api.errors import openai_error
-from consigne.api.openai.shared import logprobs, renamed
+from consigne.api.openai.shared import fingerprint, logprobs, renamed
 from consigne.domain.errors import ConsigneError, from_code
 from consigne.domain.events import (
     BlockStop,
@@ -37,6 +37,11 @@ _FINISH_REASONS: dict[StopReason, str] = {
 }
 
 
+def _finish_reason(reason: StopReason, *, legacy: bool) -> str:
+    told = _FINISH_REASONS[reason]
+    return "function_call" if legacy and told == "tool_calls" else told
+
+
 def usage(counts: Usage) -> dict[str, Any]:
     """Return the token counts."""
     return {
@@ -57,11 +62,13 @@ def total(counts: Sequence[Usage]) -> Usage:
 class Choice:
     """One of the answers, folded from its events."""
 
-    def __init__(self, index: int, *, with_logprobs: bool) -> None:
+    def __init__(self, index: int, *, with_logprobs: bool, legacy: bool = False) -> None:
+        """Begin an answer; ``legacy`` tells a call in the form before tools."""
         self.id = ""
         self.model = ""
         self.usage = Usage()
         self._index = index
+        self._legacy = legacy
         self._text: list[str] = []
         self._thinking: list[str] = []
         self._calls: list[dict[str, Any]] = []
@@ -90,7 +97,7 @@ class Choice:
             case InputDelta():
                 self._arguments[-1].append(event.partial_json)
             case MessageStop():
-                self._finish_reason = _FINISH_REASONS[event.stop_reason]
+                self._finish_reason = _finish_reason(event.stop_reason, legacy=self._legacy)
                 self.usage = event.usage
             case Failed():
                 raise from_code(event.code, event.message)
@@ -110,14 +117,16 @@ class Choice:
         }
         if self._thinking:
             message["reasoning_content"] = "".join(self._thinking)
-        if self._calls:
+        called = [
+            {"name": call["name"], "arguments": "".join(parts) or "{}"}
+            for call, parts in zip(self._calls, self._arguments, strict=True)
+        ]
+        if called and self._legacy:
+            message["function_call"] = called[0]
+        elif called:
             message["tool_calls"] = [
-                {
-                    "id": call["id"],
-                    "type": "function",
-                    "function": {"name": call["name"], "arguments": "".join(parts) or "{}"},
-                }
-                for call, parts in zip(self._calls, self._arguments, strict=True)
+                {"id": call["id"], "type": "function", "function": function}
+                for call, function in zip(self._calls, called, strict=True)
             ]
         return {
             "index": self._index,
@@ -141,7 +150,7 @@ def completion(choices: Sequence[Choice], created: int) -> dict[str, Any]:
         "choices": [choice.wire() for choice in choices],
         "usage": usage(total([choice.usage for choice in choices])),
         "service_tier": "default",
-        "system_fingerprint": None,
+        "system_fingerprint": fingerprint(choices[0].model),
     }
 
 
@@ -149,11 +158,19 @@ class ChoiceEncoder:
     """Encodes the events of one of the answers as chunks."""
 
     def __init__(
-        self, index: int, created: int, *, include_usage: bool, with_logprobs: bool
+        self,
+        index: int,
+        created: int,
+        *,
+        include_usage: bool,
+        with_logprobs: bool,
+        legacy: bool = False,
     ) -> None:
+        """Begin an answer; ``legacy`` tells a call in the form before tools."""
         self.usage = Usage()
         self._index = index
         self._with_logprobs = with_logprobs
+        self._legacy = legacy
         self._calls = -1
         self._head: dict[str, Any] = {
             "id": "",
@@ -183,10 +200,12 @@ class ChoiceEncoder:
             case MessageStart():
                 self._head["id"] = renamed(event.id, "chatcmpl-")
                 self._head["model"] = event.model
+                self._head["system_fingerprint"] = fingerprint(event.model)
                 return self._chunk({"role": "assistant", "content": "", "refusal": None})
             case MessageStop():
                 self.usage = event.usage
-                return self._chunk({}, finish_reason=_FINISH_REASONS[event.stop_reason])
+                reason = _finish_reason(event.stop_reason, legacy=self._legacy)
+                return self._chunk({}, finish_reason=reason)
             case Failed():
                 raise from_code(event.code, event.message)
             case TextStart() | ThinkingStart() | BlockStop():
@@ -199,6 +218,8 @@ class ChoiceEncoder:
         return sse.data(self._head | {"choices": [], "usage": usage(counts)})
 
     def _call(self, call: dict[str, Any]) -> bytes:
+        if self._legacy:
+            return self._chunk({"function_call": call["function"]})
         return self._chunk({"tool_calls": [{"index": self._calls} | call]})
 
     def _chunk(
@@ -226,9 +247,11 @@ class StreamEncoder:
 
     keep_alive = b": still here\n\n"
 
-    def __init__(self, created: int, *, include_usage: bool, with_logprobs: bool) -> None:
+    def __init__(
+        self, created: int, *, include_usage: bool, with_logprobs: bool, legacy: bool = False
+    ) -> None:
         self._choice = ChoiceEncoder(
-            0, created, include_usage=include_usage, with_logprobs=with_logprobs
+            0, created, include_usage=include_usage, with_logprobs=with_logprobs, legacy=legacy
         )
         self._include_usage = include_usage
 
@@ -250,9 +273,23 @@ class ManyEncoder:
 
     keep_alive = StreamEncoder.keep_alive
 
-    def __init__(self, n: int, created: int, *, include_usage: bool, with_logprobs: bool) -> None:
+    def __init__(
+        self,
+        n: int,
+        created: int,
+        *,
+        include_usage: bool,
+        with_logprobs: bool,
+        legacy: bool = False,
+    ) -> None:
         self._choices = [
-            ChoiceEncoder(i, created, include_usage=include_usage, with_logprobs=with_logprobs)
+            ChoiceEncoder(
+                i,
+                created,
+                include_usage=include_usage,
+                with_logprobs=with_logprobs,
+                legacy=legacy,
+            )
             for i in range(n)
         ]
         self._include_usage = include_usage

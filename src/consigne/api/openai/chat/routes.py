@@ -43,8 +43,10 @@ async def create_chat_completion(request: HttpRequest) -> Response:
             if body.store
             else _stream(body, streams, created)
         )
-    work = _fold(events, n, with_logprobs=with_logprobs)
-    choices = await sse.while_connected(request.receive, work)
+    choices = [
+        encode.Choice(i, with_logprobs=with_logprobs, legacy=body.is_legacy) for i in range(n)
+    ]
+    await sse.while_connected(request.receive, _fold(events, choices))
     answer = encode.completion(choices, created)
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
@@ -81,33 +83,28 @@ def _wrapped(seed: int) -> int:
 
 
 def _stream(body: ChatBody, streams: Sequence[AsyncIterator[Event]], created: int) -> Response:
-    include_usage = bool(body.stream_options and body.stream_options.include_usage)
-    with_logprobs = bool(body.logprobs)
     if len(streams) == 1:
-        one = encode.StreamEncoder(
-            created, include_usage=include_usage, with_logprobs=with_logprobs
-        )
-        return sse.EventStream(streams[0], one)
+        return sse.EventStream(streams[0], encode.StreamEncoder(created, **_form(body)))
     return _stream_many(body, merge(streams), len(streams), created)
 
 
 def _stream_many(
     body: ChatBody, events: AsyncIterator[tuple[int, Event]], n: int, created: int
 ) -> Response:
-    include_usage = bool(body.stream_options and body.stream_options.include_usage)
-    many = encode.ManyEncoder(
-        n, created, include_usage=include_usage, with_logprobs=bool(body.logprobs)
-    )
-    return sse.EventStream(events, many)
+    return sse.EventStream(events, encode.ManyEncoder(n, created, **_form(body)))
 
 
-async def _fold(
-    events: AsyncIterator[tuple[int, Event]], n: int, *, with_logprobs: bool
-) -> list[encode.Choice]:
-    choices = [encode.Choice(i, with_logprobs=with_logprobs) for i in range(n)]
+def _form(body: ChatBody) -> dict[str, bool]:
+    return {
+        "include_usage": bool(body.stream_options and body.stream_options.include_usage),
+        "with_logprobs": bool(body.logprobs),
+        "legacy": body.is_legacy,
+    }
+
+
+async def _fold(events: AsyncIterator[tuple[int, Event]], choices: Sequence[encode.Choice]) -> None:
     try:
         async for index, event in events:
             choices[index].add(event)
     finally:
         await sse.aclose(events)
-    return choices

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from consigne.api.limits import MAX_STOPS, Body, JsonObject, Wire
+from consigne.api.limits import MAX_STOPS, JsonObject, Wire
+from consigne.api.openai.extras import Extras, StreamOptions, TemplateArguments
 from consigne.api.openai.shared import Effort, FunctionParam, Metadata, Name, Verbosity
 
 
@@ -97,7 +98,7 @@ class AssistantParam(Wire):
     refusal: str | None = None
     reasoning_content: str | None = None
     tool_calls: list[ToolCallParam] | None = None
-    function_call: Any = None
+    function_call: CalledFunction | None = None
     audio: Any = None
 
 
@@ -109,8 +110,17 @@ class ToolParam(Wire):
     content: str | list[TextPart]
 
 
+class FunctionResultParam(Wire):
+    """What a function answered, in the form before tools."""
+
+    role: Literal["function"]
+    name: str
+    content: str | None = None
+
+
 MessageParam = Annotated[
-    SystemParam | UserParam | AssistantParam | ToolParam, Field(discriminator="role")
+    SystemParam | UserParam | AssistantParam | ToolParam | FunctionResultParam,
+    Field(discriminator="role"),
 ]
 
 
@@ -192,16 +202,11 @@ ResponseFormat = Annotated[
 ]
 
 
-class StreamOptions(Wire):
-    """How the stream is to be."""
-
-    include_usage: bool = False
-
-
+ServiceTier = Literal["auto", "default", "flex", "scale", "priority", "fast"]
 Stop = Annotated[str, Field(min_length=1)]
 
 
-class ChatBody(Body):
+class ChatBody(Extras):
     """The body of ``POST /v1/chat/completions``."""
 
     model: str = Field(max_length=256)
@@ -211,11 +216,6 @@ class ChatBody(Body):
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
     n: int | None = Field(default=None, ge=1, le=128)
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    top_p: float | None = Field(default=None, ge=0, le=1)
-    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
-    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
-    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
     stop: Stop | Annotated[list[Stop], Field(max_length=MAX_STOPS)] | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
@@ -225,11 +225,11 @@ class ChatBody(Body):
     parallel_tool_calls: bool | None = None
     reasoning_effort: Effort | None = None
     verbosity: Verbosity | None = None
-    logit_bias: dict[str, float] | None = None
+    chat_template_kwargs: TemplateArguments | None = None
     modalities: list[str] | None = None
     audio: Any = None
-    functions: Any = None
-    function_call: Any = None
+    functions: list[FunctionParam] | None = Field(default=None, max_length=128)
+    function_call: Literal["none", "auto"] | ChosenFunction | None = None
     web_search_options: Any = None
     moderation: Any = None
     metadata: Metadata | None = None
@@ -238,9 +238,14 @@ class ChatBody(Body):
     prompt_cache_options: Any = None
     prompt_cache_retention: str | None = None
     safety_identifier: str | None = None
-    service_tier: str | None = None
+    service_tier: ServiceTier | None = None
     store: bool | None = None
     user: str | None = None
+
+    @property
+    def is_legacy(self) -> bool:
+        """Whether calls are asked for, and told, in the form before tools."""
+        return self.functions is not None or self.function_call is not None
 
 
 chat_body: TypeAdapter[ChatBody] = TypeAdapter(ChatBody)
