@@ -46,13 +46,18 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     ],
     "/v1/responses/input_tokens": [RESPONSE],
     "/v1/responses/compact": [RESPONSE],
+    "/v1/completions": [
+        {"model": "tiny", "prompt": "Hello", "echo": True},
+        {"model": "tiny", "prompt": ["a", "b"], "logprobs": 1},
+    ],
+    "/v1/moderations": [{"input": "Hello", "model": "omni"}],
     "/v1/embeddings": [
         {"model": "mini", "input": "Hello"},
         {"model": "mini", "input": ["a", "b"], "encoding_format": "base64"},
     ],
 }
 STORED = ("/v1/conversations", "/v1/files", "/v1/uploads", "/v1/batches", "/v1/messages/batches")
-STREAMED = ("/v1/messages", "/v1/chat/completions", "/v1/responses")
+STREAMED = ("/v1/messages", "/v1/chat/completions", "/v1/responses", "/v1/completions")
 SCRIPTS: list[list[Step]] = [
     [START, *text("Hello", " world"), stop()],
     [START, *thinking("Hm."), *text("A", index=1), *tool_use("look", "{}", index=2), stop()],
@@ -160,7 +165,9 @@ async def test_errors_are_as_the_document_says(contract: Contract, path: str) ->
             answer = await http.post(path, json=body)
             contract.check("POST", path, answer)
         seen.add(answer.status_code)
-    assert seen == {400, 401, 403, 404, 413, 415, 422, 429}
+    expected = {400, 401, 403, 404, 413, 415, 422, 429}
+    # What is never answered is never kept for a repetition.
+    assert seen == (expected - {422} if path == "/v1/moderations" else expected)
 
 
 @pytest.mark.parametrize("error", [Overloaded("Wait."), ZeroDivisionError()])
@@ -177,7 +184,7 @@ async def test_failures_are_as_the_document_says(
 @pytest.mark.parametrize(
     ("path", "wrong"),
     [
-        ("/v1/messages", {"max_tokens": 0}),
+        ("/v1/messages", {"max_tokens": -1}),
         ("/v1/messages", {"max_tokens": "9"}),
         ("/v1/messages", {"messages": [{"role": "robot", "content": ""}]}),
         ("/v1/chat/completions", {"messages": []}),

@@ -22,7 +22,7 @@ class ModerationBody(Body):
     model: str | None = Field(default=None, max_length=256)
 
 
-_adapter: TypeAdapter[ModerationBody] = TypeAdapter(ModerationBody)
+body_adapter: TypeAdapter[ModerationBody] = TypeAdapter(ModerationBody)
 
 
 @router.post("/v1/moderations")
@@ -33,7 +33,7 @@ async def create_moderation(request: Request) -> Response:
         ModelNotFound: Always.
     """
     await authenticate(request)
-    body = await bodies.read(request, _adapter)
+    body = await bodies.read(request, body_adapter)
     named = (
         f"The moderation model '{body.model}' does not exist here"
         if body.model

@@ -150,6 +150,51 @@ class ChatStreamEvent(
     """The data of one event of a streamed answer; the last is the text ``[DONE]``."""
 
 
+class CompletionLogprobs(BaseModel):
+    """The log-probabilities of a text's tokens, in lists of one length."""
+
+    tokens: list[str]
+    token_logprobs: list[float | None]
+    top_logprobs: list[dict[str, float] | None]
+    text_offset: list[Annotated[int, Field(ge=0)]]
+
+
+class CompletionChoice(BaseModel):
+    """One of the answers, or more of it."""
+
+    index: int = Field(ge=0)
+    text: str
+    logprobs: CompletionLogprobs | None
+    finish_reason: FinishReason | None
+
+
+class TextCompletion(BaseModel):
+    """Answers to texts, or a piece of them."""
+
+    id: str
+    object: Literal["text_completion"]
+    created: int
+    model: str
+    system_fingerprint: str | None
+    choices: list[CompletionChoice]
+    usage: CompletionUsage | None = None
+
+
+class CompletionStreamEvent(
+    RootModel[
+        Annotated[
+            Annotated[TextCompletion, Tag("chunk")] | Annotated[OpenAIError, Tag("error")],
+            Discriminator(_chunk_kind),
+        ]
+    ]
+):
+    """The data of one event of a streamed completion; the last is the text ``[DONE]``."""
+
+
+class NoModeration(BaseModel):
+    """Nothing is ever answered but an error: there is no moderation model."""
+
+
 class ResponseUsage(BaseModel):
     """Tokens."""
 

@@ -208,6 +208,19 @@ OPERATIONS: dict[tuple[str, str], tuple[Operation, ...]] = {
     ("GET", "/v1/chat/completions/{completion_id}/messages"): (
         Operation("openai", f"{_RECORDS}:KeptMessages", query=_ENTRY_PAGE),
     ),
+    ("POST", "/v1/completions"): (
+        Operation(
+            "openai",
+            f"{_OPENAI}:TextCompletion",
+            "consigne.api.openai.completions.schemas:completion_body",
+            f"{_OPENAI}:CompletionStreamEvent",
+        ),
+    ),
+    ("POST", "/v1/moderations"): (
+        Operation(
+            "openai", f"{_OPENAI}:NoModeration", "consigne.api.openai.moderations:body_adapter"
+        ),
+    ),
     ("POST", "/v1/embeddings"): (
         Operation(
             "openai",
