@@ -125,7 +125,7 @@ def test_one_connection_carries_many_requests(url: str) -> None:
         for _ in range(20):
             connection.sendall(request(MESSAGE))
             assert b"Hello world" in read_answers(connection, 1)[0]
-            connection.sendall(request(MESSAGE | {"max_tokens": 0}))
+            connection.sendall(request(MESSAGE | {"max_tokens": -1}))
             assert b"invalid_request_error" in read_answers(connection, 1)[0]
             connection.sendall(request(path="/v1/nope"))
             assert b"nothing at GET" in read_answers(connection, 1)[0]

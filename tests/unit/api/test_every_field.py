@@ -34,6 +34,7 @@ BASES: dict[str, dict[str, Any]] = {
 }
 HONOURED: dict[str, dict[str, Any]] = {
     "/v1/messages": {
+        "metadata": {"user_id": "u"},
         "model": "plain",
         "max_tokens": 5,
         "messages": ANSWERED,
@@ -49,6 +50,8 @@ HONOURED: dict[str, dict[str, Any]] = {
         "top_k": 5,
     },
     "/v1/chat/completions": {
+        "safety_identifier": "s",
+        "user": "u",
         "model": "plain",
         "messages": ANSWERED,
         "frequency_penalty": 0.5,
@@ -122,15 +125,13 @@ TOLD: dict[str, dict[str, Any]] = {
     "/v1/completions": {"echo": True},
 }
 HINTS: dict[str, dict[str, Any]] = {
-    "/v1/messages": {"metadata": {"user_id": "u"}, "service_tier": "auto"},
+    "/v1/messages": {"service_tier": "auto"},
     "/v1/chat/completions": {
         "prediction": {"type": "content", "content": "Hello"},
         "prompt_cache_key": "k",
         "prompt_cache_options": {"mode": "implicit"},
         "prompt_cache_retention": "24h",
-        "safety_identifier": "s",
         "service_tier": "auto",
-        "user": "u",
     },
     "/v1/completions": {"user": "u"},
 }

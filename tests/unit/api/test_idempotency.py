@@ -145,7 +145,7 @@ async def test_an_answer_that_failed_is_not_kept(
 
 async def test_a_refused_request_may_be_mended_under_the_same_key() -> None:
     async with client(ScriptedGateway()) as http:
-        wrong = await http.post("/v1/messages", json=MESSAGE | {"max_tokens": 0}, headers=NAMED)
+        wrong = await http.post("/v1/messages", json=MESSAGE | {"max_tokens": -1}, headers=NAMED)
         assert wrong.status_code == 400
         mended = await http.post("/v1/messages", json=MESSAGE, headers=NAMED)
         assert mended.status_code == 200
