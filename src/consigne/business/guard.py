@@ -1,6 +1,6 @@
 """The gateway as a bounded key sees it: its models alone, and its tokens counted."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, cast
 
 from consigne.business.limits import Account, Reservation
@@ -18,6 +18,7 @@ from consigne.domain.models import Modality, Model
 from consigne.domain.usage import Usage
 from consigne.engines.base import Embeddings, Scores
 from consigne.gateway.gateway import Gateway
+from consigne.gateway.passing import Passing
 
 BYTES_PER_TOKEN = 4
 """Of most languages' text in most vocabularies: good enough for what is settled afterwards."""
@@ -66,7 +67,8 @@ class _Guarded:
         self._check(request.model, request.model)
         if self._account is None:
             return self._gateway.generate(request)
-        return self._metered(request, self._account)
+        events = self._gateway.generate(request)
+        return Passing(self._metered(events, request, self._account), events)
 
     async def count_tokens(self, request: Request) -> int:
         self._check(request.model, request.model)
@@ -99,10 +101,11 @@ class _Guarded:
         finally:
             reserved.settle(used)
 
-    async def _metered(self, request: Request, account: Account) -> AsyncIterator[Event]:
+    async def _metered(
+        self, events: AsyncIterator[Event], request: Request, account: Account
+    ) -> AsyncGenerator[Event, None]:
         reserved = account.reserve(*estimate(request))
         meter = _Meter(reserved)
-        events = self._gateway.generate(request)
         try:
             async for event in events:
                 meter.see(event)
@@ -163,7 +166,9 @@ class _Meter:
 
 def estimate(request: Request) -> tuple[int, int]:
     """Return about how many tokens a request's prompt has, and how many to set aside to answer."""
-    size = sum(len(block.text) for block in request.system) + len(request.raw_prompt or "")
+    size = sum(len(block.text) for block in request.system)
+    raw = request.raw_prompt or ""
+    size += len(raw) if isinstance(raw, str) else len(raw) * BYTES_PER_TOKEN
     files = 0
     for message in request.messages:
         for block in message.content:

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from consigne.domain.events import Event
+from consigne.gateway.passing import Passing
 
 QUIET_S = 3.0
 """How long nobody must have waited before background work takes all places again."""
@@ -50,8 +51,11 @@ class Traffic:
         """How many run in the background."""
         return self._background
 
-    async def watched(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    def watched(self, events: AsyncIterator[Event]) -> Passing:
         """Pass a generation's events on, counted while it runs."""
+        return Passing(self._watched(events), events)
+
+    async def _watched(self, events: AsyncIterator[Event]) -> AsyncGenerator[Event, None]:
         with self.waited_for():
             try:
                 async for event in events:

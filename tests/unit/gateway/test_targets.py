@@ -1,9 +1,12 @@
 """Models at providers: who answers for a name, and who answers when the first one can't."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import pytest
 
+from consigne.business.grants import RateLimits
+from consigne.business.guard import guarded
+from consigne.business.limits import Limiter
 from consigne.domain.embeddings import Embeddings
 from consigne.domain.errors import (
     ConsigneError,
@@ -21,6 +24,7 @@ from consigne.domain.usage import Usage
 from consigne.engines.base import InstalledModel
 from consigne.gateway.gateway import Gateway
 from consigne.providers.base import Deployment
+from consigne.providers.batches import Events
 from consigne.settings import ModelSettings
 
 Step = Event | ConsigneError
@@ -65,6 +69,16 @@ class Played:
             if isinstance(step, ConsigneError):
                 raise step
         return Embeddings(((1.0,),) * len(texts), 3)
+
+
+class AtOnce(Played):
+    """A provider whose events all come in one piece."""
+
+    def generate(self, deployment: Deployment, request: Request) -> AsyncIterator[Event]:
+        async def batches() -> AsyncGenerator[Sequence[Event], None]:
+            yield [step for step in self.script if not isinstance(step, ConsigneError)]
+
+        return Events(batches())
 
 
 def gateway(*providers: Played, **settings: str) -> Gateway:
@@ -113,6 +127,19 @@ async def test_closing_an_answer_closes_the_provider_that_gives_it() -> None:
     await anext(events)
     await events.aclose()  # type: ignore[attr-defined]
     assert second.closed == 1
+
+
+@pytest.mark.parametrize("metered", [False, True])
+async def test_what_came_at_once_is_known_to_be_there(metered: bool) -> None:
+    found = gateway(AtOnce(*GOOD))
+    if metered:
+        account = Limiter().account("key_1", RateLimits(tokens=10_000))
+        found = guarded(found, account=account)
+    events = found.generate(Request(model="far", messages=()))
+    told = [(await anext(events), events.buffered()) for _ in GOOD]  # type: ignore[attr-defined]
+    assert told == [(GOOD[0], True), (GOOD[1], False)]
+    with pytest.raises(StopAsyncIteration):
+        await anext(events)
 
 
 async def test_vectors_come_from_the_next_one_too() -> None:
