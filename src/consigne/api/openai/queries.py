@@ -4,6 +4,7 @@ from typing import get_args
 
 from starlette.requests import Request
 
+from consigne.api import queries
 from consigne.api.openai.responses.schemas import Include
 from consigne.api.openai.shared import refuse
 from consigne.records.values import MAX_PAGE, Json, Order, Page, Paging
@@ -17,12 +18,9 @@ def paging(request: Request, *, order: Order = "desc") -> Paging:
     Raises:
         InvalidField: The limit or the order is none.
     """
-    limit = whole_number(request, "limit", 20)
-    if not 1 <= limit <= MAX_PAGE:
-        refuse("limit", f"it is from 1 to {MAX_PAGE}")
-    wanted = request.query_params.get("order", order)
-    if wanted not in ("asc", "desc"):
-        refuse("order", "it is 'asc' or 'desc'")
+    limit = queries.limit(request, 20, MAX_PAGE)
+    choices = ("asc", "desc") if order == "asc" else ("desc", "asc")
+    wanted = queries.one_of(request, "order", choices)
     return Paging(request.query_params.get("after"), limit, "asc" if wanted == "asc" else "desc")
 
 
