@@ -1,18 +1,15 @@
 """The vendors' SDKs, sync and async, over the fields that applications use beyond the first."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anthropic
 import openai
 import pytest
-from pydantic import BaseModel
 
 from doubles.scripted import KEY, START, ScriptedGateway, stop, text, thinking, tool_use
-from support.dialects import served
+from support.sdks import HELLO, Point, Serve, claude, gpt
 
-Serve = Callable[[ScriptedGateway], str]
-HELLO: Any = [{"role": "user", "content": "Hello"}]
 TOOL: Any = {"name": "f", "input_schema": {"type": "object"}, "strict": True}
 CACHED: Any = {"type": "ephemeral", "ttl": "1h"}
 MIXED = (
@@ -22,37 +19,6 @@ MIXED = (
     *tool_use("f", '{"a":', " 1}", index=2),
     stop("tool_use"),
 )
-
-
-class Point(BaseModel):
-    """What a structured answer is parsed to."""
-
-    x: int
-    y: int
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Serve a gateway over HTTP until the test ends."""
-    running = []
-
-    def start(gateway: ScriptedGateway) -> str:
-        running.append(served(gateway))
-        return running[-1].__enter__()
-
-    yield start
-    for server in running:
-        server.__exit__(None, None, None)
-
-
-def claude(url: str) -> anthropic.Anthropic:
-    """Return Anthropic's client."""
-    return anthropic.Anthropic(base_url=url, api_key=KEY, max_retries=0)
-
-
-def gpt(url: str) -> openai.OpenAI:
-    """Return OpenAI's client."""
-    return openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0)
 
 
 async def test_anthropic_snapshots_are_the_whole_answer(serve: Serve) -> None:

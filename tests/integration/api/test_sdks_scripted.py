@@ -1,20 +1,16 @@
 """The vendors' own SDKs over real HTTP, with answers written by the test."""
 
 import asyncio
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import anthropic
 import openai
 import pytest
-from pydantic import BaseModel
 
 from consigne.domain.errors import EngineCrashed, Overloaded, RateLimited
 from doubles.scripted import KEY, START, ScriptedGateway, stop, text, thinking, tool_use
-from support.dialects import served
+from support.sdks import HELLO, Point, Serve, claude, gpt
 
-Serve = Callable[[ScriptedGateway], str]
-HELLO: Any = [{"role": "user", "content": "Hello"}]
 TOOL: Any = {"name": "f", "input_schema": {"type": "object"}}
 FUNCTION: Any = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 MIXED = (
@@ -24,37 +20,6 @@ MIXED = (
     *tool_use("f", '{"a":', ' "é"}', index=2),
     stop("tool_use"),
 )
-
-
-class Point(BaseModel):
-    """What a structured answer is parsed to."""
-
-    x: int
-    y: int
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Serve a gateway over HTTP until the test ends."""
-    running = []
-
-    def start(gateway: ScriptedGateway) -> str:
-        running.append(served(gateway))
-        return running[-1].__enter__()
-
-    yield start
-    for server in running:
-        server.__exit__(None, None, None)
-
-
-def claude(url: str, **options: Any) -> anthropic.Anthropic:
-    """Return Anthropic's client."""
-    return anthropic.Anthropic(base_url=url, **{"api_key": KEY, "max_retries": 0, **options})
-
-
-def gpt(url: str, **options: Any) -> openai.OpenAI:
-    """Return OpenAI's client."""
-    return openai.OpenAI(base_url=f"{url}/v1", **{"api_key": KEY, "max_retries": 0, **options})
 
 
 def test_anthropic_stream_adds_up_to_the_whole_answer(serve: Serve) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +16,13 @@ from consigne.domain.errors import EngineCrashed, Overloaded
 from doubles.inline_jobs import InlineJobs
 from doubles.scripted import START, ScriptedGateway, text
 from support.clock import held_clock
-from support.storage import Storage, jsonl, storage
+from support.storage import Storage, jsonl
 from support.waiting import until
 
 HELLO = [{"role": "user", "content": "Hi"}]
 PARAMS = {"model": "tiny", "max_tokens": 9, "messages": HELLO}
 CHAT = {"model": "tiny", "messages": HELLO}
 BATCHES = "/v1/messages/batches"
-
-
-@pytest.fixture
-def jobs() -> InlineJobs:
-    return InlineJobs()
-
-
-@pytest.fixture
-def gateway() -> ScriptedGateway:
-    return ScriptedGateway()
-
-
-@pytest.fixture
-async def site(
-    tmp_path: Path, gateway: ScriptedGateway, jobs: InlineJobs
-) -> AsyncIterator[Storage]:
-    async with storage(tmp_path, gateway, jobs, batches={"concurrency": 2}) as opened:
-        yield opened
 
 
 def request(number: int = 0, **params: Any) -> dict[str, Any]:

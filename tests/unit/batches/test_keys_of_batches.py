@@ -1,40 +1,19 @@
 """What a batch may do is what its key may do, for as long as the key works."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from consigne.business.grants import SCOPES
 from consigne.business.keys import NewKey
 from doubles.inline_jobs import InlineJobs
 from doubles.scripted import ScriptedGateway
-from support.storage import Storage, jsonl, storage
+from support.storage import Storage, jsonl
 from support.waiting import until
 
 BATCHES = "/v1/messages/batches"
 CHAT = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}]}
-
-
-@pytest.fixture
-def jobs() -> InlineJobs:
-    return InlineJobs()
-
-
-@pytest.fixture
-def gateway() -> ScriptedGateway:
-    return ScriptedGateway()
-
-
-@pytest.fixture
-async def site(
-    tmp_path: Path, gateway: ScriptedGateway, jobs: InlineJobs
-) -> AsyncIterator[Storage]:
-    async with storage(tmp_path, gateway, jobs, batches={"concurrency": 1}) as opened:
-        yield opened
 
 
 async def client(site: Storage, *scopes: str) -> tuple[httpx.AsyncClient, str]:
@@ -74,12 +53,12 @@ async def test_a_revoked_key_gets_no_more_answers(
     gate = asyncio.Event()
     gateway.script = [gate, *gateway.script]
     batch = (await http.post(BATCHES, json=messages(3))).json()["id"]
-    await until(lambda: gateway.running == 1)
+    await until(lambda: gateway.running == 2)
     await site.services.keys.revoke(key_id)
     gate.set()
     async with asyncio.timeout(10):
         await asyncio.gather(*site.services.batches._submitting)
         await jobs.idle()
     counts = (await site.claude().get(f"{BATCHES}/{batch}")).json()["request_counts"]
-    assert (counts["succeeded"], counts["errored"]) == (1, 2)
+    assert (counts["succeeded"], counts["errored"]) == (2, 1)
     assert "revoked" in (await site.claude().get(f"{BATCHES}/{batch}/results")).text
