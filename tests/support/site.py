@@ -17,7 +17,9 @@ from consigne.business.identity import Identity
 from consigne.business.keys import Keys
 from consigne.business.secret import hash_secret, new_secret
 from consigne.chat.conversations import Conversations
+from consigne.chat.folders import Folders
 from consigne.chat.runs import Runs
+from consigne.chat.search import Search
 from consigne.domain import sources
 from consigne.domain.ids import new_id
 from consigne.engines.base import InstalledModel
@@ -144,6 +146,8 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
         identity=Identity(db),
         keys=Keys(db),
         conversations=Conversations(db),
+        folders=Folders(db),
+        search=Search(db),
         runs=Runs(db, gateway),
         pulls=Pulls(library, _never),
     )

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from consigne.business.limits import Limiter
     from consigne.business.uploads import Uploads
     from consigne.chat.conversations import Conversations
+    from consigne.chat.folders import Folders
     from consigne.chat.runs import Runs
+    from consigne.chat.search import Search
+    from consigne.chat.sweeping import ChatSweep
     from consigne.engines.library import ModelLibrary
     from consigne.engines.pool import EnginePool
     from consigne.gateway.gateway import Gateway
@@ -40,6 +43,9 @@ class Services(msgspec.Struct, frozen=True):
     limiter: "Limiter"
     answers: "KeptAnswers"
     conversations: "Conversations"
+    folders: "Folders"
+    search: "Search"
+    chat_sweep: "ChatSweep"
     runs: "Runs"
     pulls: "Pulls"
     files: "Files"
@@ -97,7 +103,10 @@ def _import_store() -> None:
     import consigne.business.keys
     import consigne.business.uploads
     import consigne.chat.conversations
+    import consigne.chat.folders
     import consigne.chat.runs
+    import consigne.chat.search
+    import consigne.chat.sweeping
     import consigne.gateway.pulls
     import consigne.records.records
     import consigne.store.db  # noqa: F401 - imported for its effect on the module cache
@@ -109,7 +118,10 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.business.keys import Keys
     from consigne.business.limits import Limiter
     from consigne.chat.conversations import Conversations
+    from consigne.chat.folders import Folders
     from consigne.chat.runs import Runs
+    from consigne.chat.search import Search
+    from consigne.chat.sweeping import ChatSweep
     from consigne.gateway.pulls import Pulls
     from consigne.records.records import Records
     from consigne.store.db import Database
@@ -136,6 +148,9 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         limiter=Limiter(),
         answers=KeptAnswers(db, settings.idempotency),
         conversations=Conversations(db),
+        folders=Folders(db),
+        search=Search(db),
+        chat_sweep=ChatSweep(db),
         runs=runs,
         pulls=pulls,
         files=files,

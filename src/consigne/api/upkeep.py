@@ -1,4 +1,4 @@
-"""What goes on beside the requests: batches that were left, files whose time is over."""
+"""What goes on beside the requests: batches that were left, and all whose time is over."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ SWEEP_EVERY_S = 600.0
 
 @asynccontextmanager
 async def upkeep(services: Services) -> AsyncIterator[None]:
-    """Look after files and batches while the body of ``with`` runs."""
+    """Look after files, batches and conversations while the body of ``with`` runs."""
     task = asyncio.create_task(_look_after(services))
     try:
         yield
@@ -26,7 +26,7 @@ async def upkeep(services: Services) -> AsyncIterator[None]:
 async def _look_after(services: Services) -> None:
     await _try(services.batches.start())
     while True:
-        for owner in (services.files, services.uploads, services.batches):
+        for owner in (services.files, services.uploads, services.batches, services.chat_sweep):
             await _try(owner.sweep())
         await asyncio.sleep(SWEEP_EVERY_S)
 
@@ -36,4 +36,4 @@ async def _try(work: Coroutine[None, None, object]) -> None:
     try:
         await work
     except Exception:
-        log.exception("The upkeep of files and batches failed.")
+        log.exception("The upkeep of files, batches and conversations failed.")

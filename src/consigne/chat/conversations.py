@@ -7,11 +7,12 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import Caller
-from consigne.chat import titles
+from consigne.chat import branches, places, titles
+from consigne.chat.branches import Stretch
+from consigne.chat.places import Change
 from consigne.chat.repository import (
     RUNNING,
     as_conversation,
-    as_message,
     conversation_row,
     newest_leaf,
     owned_by,
@@ -24,7 +25,6 @@ from consigne.store.db import Database
 from consigne.store.tables import ConversationRow, MessageRow
 
 LARGEST_PAGE = 200
-MESSAGES_AT_ONCE = 200
 LONGEST_TITLE = 200
 
 
@@ -35,18 +35,29 @@ class Conversations:
         self._db = db
 
     async def page(
-        self, caller: Caller, *, cursor: str = "", limit: int = 50, query: str = ""
+        self,
+        caller: Caller,
+        *,
+        cursor: str = "",
+        limit: int = 50,
+        query: str = "",
+        place: str = "",
     ) -> Page:
         """Return the conversations that were written in last, or whose title holds ``query``.
 
+        ``place`` is ``recent`` (neither pinned nor in a folder), ``pinned``, ``archived``, a
+        folder's id, or empty for all that are not archived.
+
         Raises:
-            InvalidRequest: The cursor or the limit is none.
+            InvalidRequest: The cursor, the limit or the place is none.
         """
         if not 1 <= limit <= LARGEST_PAGE:
             raise InvalidRequest(f"limit is from 1 to {LARGEST_PAGE}.", param="limit")
         wanted = (
             select(ConversationRow, RUNNING)
-            .where(owned_by(caller), ConversationRow.deleted_at.is_(None))
+            .where(
+                owned_by(caller), ConversationRow.deleted_at.is_(None), places.within(caller, place)
+            )
             .order_by(ConversationRow.updated_at.desc(), ConversationRow.id.desc())
             .limit(limit + 1)
         )
@@ -84,57 +95,49 @@ class Conversations:
             session.add(row)
         return as_conversation(row, running=False)
 
-    async def thread(self, caller: Caller, conversation_id: str, *, before: str = "") -> Thread:
-        """Return a conversation with its latest 200 messages, or the latest before one of them.
+    async def thread(
+        self, caller: Caller, conversation_id: str, wanted: Stretch | None = None
+    ) -> Thread:
+        """Return a conversation with a stretch of its branch: the last 100 messages, or others.
 
         Raises:
-            NotFound: The caller has no such conversation.
-            InvalidRequest: ``before`` is no message's id.
+            NotFound: The caller has no such conversation, or it has no such message there.
+            InvalidRequest: What is named is no message's id.
         """
-        wanted = (
-            select(MessageRow)
-            .where(
-                MessageRow.conversation_id == conversation_id,
-                MessageRow.organisation_id == caller.organisation_id,
-            )
-            .order_by(MessageRow.id.desc())
-            .limit(MESSAGES_AT_ONCE + 1)
-        )
-        if before:
-            if not is_id(before, "msg"):
-                raise InvalidRequest("before is the id of a message.", param="before")
-            wanted = wanted.where(MessageRow.id < before)
         async with self._db.reading() as session:
-            conversation = await self._read(session, caller, conversation_id)
-            rows = (await session.scalars(wanted)).all()
-        kept = [as_message(row) for row in reversed(rows[:MESSAGES_AT_ONCE])]
-        return Thread(conversation, tuple(kept), len(rows) > MESSAGES_AT_ONCE)
+            row, running = await _with_running(session, caller, conversation_id)
+            found = await branches.read(session, row, wanted or Stretch())
+            versions = await branches.versions(session, row, found.messages)
+        return Thread(
+            conversation=as_conversation(row, running=running),
+            leaf_id=found.leaf_id,
+            messages=found.messages,
+            versions=versions,
+            earlier=found.earlier,
+            later=found.later,
+        )
 
     async def change(
         self,
         caller: Caller,
         conversation_id: str,
-        *,
-        title: str | None = None,
-        model: str | None = None,
-        head_id: str | None = None,
+        change: Change,
     ) -> Conversation:
-        """Rename a conversation, choose the model that answers next, or read another branch.
-
-        ``head_id`` may name any message: the newest leaf below it becomes the head.
+        """Rename a conversation, choose its model, put it elsewhere, or read another branch.
 
         Raises:
-            NotFound: The caller has no such conversation, or it has no such message.
+            NotFound: The caller has no such conversation or folder, or it has no such message.
             InvalidRequest: The title is empty.
         """
         async with self._db.session() as session:
             row = await conversation_row(session, caller, conversation_id)
-            if title is not None:
-                _set_title(row, title)
-            if model is not None:
-                row.model = model
-            if head_id is not None:
-                row.head_id = await _leaf(session, row, head_id)
+            if change.title is not None:
+                _set_title(row, change.title)
+            if change.model is not None:
+                row.model = change.model
+            if change.head_id is not None:
+                row.head_id = await _leaf(session, row, change.head_id)
+            await places.put(session, caller, row, change)
             await session.flush()
             return await self._read(session, caller, conversation_id)
 
@@ -163,11 +166,24 @@ class Conversations:
     async def _read(
         self, session: AsyncSession, caller: Caller, conversation_id: str
     ) -> Conversation:
-        row = await conversation_row(session, caller, conversation_id)
-        running = await session.scalar(
-            select(RUNNING).where(ConversationRow.id == row.id, owned_by(caller))
+        row, running = await _with_running(session, caller, conversation_id)
+        return as_conversation(row, running=running)
+
+
+async def _with_running(
+    session: AsyncSession, caller: Caller, conversation_id: str
+) -> tuple[ConversationRow, bool]:
+    found = await session.execute(
+        select(ConversationRow, RUNNING).where(
+            ConversationRow.id == conversation_id,
+            owned_by(caller),
+            ConversationRow.deleted_at.is_(None),
         )
-        return as_conversation(row, running=bool(running))
+    )
+    row = found.one_or_none()
+    if row is None:
+        raise NotFound("There is no such conversation.")
+    return row[0], bool(row[1])
 
 
 def set_rule_title(row: ConversationRow, title: str) -> None:
@@ -212,6 +228,8 @@ async def _leaf(session: AsyncSession, row: ConversationRow, message_id: str) ->
     )
     if known is None:
         raise NotFound("This conversation has no such message.", param="head_id")
+    if row.head_id is not None and await branches.on_branch(session, row, message_id):
+        return row.head_id
     return await newest_leaf(session, row.organisation_id, message_id)
 
 

@@ -269,4 +269,7 @@ def as_conversation(row: ConversationRow, *, running: bool) -> Conversation:
         created_at=row.created_at,
         updated_at=row.updated_at,
         running=running,
+        pinned=row.pinned_at is not None,
+        archived=row.archived_at is not None,
+        folder_id=row.folder_id,
     )

@@ -26,6 +26,17 @@ class Conversation(msgspec.Struct, frozen=True):
     updated_at: datetime
     running: bool
     """Whether an answer is being written."""
+    pinned: bool = False
+    archived: bool = False
+    folder_id: str | None = None
+
+
+class Folder(msgspec.Struct, frozen=True):
+    """A folder of conversations."""
+
+    id: str
+    name: str
+    created_at: datetime
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -69,12 +80,51 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Thread(msgspec.Struct, frozen=True):
-    """A conversation with the latest of its messages, all branches, the earliest first."""
+    """A conversation with a stretch of one of its branches, the earliest message first."""
 
     conversation: Conversation
+    leaf_id: str | None
+    """Where the branch ends: the conversation's head, unless another branch was asked for."""
     messages: tuple[StoredMessage, ...]
+    versions: dict[str, tuple[str, ...]]
+    """The ids of messages that stand in each other's place, the earliest first, by their parent's
+    (`""` where they begin the conversation); only of those on the stretch that have several."""
+    earlier: bool
+    """Whether the branch has messages before these."""
+    later: bool
+    """Whether it has messages after these."""
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A part of a snippet."""
+
+    text: str
+    hit: bool
+    """Whether it is what was looked for."""
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A message that a search found."""
+
+    message_id: str
+    conversation_id: str
+    title: str
+    """The conversation's."""
+    archived: bool
+    role: Role
+    created_at: datetime
+    snippet: tuple[Piece, ...]
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What a search found."""
+
+    conversations: tuple[Conversation, ...]
+    """Those whose title holds the words, the latest first."""
+    messages: tuple[Hit, ...]
+    """The best first."""
     more: bool
-    """Whether there are earlier ones."""
+    """Whether there are more messages."""
 
 
 class RunRef(msgspec.Struct, frozen=True):

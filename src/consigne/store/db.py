@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from consigne.domain.errors import ConsigneError, OperatorError, Overloaded
 
-SCHEMA = "0004"
+SCHEMA = "0005"
 """The newest migration; a test holds it to be so."""
 
 BUSY_TIMEOUT_MS = 10_000
@@ -49,6 +49,11 @@ class Database:
             await database.close()
             raise
         return database
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self._engine.dialect.name
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:

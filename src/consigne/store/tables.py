@@ -191,7 +191,12 @@ class ConversationRow(Table):
     head_id: Mapped[str | None] = mapped_column(ID)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
-    deleted_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None] = mapped_column(index=True)
+    """Since when it is deleted; it can be restored until it is swept away."""
+    pinned_at: Mapped[datetime | None]
+    archived_at: Mapped[datetime | None]
+    folder_id: Mapped[str | None] = mapped_column(ID, index=True)
+    """The folder it lies in, unless that is deleted."""
 
     __table_args__ = (Index(None, "organisation_id", "user_id", "updated_at"),)
 
@@ -232,6 +237,7 @@ class MessageRow(Table):
     __table_args__ = (
         UniqueConstraint("conversation_id", "client_id"),
         Index(None, "conversation_id", "id"),
+        Index(None, "conversation_id", "parent_id"),
     )
 
 

@@ -16,6 +16,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/messages/{message_id}/answers"): {},
     ("POST", "/api/messages/{message_id}/continue"): {},
     ("PATCH", "/api/conversations/{conversation_id}"): {"title": "Mine now"},
+    ("POST", "/api/folders"): {"name": "Later"},
+    ("PATCH", "/api/folders/{folder_id}"): {"name": "Mine now"},
 }
 SHARED = {
     # What belongs to the person who asks, or to the installation.
@@ -26,9 +28,13 @@ SHARED = {
     "/api/models/pulls/events",
     "/api/models/pulls/{pull_id}",
     "/api/conversations",
+    "/api/folders",
+    "/api/search",
 }
+CUSTOMERS = {"/api/conversations", "/api/folders", "/api/search"}
 TENANT_TABLES = re.compile(
-    r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions)\b"
+    r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions|folders"
+    r"|message_texts)\b"
 )
 
 
@@ -49,6 +55,7 @@ async def furnished(visitor: Visitor) -> dict[str, str]:
         "conversation_id": conversation["id"],
         "message_id": sent["answer"]["id"],
         "run_id": sent["run"]["id"],
+        "folder_id": (await visitor.ask("POST", "/folders", {"name": "Mine"}))["id"],
         "pull_id": "pull_1",
     }
 
@@ -70,6 +77,10 @@ async def test_another_s_things_are_not_found(site: Site, method: str, path: str
     wanted = path.removeprefix("/api").format(**names)
     assert await other.refused(method, wanted, BODIES.get((method, path))) == "404 not_found"
     assert (await other.ask("GET", "/conversations"))["conversations"] == []
+    assert (await other.ask("GET", "/folders"))["folders"] == []
+    found = await other.ask("GET", "/search?query=hello")
+    assert (found["conversations"], found["messages"]) == ([], [])
+    assert (await owner.ask("GET", "/search?query=hello"))["messages"]
     (kept,) = (await owner.ask("GET", "/conversations"))["conversations"]
     assert kept["title"] == "Hello"
 
@@ -78,7 +89,7 @@ async def test_another_s_things_are_not_found(site: Site, method: str, path: str
 async def test_nothing_answers_to_nobody(site: Site, method: str, path: str):
     if (method, path) in (("POST", "/api/session"), ("DELETE", "/api/session")):
         return
-    names = dict.fromkeys(("conversation_id", "message_id", "run_id", "pull_id"), "x")
+    names = dict.fromkeys(("conversation_id", "message_id", "run_id", "pull_id", "folder_id"), "x")
     body = BODIES.get((method, path), {"source": "starter"} if path.endswith("pulls") else {})
     nobody = Visitor(site)
     wanted = path.removeprefix("/api").format(**names)
@@ -105,11 +116,14 @@ async def test_every_query_on_a_customer_s_table_filters_on_its_organisation(sit
     event.listen(site.db._engine.sync_engine, "before_cursor_execute", check)
     names = await furnished(owner)
     for method, path in endpoints():
-        if path in SHARED - {"/api/conversations"} or (method, path) == ("DELETE", "/api/session"):
+        if path in SHARED - CUSTOMERS or (method, path) == ("DELETE", "/api/session"):
             continue
         body = BODIES.get((method, path), {})
         wanted = path.format(**names)
-        await owner.http.request(method, wanted, json=None if method == "GET" else body)
+        words = {"query": "hello"} if path == "/api/search" else None
+        await owner.http.request(
+            method, wanted, json=None if method == "GET" else body, params=words
+        )
     await site.services.runs.close()
     assert unfiltered == []
     assert filtered > 30

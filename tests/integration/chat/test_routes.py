@@ -200,7 +200,12 @@ async def test_a_session_ends_after_thirty_days_without_use(site: Site):
         ("GET", "/conversations?limit=0", None),
         ("GET", "/conversations?limit=many", None),
         ("GET", "/conversations?cursor=%00", None),
+        ("GET", "/conversations?place=elsewhere", None),
         ("GET", "/conversations/{c}?before=%00", None),
+        ("GET", "/conversations/{c}?before=msg_1&after=msg_1", None),
+        ("PATCH", "/conversations/{c}", {"pinned": "perhaps"}),
+        ("GET", "/search?query=a&limit=0", None),
+        ("POST", "/folders", {"name": " "}),
         ("GET", "/runs/run_1/events?after=-1", None),
     ],
 )

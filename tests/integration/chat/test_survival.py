@@ -42,9 +42,11 @@ class Browser:
         sent: Json = self.ask("POST", f"/conversations/{conversation['id']}/messages", body)
         return sent
 
-    def messages(self, conversation: Json) -> dict[str, Json]:
-        thread = self.ask("GET", f"/conversations/{conversation['id']}")
-        return {message["id"]: message for message in thread["messages"]}
+    def messages(self, conversation: Json, *leaves: str) -> dict[str, Json]:
+        """Return the messages of the branches that end there."""
+        path = f"/conversations/{conversation['id']}?around="
+        threads = [self.ask("GET", path + leaf) for leaf in leaves]
+        return {message["id"]: message for thread in threads for message in thread["messages"]}
 
     @contextmanager
     def events(self, run_id: str, after: int = 0) -> Iterator[Iterator[tuple[int, str, Json]]]:
@@ -113,7 +115,8 @@ def test_killing_the_server_in_mid_answer_loses_nothing_that_was_seen(
             server.kill()
         server = start()
         with Browser(server, cookies) as browser:
-            messages = browser.messages(conversation)
+            ends = [cut["answer"]["id"] for cut in (*(sent for sent, _, _ in seen), unread)]
+            messages = browser.messages(conversation, *ends)
         for sent, _, said in seen:
             assert plain_text(messages[sent["message"]["id"]]) == STORY
             assert messages[sent["answer"]["id"]]["state"] == "interrupted"

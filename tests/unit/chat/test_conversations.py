@@ -3,7 +3,8 @@
 import pytest
 
 from consigne.business.caller import Caller
-from consigne.chat import conversations as module
+from consigne.chat.branches import Stretch
+from consigne.chat.places import Change
 from consigne.domain.errors import InvalidRequest, NotFound, NotPermitted
 from support.chat import Chat
 from support.clock import held_clock
@@ -18,7 +19,9 @@ async def titled(chat: Chat, *titles: str):
     made = []
     for title in titles:
         conversation = await chat.new()
-        made.append(await chat.conversations.change(chat.caller, conversation.id, title=title))
+        made.append(
+            await chat.conversations.change(chat.caller, conversation.id, Change(title=title))
+        )
     return made
 
 
@@ -75,24 +78,6 @@ async def test_a_deleted_conversation_can_be_brought_back_whole(chat: Chat):
     assert await chat.thread(conversation) == before
 
 
-async def test_long_conversations_are_read_in_parts(chat: Chat, monkeypatch):
-    monkeypatch.setattr(module, "MESSAGES_AT_ONCE", 4)
-    conversation, answer = await chat.new(), None
-    for number in range(5):
-        answer = await chat.ask(conversation, f"question {number}", answer)
-    thread = await chat.thread(conversation)
-    messages, parts = list(thread.messages), 1
-    while thread.more:
-        thread = await chat.conversations.thread(
-            chat.caller, conversation.id, before=messages[0].id
-        )
-        messages[:0] = thread.messages
-        parts += 1
-    assert parts == 3
-    assert [m.text for m in messages if m.role == "user"] == [f"question {n}" for n in range(5)]
-    assert len({m.id for m in messages}) == 10
-
-
 async def test_wrong_questions_are_refused(chat: Chat):
     (conversation,) = await titled(chat, "one")
     for options in ({"limit": 0}, {"limit": 201}, {"cursor": "wrong"}, {"cursor": "AAAA"}):
@@ -100,11 +85,11 @@ async def test_wrong_questions_are_refused(chat: Chat):
             await chat.conversations.page(chat.caller, **options)
     for title in ("", " \n", "\x00\x07"):
         with pytest.raises(InvalidRequest, match="empty"):
-            await chat.conversations.change(chat.caller, conversation.id, title=title)
+            await chat.conversations.change(chat.caller, conversation.id, Change(title=title))
     with pytest.raises(NotFound, match="no such message"):
-        await chat.conversations.change(chat.caller, conversation.id, head_id="msg_1")
+        await chat.conversations.change(chat.caller, conversation.id, Change(head_id="msg_1"))
     with pytest.raises(InvalidRequest, match="before"):
-        await chat.conversations.thread(chat.caller, conversation.id, before="msg_1")
+        await chat.conversations.thread(chat.caller, conversation.id, Stretch(before="msg_1"))
 
 
 async def test_a_key_holds_no_conversations(chat: Chat):

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consigne.chat import titles
+from consigne.chat.places import Change
 from consigne.domain.errors import EngineFailed
 from doubles.chat_gateway import paced
 from doubles.scripted import START, stop, text
@@ -86,7 +87,7 @@ async def test_the_starter_is_asked_for_no_title(chat: Chat):
 
 async def test_the_author_s_title_stays(chat: Chat):
     conversation = await chat.new()
-    await chat.conversations.change(chat.caller, conversation.id, title="  Mine \n own ")
+    await chat.conversations.change(chat.caller, conversation.id, Change(title="  Mine \n own "))
     sent = await chat.send(conversation, "Hello there", model="better")
     await chat.done(sent.run.id)
     assert (await chat.thread(conversation)).conversation.title == "Mine own"
@@ -101,7 +102,7 @@ async def test_a_title_given_while_the_model_thinks_of_one_stays(chat: Chat):
     sent = await chat.send(conversation, "Hello", model="better")
     answering[0].set()
     await until_said(await chat.runs.events(chat.caller, sent.run.id), "Answer")
-    await chat.conversations.change(chat.caller, conversation.id, title="Mine")
+    await chat.conversations.change(chat.caller, conversation.id, Change(title="Mine"))
     for gate in [*gates, *answering]:
         gate.set()
     await chat.done(sent.run.id)

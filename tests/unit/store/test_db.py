@@ -38,7 +38,11 @@ async def count(db: Database) -> int:
 
 async def test_migrations_make_exactly_the_tables_of_the_code(db: Database):
     def differences(connection: Connection) -> list[object]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        def known(_item: object, name: str | None, *_: object) -> bool:
+            return not (name or "").startswith("message_words")  # the search's own, in raw SQL
+
+        opts = {"compare_type": True, "include_object": known}
+        context = MigrationContext.configure(connection, opts=opts)
         return list(compare_metadata(context, Table.metadata))
 
     async with db.reading() as session:

@@ -8,6 +8,8 @@ from consigne.api.app_routes import schemas
 from consigne.api.app_routes.access import Person
 from consigne.api.app_routes.replies import reply
 from consigne.api.auth import services_of
+from consigne.chat.branches import Stretch
+from consigne.chat.places import Change
 from consigne.chat.turns import Question
 
 router = APIRouter(tags=["Conversations"])
@@ -15,11 +17,21 @@ router = APIRouter(tags=["Conversations"])
 
 @router.get("/conversations", response_model=schemas.Conversations)
 async def list_conversations(
-    request: Request, caller: Person, cursor: str = "", limit: int = 50, query: str = ""
+    request: Request,
+    caller: Person,
+    cursor: str = "",
+    limit: int = 50,
+    query: str = "",
+    place: str = "",
 ) -> Response:
-    """List conversations, those written in last first; ``query`` searches their titles."""
+    """List conversations, those written in last first; ``query`` searches their titles.
+
+    ``place`` is ``recent`` (neither pinned nor in a folder), ``pinned``, ``archived``, a folder's
+    id, or empty for all that are not archived.
+    """
     conversations = services_of(request).conversations
-    return reply(await conversations.page(caller, cursor=cursor, limit=limit, query=query))
+    page = await conversations.page(caller, cursor=cursor, limit=limit, query=query, place=place)
+    return reply(page)
 
 
 @router.post("/conversations", status_code=201, response_model=schemas.Conversation)
@@ -34,32 +46,43 @@ async def create_conversation(
 
 @router.get("/conversations/{conversation_id}", response_model=schemas.Thread)
 async def read_conversation(
-    request: Request, caller: Person, conversation_id: str, before: str = ""
+    request: Request,
+    caller: Person,
+    conversation_id: str,
+    before: str = "",
+    after: str = "",
+    around: str = "",
 ) -> Response:
-    """Return a conversation with its latest 200 messages, or those before one of them."""
+    """Return a conversation with a stretch of the branch that is read, 100 messages at most.
+
+    Its end, or what stands ``before``, ``after`` or ``around`` a message. Around a message of
+    another branch it is the newest branch through that message.
+    """
     conversations = services_of(request).conversations
-    return reply(await conversations.thread(caller, conversation_id, before=before))
+    wanted = Stretch(before=before, after=after, around=around)
+    return reply(await conversations.thread(caller, conversation_id, wanted))
 
 
 @router.patch("/conversations/{conversation_id}", response_model=schemas.Conversation)
 async def change_conversation(
     request: Request, caller: Person, conversation_id: str, body: schemas.ConversationChange
 ) -> Response:
-    """Change a conversation's title, its model, or the branch that is read."""
+    """Change a conversation's title, its model, its place, or the branch that is read."""
     services = services_of(request)
-    changed = await services.conversations.change(
-        caller,
-        conversation_id,
+    change = Change(
         title=body.title,
         model=services.gateway.resolve(body.model).id if body.model else None,
         head_id=body.head_id,
+        pinned=body.pinned,
+        archived=body.archived,
+        folder_id=body.folder_id,
     )
-    return reply(changed)
+    return reply(await services.conversations.change(caller, conversation_id, change))
 
 
 @router.delete("/conversations/{conversation_id}", status_code=204)
 async def delete_conversation(request: Request, caller: Person, conversation_id: str) -> Response:
-    """Delete a conversation and stop what is being written in it; it can be restored."""
+    """Delete a conversation and stop what is being written in it; it can be restored for a day."""
     services = services_of(request)
     await services.conversations.delete(caller, conversation_id)
     services.runs.stop_conversation(conversation_id)

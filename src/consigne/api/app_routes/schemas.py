@@ -39,7 +39,18 @@ class ConversationChange(In):
     title: Annotated[str, Field(max_length=2000)] | None = None
     model: Annotated[str, Field(max_length=200)] | None = None
     head_id: Annotated[str, Field(max_length=64)] | None = None
-    """Any message; the newest leaf below it becomes the head."""
+    """Any message: the branch through it is read from now on, to its newest leaf."""
+    pinned: bool | None = None
+    archived: bool | None = None
+    """What is archived is pinned no longer, and the other way round."""
+    folder_id: Annotated[str, Field(max_length=64)] | None = None
+    """Empty takes it out of its folder."""
+
+
+class FolderName(In):
+    """A folder's name; of more than 80 characters the first 80 are kept."""
+
+    name: Annotated[str, Field(max_length=400)]
 
 
 class NewMessage(In):
@@ -203,6 +214,24 @@ class Conversation(Out):
     created_at: datetime
     updated_at: datetime
     running: bool
+    pinned: bool
+    archived: bool
+    folder_id: str | None
+    """It may name a folder that is deleted."""
+
+
+class Folder(Out):
+    """A folder."""
+
+    id: str
+    name: str
+    created_at: datetime
+
+
+class Folders(Out):
+    """All folders."""
+
+    folders: list[Folder]
 
 
 class Conversations(Out):
@@ -253,10 +282,44 @@ class Message(Out):
 
 
 class Thread(Out):
-    """A conversation and the latest of its messages."""
+    """A conversation and a stretch of one of its branches."""
 
     conversation: Conversation
+    leaf_id: str | None
+    """Where the branch ends."""
     messages: list[Message]
+    versions: dict[str, list[str]]
+    """Ids of messages that stand in each other's place, by their parent's (empty: the first)."""
+    earlier: bool
+    """Whether the branch has messages before these."""
+    later: bool
+    """Whether it has messages after these."""
+
+
+class Piece(Out):
+    """A part of a snippet."""
+
+    text: str
+    hit: bool
+
+
+class Hit(Out):
+    """A message that was found."""
+
+    message_id: str
+    conversation_id: str
+    title: str
+    archived: bool
+    role: Literal["user", "assistant"]
+    created_at: datetime
+    snippet: list[Piece]
+
+
+class Found(Out):
+    """What a search found."""
+
+    conversations: list[Conversation]
+    messages: list[Hit]
     more: bool
 
 

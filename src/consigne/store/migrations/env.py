@@ -4,6 +4,7 @@ from alembic import context
 
 from consigne.store import (  # noqa: F401 - their tables join the metadata
     batches_tables,
+    chat_tables,
     edge_tables,
     files_tables,
     responses_tables,
