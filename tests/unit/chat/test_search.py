@@ -113,7 +113,7 @@ async def test_the_index_follows_what_is_written_and_deleted(chat: Chat):
     if chat.db.dialect == "sqlite":
         words = "message_words MATCH 'second OR question OR first'"
     async with chat.db.reading() as session:
-        left = sql(f"SELECT count(*) FROM message_words WHERE {words}")  # noqa: S608 - our own
+        left = sql(f"SELECT count(*) FROM message_words WHERE {words}")
         assert await session.scalar(left) == 0
 
 
