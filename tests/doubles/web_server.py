@@ -89,6 +89,9 @@ class WebServer:
             "created_at": when,
             "updated_at": when,
             "running": False,
+            "pinned": False,
+            "archived": False,
+            "folder_id": None,
         }
         self.conversations[made["id"]] = made
         return made
@@ -119,6 +122,38 @@ class WebServer:
         asked = self.message(made, None, "user", question)
         self.message(made, asked["id"], "assistant", answer)
         return made
+
+    def stands(self, conversation: Json, place: str) -> bool:
+        """Say whether a conversation stands at a place of the list; there are no folders here."""
+        if place == "archived" or conversation["archived"]:
+            return bool(conversation["archived"]) and place == "archived"
+        return not place or (place == "pinned") == conversation["pinned"]
+
+    def leaf(self, message_id: str) -> str:
+        """Return the newest leaf below a message."""
+        below = [m["id"] for m in self.messages.values() if m["parent_id"] == message_id]
+        return self.leaf(below[-1]) if below else message_id
+
+    def thread(self, conversation: Json, around: str = "") -> Json:
+        """Return a whole branch: the head's, or the newest through a message."""
+        leaf = self.leaf(around) if around else conversation["head_id"]
+        branch: list[Json] = []
+        at = leaf
+        while at is not None:
+            branch.insert(0, self.messages[at])
+            at = branch[0]["parent_id"]
+        versions: dict[str, list[str]] = {}
+        for message in self.messages.values():
+            if message["conversation"] == conversation["id"]:
+                versions.setdefault(message["parent_id"] or "", []).append(message["id"])
+        return {
+            "conversation": conversation,
+            "leaf_id": leaf,
+            "messages": branch,
+            "versions": {parent: ids for parent, ids in versions.items() if len(ids) > 1},
+            "earlier": False,
+            "later": False,
+        }
 
     def start(self, answer: Json, script: Script) -> Run:
         run = Run(self.new_id("run"), answer)
@@ -214,6 +249,7 @@ def create_app(web: WebServer) -> FastAPI:
 
     _session_routes(app, web)
     _model_routes(app, web)
+    _list_routes(app, web)
     _conversation_routes(app, web)
     _run_routes(app, web)
     return app
@@ -293,31 +329,44 @@ def _model_routes(app: FastAPI, web: WebServer) -> None:
         return StreamingResponse(changes(), media_type="text/event-stream")
 
 
-def _conversation_routes(app: FastAPI, web: WebServer) -> None:
+def _list_routes(app: FastAPI, web: WebServer) -> None:
     @app.get("/api/conversations")
-    async def listed(query: str = "", limit: int = 50, cursor: str = "0") -> Json:
-        found = [c for c in web.conversations.values() if query.lower() in c["title"].lower()]
+    async def listed(query: str = "", limit: int = 50, cursor: str = "0", place: str = "") -> Json:
+        found = [
+            c
+            for c in web.conversations.values()
+            if query.lower() in c["title"].lower() and web.stands(c, place)
+        ]
         found.sort(key=lambda c: c["updated_at"], reverse=True)
         start = int(cursor)
         more = str(start + limit) if len(found) > start + limit else None
         return {"conversations": found[start : start + limit], "next_cursor": more}
 
+    @app.get("/api/folders")
+    async def folders() -> Json:
+        return {"folders": []}
+
+    @app.get("/api/search")
+    async def search(query: str) -> Json:
+        titled = [c for c in web.conversations.values() if query.lower() in c["title"].lower()]
+        return {"conversations": titled, "messages": [], "more": False}
+
+
+def _conversation_routes(app: FastAPI, web: WebServer) -> None:
     @app.post("/api/conversations", status_code=201)
     async def create(body: Json) -> Json:
         return web.conversation() | {"model": body.get("model")}
 
     @app.get("/api/conversations/{conv}")
-    async def read(conv: str, before: str = "") -> Response:
+    async def read(conv: str, around: str = "") -> Response:
         if conv not in web.conversations:
             return refused(404, "not_found", "There is no such conversation.")
-        kept = [m for m in web.messages.values() if m["conversation"] == conv]
-        if before:
-            kept = [m for m in kept if m["id"] < before]
-        page = {"conversation": web.conversations[conv], "messages": kept[-200:]}
-        return JSONResponse(page | {"more": len(kept) > 200})
+        return JSONResponse(web.thread(web.conversations[conv], around))
 
     @app.patch("/api/conversations/{conv}")
     async def change(conv: str, body: Json) -> Json:
+        if "head_id" in body:
+            body["head_id"] = web.leaf(body["head_id"])
         web.conversations[conv] |= body
         return web.conversations[conv]
 

@@ -221,12 +221,14 @@ class TestList:
         web.exchange("Leases", "What?", "This.", days_ago=4)
         await chat.reload()
         nav = chat.get_by_role("navigation")
-        await expect(nav.get_by_role("heading")).to_have_text(["Today", "Previous 7 days"])
+        await expect(nav.get_by_role("heading")).to_have_text(["Folders", "Today", "Previous 7 days"])
         await chat.get_by_role("heading", name="What would you like").click()
         await chat.keyboard.press("/")
         await chat.keyboard.type("lea")
-        await expect(nav.get_by_role("link", name="Bread")).to_have_count(0)
-        await expect(nav.get_by_role("link", name="Leases")).to_be_visible()
+        found = chat.get_by_role("listbox", name="Results").get_by_role("option")
+        await expect(found).to_have_text(["Leases"])
+        await chat.keyboard.press("Enter")
+        await expect(chat.get_by_role("heading", level=1)).to_have_text("Leases")
 
     async def test_renaming(self, chat: Page, web: WebServer) -> None:
         made = web.exchange("Old name", "Q", "A")

@@ -4,6 +4,7 @@ import { render } from "preact";
 import { html } from "./html.js";
 import { loadLanguage, t } from "./i18n.js";
 import { loadList, watchList } from "./state/conversations.js";
+import { loadFolders } from "./state/folders.js";
 import { arrival, loadModels, loadPulls } from "./state/models.js";
 import { begin, session } from "./state/session.js";
 import { chooseModel, watchThread } from "./state/thread.js";
@@ -28,6 +29,7 @@ effect(() => {
     if (!watched) watchThread();
     watched = true;
     loadList();
+    loadFolders();
     loadModels();
     loadPulls();
   });

@@ -1,7 +1,14 @@
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 
 /** The conversation that the address names; `null` for a new one. */
 export const openId = signal(read());
+
+/** The message at which the conversation is opened; `null` for its end. */
+export const openAt = signal(readAt());
+
+function readAt() {
+  return location.hash.match(/^#(msg_\w+)$/)?.[1] ?? null;
+}
 
 function read() {
   return location.pathname.match(/^\/c\/([^/]+)$/)?.[1] ?? null;
@@ -10,18 +17,24 @@ function read() {
 /**
  * Go to a conversation, or to a new one.
  * @param {string | null} id
- * @param {{replace?: boolean}} [options]
+ * @param {{replace?: boolean, at?: string | null}} [options] `at` is a message in it
  */
-export function go(id, { replace = false } = {}) {
-  const path = id === null ? "/" : `/c/${id}`;
-  if (path !== location.pathname) {
+export function go(id, { replace = false, at = null } = {}) {
+  const path = (id === null ? "/" : `/c/${id}`) + (at ? `#${at}` : "");
+  if (path !== location.pathname + location.hash) {
     history[replace ? "replaceState" : "pushState"](null, "", path);
   }
-  openId.value = id;
+  batch(() => {
+    openId.value = id;
+    openAt.value = at;
+  });
 }
 
 addEventListener("popstate", () => {
-  openId.value = read();
+  batch(() => {
+    openId.value = read();
+    openAt.value = readAt();
+  });
 });
 
 /**

@@ -12,6 +12,30 @@
  * @property {string} created_at
  * @property {string} updated_at
  * @property {boolean} running
+ * @property {boolean} pinned
+ * @property {boolean} archived
+ * @property {string | null} folder_id it may name a folder that is deleted
+ *
+ * @typedef {{id: string, name: string, created_at: string}} Folder
+ *
+ * @typedef {object} Thread a stretch of one of a conversation's branches
+ * @property {Conversation} conversation
+ * @property {string | null} leaf_id where the branch ends
+ * @property {Message[]} messages
+ * @property {Record<string, string[]>} versions ids in each other's place, by their parent's
+ * @property {boolean} earlier
+ * @property {boolean} later
+ *
+ * @typedef {object} Hit a message that a search found
+ * @property {string} message_id
+ * @property {string} conversation_id
+ * @property {string} title
+ * @property {boolean} archived
+ * @property {"user" | "assistant"} role
+ * @property {string} created_at
+ * @property {{text: string, hit: boolean}[]} snippet
+ *
+ * @typedef {{conversations: Conversation[], messages: Hit[], more: boolean}} Found
  *
  * @typedef {{type: "text", text: string} | {type: "thinking", thinking: string}} Block
  *

@@ -3,36 +3,96 @@ import { batch, computed, signal } from "@preact/signals";
 import { request } from "../api.js";
 import { explain, t } from "../i18n.js";
 import { go, openId } from "../router.js";
+import { folders, loadFolders } from "./folders.js";
 import { toast } from "./toasts.js";
 
-/** @typedef {import("../types.js").Conversation} Conversation */
+/**
+ * @typedef {import("../types.js").Conversation} Conversation
+ * @typedef {{cursor: string | null, known: boolean}} Progress how far a place of the list was read
+ */
 
 const PAGE = 50;
+const MOST_PINNED = 200;
 /** How often the list is read while another conversation's answer is being written. */
 const WATCH_MS = 4_000;
 
-export const list = signal(/** @type {Conversation[] | null} */ (null));
-export const query = signal("");
+/** Every conversation that this page has read of, by its id. */
+const known = signal(/** @type {ReadonlyMap<string, Conversation>} */ (new Map()));
+/** How far each place was read: "recent", "archived", a folder's id. */
+const read = signal(/** @type {Record<string, Progress>} */ ({}));
 export const failed = signal(false);
-const cursor = signal(/** @type {string | null} */ (null));
-export const more = computed(() => cursor.value !== null);
+/** The conversation whose title is being changed, and the one to be put into a folder. */
+export const renaming = signal(/** @type {string | null} */ (null));
+export const moving = signal(/** @type {Conversation | null} */ (null));
 
 let asked = 0;
 
-/** Those with something in them, and the one being begun. */
-export const listed = computed(() =>
-  list.value?.filter((item) => item.head_id !== null || item.id === openId.value),
-);
+/** All of them, those written in last first. */
+const sorted = computed(() => [...known.value.values()].sort(later));
+const listed = computed(() => sorted.value.filter((item) => !item.archived && begun(item)));
+const folderIds = computed(() => new Set(folders.value.map((folder) => folder.id)));
 
-/** Read the list afresh, as the search has it. */
+export const pinned = computed(() => listed.value.filter((item) => item.pinned));
+export const archived = computed(() => sorted.value.filter((item) => item.archived));
+/** Those that are neither pinned nor in a folder; `null` until read. */
+export const recent = computed(() => (read.value.recent
+  ? listed.value.filter((item) => !item.pinned && !folderIds.value.has(item.folder_id ?? ""))
+  : null));
+
+/** @param {string} folder */
+export function inFolder(folder) {
+  return listed.value.filter((item) => item.folder_id === folder);
+}
+
+/** The order of the sidebar, from top to bottom. */
+export const inOrder = computed(() => [
+  ...pinned.value,
+  ...folders.value.flatMap((folder) => inFolder(folder.id).filter((item) => !item.pinned)),
+  ...(recent.value ?? []),
+]);
+
+/** @param {string | null} id */
+export function conversationOf(id) {
+  return known.value.get(id ?? "");
+}
+
+/**
+ * Whether a place has more than was read.
+ * @param {string} place
+ */
+export function hasMore(place) {
+  return read.value[place]?.cursor !== null;
+}
+
+/** Those with something in them, and the one being begun. @param {Conversation} item */
+function begun(item) {
+  return item.head_id !== null || item.id === openId.value;
+}
+
+/**
+ * @param {Conversation} a
+ * @param {Conversation} b
+ */
+function later(a, b) {
+  if (a.updated_at !== b.updated_at) return a.updated_at < b.updated_at ? 1 : -1;
+  return a.id < b.id ? 1 : -1;
+}
+
+/** Read the list afresh: the pinned, and the first of the others. */
 export async function loadList() {
   const turn = ++asked;
   try {
-    const page = await read();
+    const [page, pins] = await Promise.all([fetchPage("recent"), fetchPage("pinned", MOST_PINNED)]);
     if (turn !== asked) return;
     batch(() => {
-      list.value = page.conversations;
-      cursor.value = page.next_cursor;
+      const last = page.next_cursor ? page.conversations.at(-1)?.updated_at ?? "" : "";
+      const span = (recent.peek() ?? []).filter((item) => item.updated_at >= last);
+      takeIn([...page.conversations, ...pins.conversations], [...span, ...pinned.peek()]);
+      // What was read beyond the first page stays, so its cursor does too.
+      const before = read.peek().recent;
+      if (!before || before.cursor === null || page.next_cursor === null) {
+        read.value = { ...read.peek(), recent: { cursor: page.next_cursor, known: true } };
+      }
       failed.value = false;
     });
   } catch {
@@ -40,48 +100,77 @@ export async function loadList() {
   }
 }
 
-export async function loadMore() {
-  if (cursor.value === null) return;
-  const page = await read(cursor.value).catch((error) => toast(explain(error)));
+/**
+ * Read more of a place: its first page, or the next.
+ * @param {string} place
+ */
+export async function loadMore(place) {
+  const cursor = read.peek()[place]?.cursor;
+  if (cursor === null) return;
+  const page = await fetchPage(place, PAGE, cursor).catch((error) => toast(explain(error)));
   if (!page) return;
-  const known = new Set(list.value?.map((item) => item.id));
-  const added = page.conversations.filter((/** @type {Conversation} */ c) => !known.has(c.id));
-  list.value = [...(list.value ?? []), ...added];
-  cursor.value = page.next_cursor;
+  batch(() => {
+    takeIn(page.conversations, []);
+    read.value = { ...read.peek(), [place]: { cursor: page.next_cursor, known: true } };
+  });
 }
 
-/** @param {string} [after] */
-function read(after) {
-  const parameters = new URLSearchParams({ limit: String(PAGE) });
-  if (query.peek().trim()) parameters.set("query", query.peek().trim());
-  if (after) parameters.set("cursor", after);
+/**
+ * @param {string} place
+ * @param {number} [limit]
+ * @param {string} [cursor]
+ * @returns {Promise<{conversations: Conversation[], next_cursor: string | null}>}
+ */
+function fetchPage(place, limit = PAGE, cursor = "") {
+  const parameters = new URLSearchParams({ place, limit: String(limit) });
+  if (cursor) parameters.set("cursor", cursor);
   return request("GET", `/api/conversations?${parameters}`);
 }
 
-/** @param {string} words */
-export function search(words) {
-  query.value = words;
-  return loadList();
-}
-
 /**
- * Show a conversation's new state in the list; one that was touched comes first.
- * @param {Conversation} changed
+ * Take in what the server says, in place of what was known where it speaks of it.
+ * @param {Conversation[]} fresh
+ * @param {Conversation[]} stale
  */
-export function show(changed) {
-  const others = (list.value ?? []).filter((item) => item.id !== changed.id);
-  const sorted = [...others, changed];
-  sorted.sort((a, b) => (a.updated_at < b.updated_at ? 1 : a.updated_at > b.updated_at ? -1 : 0));
-  list.value = sorted;
+function takeIn(fresh, stale) {
+  const next = new Map(known.peek());
+  for (const item of stale) next.delete(item.id);
+  for (const item of fresh) next.set(item.id, item);
+  known.value = next;
 }
 
 /**
- * @param {string} id
+ * Know a conversation as it is now.
+ * @param {Conversation} conversation
+ */
+export function keep(conversation) {
+  known.value = new Map(known.peek()).set(conversation.id, conversation);
+}
+
+/** @param {string} id */
+function forget(id) {
+  const next = new Map(known.peek());
+  next.delete(id);
+  known.value = next;
+}
+
+/**
+ * Change a conversation: here at once, then on the server; says whether that worked.
+ * @param {Conversation} conversation
  * @param {Partial<Conversation>} fields
  */
-export function patchShown(id, fields) {
-  const found = list.value?.find((item) => item.id === id);
-  if (found) show({ ...found, ...fields });
+export async function change(conversation, fields) {
+  const folder = fields.folder_id === null ? "" : fields.folder_id;
+  keep({ ...conversation, ...fields });
+  try {
+    const body = folder === undefined ? fields : { ...fields, folder_id: folder };
+    keep(await request("PATCH", path(conversation), body));
+    return true;
+  } catch (error) {
+    keep(conversation);
+    toast(explain(/** @type {Error} */ (error)));
+    return false;
+  }
 }
 
 /**
@@ -89,26 +178,41 @@ export function patchShown(id, fields) {
  * @param {string} title
  */
 export async function rename(conversation, title) {
-  const before = conversation.title;
-  if (!title.trim() || title.trim() === before) return;
-  patchShown(conversation.id, { title: title.trim() });
-  try {
-    show(await request("PATCH", path(conversation), { title: title.trim() }));
-  } catch (error) {
-    patchShown(conversation.id, { title: before });
-    toast(explain(/** @type {Error} */ (error)));
-  }
+  const wanted = title.trim();
+  if (wanted && wanted !== conversation.title) await change(conversation, { title: wanted });
+}
+
+/** @param {Conversation} conversation */
+export function pin(conversation) {
+  const now = !conversation.pinned;
+  return change(conversation, { pinned: now, archived: now ? false : conversation.archived });
+}
+
+/** Put a conversation into the archive, or take it back. @param {Conversation} conversation */
+export async function archive(conversation) {
+  const { pinned: before } = conversation;
+  const into = !conversation.archived;
+  const wasOpen = openId.peek() === conversation.id;
+  const done = await change(conversation, { archived: into, pinned: into ? false : before });
+  if (!done || !into) return;
+  if (wasOpen) go(null, { replace: true });
+  const back = async () => {
+    const kept = known.peek().get(conversation.id) ?? conversation;
+    await change(kept, { archived: false, pinned: before });
+    if (wasOpen) go(conversation.id);
+  };
+  toast(t("list.archived"), { label: t("list.undo"), run: back });
 }
 
 /** @param {Conversation} conversation */
 export async function remove(conversation) {
   const wasOpen = openId.peek() === conversation.id;
-  list.value = (list.value ?? []).filter((item) => item.id !== conversation.id);
+  forget(conversation.id);
   if (wasOpen) go(null, { replace: true });
   try {
     await request("DELETE", path(conversation));
     const undo = async () => {
-      show(await request("POST", `${path(conversation)}/restore`));
+      keep(await request("POST", `${path(conversation)}/restore`));
       if (wasOpen) go(conversation.id);
     };
     toast(t("list.deleted"), {
@@ -116,7 +220,7 @@ export async function remove(conversation) {
       run: () => undo().catch((error) => toast(explain(error))),
     });
   } catch (error) {
-    show(conversation);
+    keep(conversation);
     toast(explain(/** @type {Error} */ (error)));
   }
 }
@@ -126,13 +230,26 @@ function path(conversation) {
   return `/api/conversations/${conversation.id}`;
 }
 
+/**
+ * Go to the conversation above or below the open one.
+ * @param {1 | -1} step
+ */
+export function goBeside(step) {
+  const ids = inOrder.peek().map((item) => item.id);
+  const at = ids.indexOf(openId.peek() ?? "");
+  const next = at < 0 ? ids.at(step > 0 ? 0 : -1) : ids[at + step];
+  if (next) go(next);
+}
+
 /** Keep the list true: when the page is looked at again, and while answers go on elsewhere. */
 export function watchList() {
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) loadList();
+    if (document.hidden) return;
+    loadList();
+    loadFolders();
   });
   setInterval(() => {
-    const elsewhere = list.value?.some((item) => item.running && item.id !== openId.peek());
+    const elsewhere = listed.peek().some((item) => item.running && item.id !== openId.peek());
     if (elsewhere && !document.hidden) loadList();
   }, WATCH_MS);
 }

@@ -1,14 +1,16 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 
 import { ApiError, request } from "../api.js";
-import { openId } from "../router.js";
-import { branch, followers } from "../tree.js";
-import { loadList, patchShown } from "./conversations.js";
+import { openAt, openId } from "../router.js";
+import {
+  clear, downTo, earlier, extend, graft, head, hold, later, messages, put, stretch,
+} from "./branch.js";
+import { keep, loadList } from "./conversations.js";
 import { prefer } from "./models.js";
 import { leave, listen } from "./running.js";
 
 /**
- * The conversation being read: its messages, the branch on screen, and what is being sent.
+ * The conversation being read: the branch on screen, and what is being sent.
  *
  * @typedef {import("../types.js").Conversation} Conversation
  * @typedef {import("../types.js").Message} Message
@@ -16,24 +18,19 @@ import { leave, listen } from "./running.js";
  */
 
 export const conversation = signal(/** @type {Conversation | null} */ (null));
-export const messages = signal(/** @type {ReadonlyMap<string, Message>} */ (new Map()));
 export const status = signal(/** @type {"new" | "loading" | "ready" | "missing" | "failed"} */ ("new"));
 export const loadError = signal(/** @type {Error | null} */ (null));
-export const head = signal(/** @type {string | null} */ (null));
 /** What was sent and is not yet confirmed; it shows below `parentId`. */
 export const outgoing = signal(/** @type {Outgoing | null} */ (null));
 /** The question being rewritten, by its id. */
 export const editing = signal(/** @type {string | null} */ (null));
-/** Whether older messages are still on the server. */
-export const older = signal(false);
+/** The message to bring into view; a new object each time. */
+export const sought = signal(/** @type {{id: string} | null} */ (null));
 
 /** The messages on screen, oldest first. */
 export const shown = computed(() =>
-  branch(messages.value, outgoing.value ? outgoing.value.parentId : head.value),
+  outgoing.value ? downTo(outgoing.value.parentId) : stretch.value,
 );
-
-/** The messages that answer or follow each message. */
-export const tree = computed(() => followers(messages.value));
 
 /** The answer being written on this branch, if one is. */
 export const running = computed(() => {
@@ -41,24 +38,29 @@ export const running = computed(() => {
   return last?.state === "running" ? last : undefined;
 });
 
-/** @param {Message} message */
-export function put(message) {
-  messages.value = new Map(messages.value).set(message.id, message);
-}
-
 /**
- * Read a conversation and follow the answer that is being written in it.
+ * Read a conversation, at a message if one is given, and follow the answer written in it.
  * @param {string | null} id
+ * @param {string | null} [at]
  */
-export async function open(id) {
-  if (id !== null && conversation.peek()?.id === id && status.peek() === "ready") return;
+export async function open(id, at = null) {
+  if (id !== null && conversation.peek()?.id === id && status.peek() === "ready") {
+    return at && seek(at);
+  }
   leave();
   reset(id === null ? "new" : "loading");
   if (id === null) return;
   try {
-    const page = await request("GET", `/api/conversations/${id}`);
+    // A message that is gone, or none at all: the conversation opens at its end.
+    const page = (at && (await read(id, "around", at).catch(() => null))) || (await read(id));
     if (openId.peek() !== id) return;
-    take(page);
+    batch(() => {
+      hold(page);
+      conversation.value = page.conversation;
+      sought.value = at ? { id: at } : null;
+      status.value = "ready";
+    });
+    keep(page.conversation);
   } catch (error) {
     if (openId.peek() !== id) return;
     loadError.value = /** @type {Error} */ (error);
@@ -73,41 +75,90 @@ export function reopen() {
   return open(id);
 }
 
-/** @param {{conversation: Conversation, messages: Message[], more: boolean}} page */
-function take(page) {
-  batch(() => {
-    conversation.value = page.conversation;
-    messages.value = new Map(page.messages.map((message) => [message.id, message]));
-    head.value = page.conversation.head_id ?? page.messages.at(-1)?.id ?? null;
-    older.value = page.more;
-    status.value = "ready";
-  });
-  patchShown(page.conversation.id, page.conversation);
-}
-
 /** @param {"new" | "loading"} next */
 function reset(next) {
   batch(() => {
+    clear();
     conversation.value = null;
-    messages.value = new Map();
-    head.value = null;
     outgoing.value = null;
     editing.value = null;
-    older.value = false;
+    sought.value = null;
     loadError.value = null;
     status.value = next;
   });
 }
 
-/** Read the messages before the oldest on screen. */
-export async function loadOlder() {
-  const first = shown.peek()[0];
-  if (!first || !conversation.value) return;
-  const path = `/api/conversations/${conversation.value.id}?before=${first.id}`;
-  const page = await request("GET", path);
-  const found = /** @type {Message[]} */ (page.messages);
-  messages.value = new Map([...found.map((m) => /** @type {const} */ ([m.id, m])), ...messages.value]);
-  older.value = page.more;
+/**
+ * @param {string} id
+ * @param {"before" | "after" | "around"} [side]
+ * @param {string} [message]
+ * @returns {Promise<import("../types.js").Thread>}
+ */
+function read(id, side, message = "") {
+  const where = side ? `?${new URLSearchParams({ [side]: message })}` : "";
+  return request("GET", `/api/conversations/${id}${where}`);
+}
+
+let extending = false;
+
+/**
+ * Read what stands before or after the messages on screen.
+ * @param {"before" | "after"} side
+ */
+export async function loadBeside(side) {
+  const end = stretch.peek().at(side === "before" ? 0 : -1);
+  const id = conversation.peek()?.id;
+  const wanted = side === "before" ? earlier.peek() : later.peek();
+  if (!end || !id || !wanted || extending) return;
+  extending = true;
+  try {
+    const page = await read(id, side, end.id);
+    const known = messages.peek().has(end.id);
+    if (conversation.peek()?.id === id && known) extend(page, side);
+  } finally {
+    extending = false;
+  }
+}
+
+/**
+ * Bring a message of the open conversation into view, on whichever branch it stands.
+ * @param {string} messageId
+ */
+export async function seek(messageId) {
+  const id = conversation.peek()?.id;
+  if (!id) return;
+  if (!stretch.peek().some((message) => message.id === messageId)) {
+    const page = await read(id, "around", messageId);
+    if (conversation.peek()?.id !== id) return;
+    hold(page);
+  }
+  sought.value = { id: messageId };
+}
+
+/** Bring the end of the branch into view. */
+export async function toLatest() {
+  const id = conversation.peek()?.id;
+  if (!id || !later.peek()) return;
+  const page = await read(id);
+  if (conversation.peek()?.id === id) hold(page);
+}
+
+/**
+ * Read another version of a message from here on; the server remembers it.
+ * @param {string} messageId
+ */
+export async function readVersion(messageId) {
+  const id = conversation.peek()?.id;
+  if (!id) return;
+  const [page] = await Promise.all([
+    read(id, "around", messageId),
+    request("PATCH", `/api/conversations/${id}`, { head_id: messageId }),
+  ]);
+  if (conversation.peek()?.id !== id) return;
+  batch(() => {
+    hold(page);
+    sought.value = { id: messageId };
+  });
 }
 
 /**
@@ -119,15 +170,16 @@ export async function loadOlder() {
  * @throws {ApiError} nothing was kept; the same `clientId` makes trying again safe
  */
 export async function send(text, parentId, { clientId, model, opened }) {
-  outgoing.value = { text, parentId };
   try {
+    if (later.peek() && parentId === head.peek()) await toLatest();
+    outgoing.value = { text, parentId };
     const kept = conversation.peek() ?? (await begin(model, opened));
     const body = { text, parent_id: parentId, client_id: clientId, model };
     const reply = await request("POST", `/api/conversations/${kept.id}/messages`, body);
     if (conversation.peek()?.id !== kept.id) return loadList();
     batch(() => {
-      put(reply.message);
       outgoing.value = null;
+      graft(reply.message);
       follow(reply.answer, reply.run.id);
     });
     loadList();
@@ -175,23 +227,12 @@ export async function goOn(answer) {
  * @param {string} runId
  */
 function follow(answer, runId) {
-  put({ ...answer, run_id: runId, state: "running" });
-  head.value = answer.id;
+  graft({ ...answer, run_id: runId, state: "running" });
 }
 
 export async function stop() {
   const answer = running.peek();
   if (answer?.run_id) await request("POST", `/api/runs/${answer.run_id}/stop`);
-}
-
-/**
- * Read another branch; the server remembers it.
- * @param {string} leafId
- */
-export function read(leafId) {
-  head.value = leafId;
-  const id = conversation.peek()?.id;
-  if (id) request("PATCH", `/api/conversations/${id}`, { head_id: leafId }).catch(() => {});
 }
 
 /**
@@ -209,8 +250,8 @@ export async function chooseModel(model) {
 /** Keep the page on the conversation that the address names, and on the answer being written. */
 export function watchThread() {
   effect(() => {
-    const id = openId.value;
-    queueMicrotask(() => open(id));
+    const [id, at] = [openId.value, openAt.value];
+    queueMicrotask(() => open(id, at)?.catch(() => {}));
   });
   effect(() => {
     const answer = running.value;
@@ -233,7 +274,7 @@ function hearer(id) {
       const current = conversation.peek();
       if (!current) return;
       conversation.value = { ...current, title };
-      patchShown(current.id, { title });
+      keep({ ...current, title });
     },
     done(message) {
       put(message);

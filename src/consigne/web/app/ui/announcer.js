@@ -2,8 +2,9 @@ import { effect, signal } from "@preact/signals";
 
 import { html } from "../html.js";
 import { t } from "../i18n.js";
-import { messages, running } from "../state/thread.js";
-import { textOf } from "../tree.js";
+import { messages } from "../state/branch.js";
+import { running } from "../state/thread.js";
+import { textOf } from "../text.js";
 
 /** Reads an answer out, in whole sentences as they come, to those who hear the page. */
 

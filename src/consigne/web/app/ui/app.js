@@ -3,14 +3,18 @@ import { effect } from "@preact/signals";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { go, openId } from "../router.js";
-import { list } from "../state/conversations.js";
+import { conversationOf, moving } from "../state/conversations.js";
 import { drawer, overlay } from "../state/look.js";
 import { session } from "../state/session.js";
 import { conversation } from "../state/thread.js";
+import { ArchiveDialog } from "./archive.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { Icon } from "./icons.js";
+import { MoveDialog } from "./move.js";
 import { Palette } from "./palette.js";
+import { SearchDialog } from "./search.js";
+import { ShortcutsDialog } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import { SignIn } from "./sign_in.js";
 import { SuggestionsDialog } from "./suggestions.js";
@@ -34,6 +38,10 @@ export function App() {
     <${Toasts} />
     <${Announcer} />
     ${overlay.value === "palette" && html`<${Palette} />`}
+    ${overlay.value === "search" && html`<${SearchDialog} />`}
+    ${overlay.value === "archive" && html`<${ArchiveDialog} />`}
+    ${overlay.value === "keys" && html`<${ShortcutsDialog} />`}
+    ${moving.value && html`<${MoveDialog} />`}
     ${overlay.value === "models" && html`<${SuggestionsDialog} />`}`;
 }
 
@@ -49,8 +57,7 @@ function Head() {
 
 function title() {
   if (openId.value === null) return t("app.newTitle");
-  const listed = list.value?.find((item) => item.id === openId.value);
-  return listed?.title || conversation.value?.title || t("app.conversation");
+  return conversationOf(openId.value)?.title || conversation.value?.title || t("app.conversation");
 }
 
 /** Keep the window's own title on the conversation being read. */

@@ -1,11 +1,10 @@
-import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import { html } from "../html.js";
 import { exactTime } from "../format.js";
 import { t } from "../i18n.js";
 import { followLink } from "../router.js";
-import { remove, rename } from "../state/conversations.js";
+import { archive, moving, pin, remove, rename, renaming } from "../state/conversations.js";
 import { drawer } from "../state/look.js";
 import { Icon } from "./icons.js";
 import { Menu, MenuItem } from "./menu.js";
@@ -14,10 +13,11 @@ import { Menu, MenuItem } from "./menu.js";
 
 /** One line of the list. @param {{item: Conversation, open: boolean}} props */
 export function ConversationItem({ item, open }) {
-  const renaming = useSignal(false);
   const title = item.title || t("list.untitled");
-  if (renaming.value) {
-    return html`<li><${TitleField} item=${item} onDone=${() => { renaming.value = false; }} /></li>`;
+  if (renaming.value === item.id) {
+    const done = () => { renaming.value = null; };
+    return html`<li><${NameField} name=${item.title} label=${t("list.renameLabel")} onDone=${done}
+      onKeep=${(/** @type {string} */ name) => rename(item, name)} /></li>`;
   }
   const onClick = (/** @type {MouseEvent} */ event) => {
     drawer.value = false;
@@ -30,23 +30,35 @@ export function ConversationItem({ item, open }) {
         aria-label=${t("list.running")}></span>`}</a>
     <${Menu} label=${t("list.options", { title })} button=${html`<${Icon} name="dots" />`}
       buttonClass="quiet square" side="end">
-      <${MenuItem} onSelect=${() => { renaming.value = true; }}>
+      <${MenuItem} onSelect=${() => pin(item)}>
+        <${Icon} name="pin" /><span class="menu-text">${t(item.pinned ? "list.unpin" : "list.pin")}</span><//>
+      <${MenuItem} onSelect=${() => { renaming.value = item.id; }}>
         <${Icon} name="edit" /><span class="menu-text">${t("list.rename")}</span><//>
+      <${MenuItem} onSelect=${() => { moving.value = item; }}>
+        <${Icon} name="folder" /><span class="menu-text">${t("list.move")}</span><//>
+      <${MenuItem} onSelect=${() => archive(item)}>
+        <${Icon} name="archive" /><span class="menu-text">${t("list.archive")}</span><//>
       <${MenuItem} onSelect=${() => remove(item)}>
         <${Icon} name="trash" /><span class="menu-text">${t("list.delete")}</span><//>
     <//>
   </li>`;
 }
 
-/** @param {{item: Conversation, onDone: () => void}} props */
-function TitleField({ item, onDone }) {
+/**
+ * Where a name is changed in its place: Enter keeps it, Escape does not.
+ * @param {{name: string, label: string, onKeep: (name: string) => void, onDone: () => void}} props
+ */
+export function NameField({ name, label, onKeep, onDone }) {
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const settled = useRef(false);
-  useEffect(() => field.current?.select(), []);
-  const finish = (/** @type {boolean} */ keep) => {
+  useEffect(() => {
+    field.current?.focus();
+    field.current?.select();
+  }, []);
+  const finish = (/** @type {boolean} */ kept) => {
     if (settled.current) return;
     settled.current = true;
-    if (keep) rename(item, field.current?.value ?? "");
+    if (kept) onKeep(field.current?.value ?? "");
     onDone();
   };
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
@@ -55,6 +67,6 @@ function TitleField({ item, onDone }) {
     event.stopPropagation();
     finish(false);
   };
-  return html`<input class="rename" ref=${field} maxlength="200" defaultValue=${item.title} dir="auto"
-    aria-label=${t("list.renameLabel")} onKeyDown=${onKeyDown} onBlur=${() => finish(true)} />`;
+  return html`<input class="rename" ref=${field} maxlength="200" defaultValue=${name} dir="auto"
+    aria-label=${label} onKeyDown=${onKeyDown} onBlur=${() => finish(true)} />`;
 }

@@ -17,6 +17,9 @@ const PATHS = {
   down: "M5 8l5 5 5-5",
   dots: "M5 10h.01M10 10h.01M15 10h.01",
   arrowDown: "M10 4v12M5 11l5 5 5-5",
+  pin: "M10 12v5M6 12h8M7.5 3h5M8 3v5l-2 4M12 3v5l2 4",
+  folder: "M3 5.5h5l1.5 2H17v8H3z",
+  archive: "M3 4h14v3.5H3zM4.5 7.5V16h11V7.5M8 10.5h4",
   alert: "M10 3 18 17H2zM10 8v4M10 14.5h.01",
 };
 

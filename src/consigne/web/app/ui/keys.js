@@ -1,29 +1,42 @@
+import { moving } from "../state/conversations.js";
 import { drawer, overlay } from "../state/look.js";
 import { session } from "../state/session.js";
+import { COMMANDS } from "./commands.js";
+
+/** Commands under Alt and Shift, by the key's place: what it types there differs by system. */
+const WITH_ALT_SHIFT = /** @type {Record<string, string>} */ ({
+  KeyN: "new", KeyP: "pin", KeyR: "rename", KeyM: "move", KeyA: "archive", Backspace: "delete",
+  KeyG: "again", KeyC: "goOn", ArrowUp: "previous", ArrowDown: "next", ArrowLeft: "earlier",
+  ArrowRight: "later",
+});
 
 /** The keyboard's ways that hold everywhere on the page. */
 export function watchKeys() {
   document.addEventListener("keydown", (event) => {
     if (!session.peek() || event.defaultPrevented) return;
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+    const covered = overlay.peek() !== "" || moving.peek() !== null;
+    const command = commandOf(event, covered);
+    if (command) {
       event.preventDefault();
-      overlay.value = overlay.peek() === "palette" ? "" : "palette";
-    } else if (event.key === "/" && !overlay.peek() && !writing(event.target)) {
-      event.preventDefault();
-      focusSearch();
+      command();
     } else if (event.key === "Escape" && drawer.peek()) {
       drawer.value = false;
     }
   });
 }
 
-/** Put the cursor into the search of conversations. */
-export function focusSearch() {
-  drawer.value = true;
-  const field = document.getElementById("search");
-  field?.focus();
-  // Where the list is a drawer, its field can take the focus once the drawer shows.
-  if (document.activeElement !== field) requestAnimationFrame(() => field?.focus());
+/**
+ * @param {KeyboardEvent} event
+ * @param {boolean} covered whether a dialog covers the page
+ */
+function commandOf(event, covered) {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+    return () => { overlay.value = overlay.peek() === "palette" ? "" : "palette"; };
+  }
+  if (covered || event.ctrlKey || event.metaKey) return undefined;
+  if (event.altKey && event.shiftKey) return COMMANDS[WITH_ALT_SHIFT[event.code]];
+  if (event.altKey || writing(event.target)) return undefined;
+  return { "/": COMMANDS.search, "?": COMMANDS.help }[event.key];
 }
 
 /** @param {EventTarget | null} target */

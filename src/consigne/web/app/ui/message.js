@@ -6,12 +6,14 @@ import { explain, t } from "../i18n.js";
 import { exactTime, number } from "../format.js";
 import { Markdown } from "../markdown/view.js";
 import { copyText } from "../platform.js";
-import { loadModels, modelFor } from "../state/models.js";
-import { answerAgain, conversation, editing, read, running, tree } from "../state/thread.js";
+import { loadModels, modelFor, writers } from "../state/models.js";
+import { answerAgain, conversation, editing, readVersion, running } from "../state/thread.js";
 import { toast } from "../state/toasts.js";
-import { newestLeaf, textOf, thinkingOf } from "../tree.js";
+import { textOf, thinkingOf } from "../text.js";
 import { fit, sendFrom } from "./composer.js";
 import { Icon } from "./icons.js";
+import { Menu } from "./menu.js";
+import { Choice } from "./model_picker.js";
 import { Outcome } from "./outcome.js";
 
 /**
@@ -135,13 +137,17 @@ function Byline({ message }) {
 
 /** @param {{message: Message}} props */
 function Again({ message }) {
-  const again = () => {
+  const again = (/** @type {string | undefined} */ model) => {
     if (!message.parent_id) return;
-    const model = modelFor(conversation.peek()?.model)?.id;
     answerAgain(message.parent_id, model).catch((error) => toast(explain(error)));
   };
-  return html`<${Action} icon="again" label=${t("message.again")}
-    disabled=${running.value !== undefined} onClick=${again} />`;
+  const busy = running.value !== undefined;
+  return html`<${Action} icon="again" label=${t("message.again")} disabled=${busy}
+      onClick=${() => again(modelFor(conversation.peek()?.model)?.id)} />
+    ${!busy && writers.value.length > 1 && html`<${Menu} label=${t("message.againWith")} side="up"
+      button=${html`<${Icon} name="down" />`} buttonClass="quiet square action narrow-square">
+      ${writers.value.map((model) => html`<${Choice} key=${model.id} model=${model}
+        chosen=${model.id === message.model} onChoose=${() => again(model.id)} />`)}<//>`}`;
 }
 
 /** @param {{text: string}} props */
@@ -165,7 +171,7 @@ function Action({ icon, label, disabled = false, onClick }) {
 /** Steps between the versions of a message. @param {{place: Place}} props */
 function Stepper({ place }) {
   if (place.count < 2) return null;
-  const show = (/** @type {string} */ id) => read(newestLeaf(tree.peek(), id));
+  const show = (/** @type {string} */ id) => readVersion(id).catch((error) => toast(explain(error)));
   return html`<div class="stepper" role="group" aria-label=${t("message.branches")}>
     <button type="button" class="quiet square action" aria-label=${t("message.earlier")}
       disabled=${!place.earlier} onClick=${() => place.earlier && show(place.earlier)}>

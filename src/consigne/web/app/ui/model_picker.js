@@ -20,7 +20,7 @@ export function ModelPicker() {
   return html`<${Menu} worded button=${button} label=${t("model.choose")}
     buttonClass="quiet model-button" side="up" onOpen=${loadModels}>
     ${writers.value.map((model) => html`<${Choice} key=${model.id} model=${model}
-      chosen=${model.id === current?.id} />`)}
+      chosen=${model.id === current?.id} onChoose=${() => chooseModel(model.id)} />`)}
     <hr />
     <${MenuItem} onSelect=${() => { overlay.value = "models"; }}>
       <span class="menu-text">${t("model.more")}</span>
@@ -28,9 +28,9 @@ export function ModelPicker() {
   <//>`;
 }
 
-/** @param {{model: Model, chosen: boolean}} props */
-function Choice({ model, chosen }) {
-  return html`<${MenuItem} checked=${chosen} onSelect=${() => chooseModel(model.id)}>
+/** One of several models. @param {{model: Model, chosen: boolean, onChoose: () => void}} props */
+export function Choice({ model, chosen, onChoose }) {
+  return html`<${MenuItem} checked=${chosen} onSelect=${onChoose}>
     <span class="menu-text">
       <span>${model.name} ${model.starter && html`<span class="tag">${t("model.starter")}</span>`}</span>
       <span class="muted small"><span class="dot ${model.state}"></span>

@@ -8,6 +8,7 @@ import { lost } from "../state/running.js";
 import { answerAgain, goOn } from "../state/thread.js";
 import { toast } from "../state/toasts.js";
 import { storage } from "../storage.js";
+import { textOf } from "../text.js";
 import { Icon } from "./icons.js";
 
 /** @typedef {import("../types.js").Message} Message */
@@ -25,7 +26,7 @@ export function Outcome({ message, last }) {
     case "interrupted":
       return html`<${Ended} text=${t("message.interrupted")} message=${message} last=${last} />`;
     case "failed":
-      return html`<${Failure} message=${message} />`;
+      return html`<${Failure} message=${message} last=${last} />`;
     default:
       return html`<${Complete} message=${message} last=${last} />`;
   }
@@ -39,14 +40,17 @@ function Ended({ text, message, last }) {
   </p>`;
 }
 
-/** @param {{message: Message}} props */
-function Failure({ message }) {
+/** @param {{message: Message, last: boolean}} props */
+function Failure({ message, last }) {
+  const resume = () => goOn(message).catch((error) => toast(explain(error)));
   const retry = () => {
     if (message.parent_id) answerAgain(message.parent_id).catch((error) => toast(explain(error)));
   };
   return html`<p class="note bad" role="alert" title=${message.error?.message}>
     <${Icon} name="alert" />
     <span>${t("message.failed", { reason: explain(message.error) })}</span>
+    ${last && textOf(message) && html`<button type="button" class="plain" onClick=${resume}>
+      ${t("message.goOn")}</button>`}
     <button type="button" class="plain" onClick=${retry}>${t("app.retry")}</button>
   </p>`;
 }

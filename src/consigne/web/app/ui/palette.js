@@ -5,14 +5,16 @@ import { request } from "../api.js";
 import { html } from "../html.js";
 import { chooseLanguage, language, LANGUAGES, t } from "../i18n.js";
 import { go } from "../router.js";
-import { listed } from "../state/conversations.js";
+import { inOrder } from "../state/conversations.js";
 import { chooseTheme, overlay, theme } from "../state/look.js";
 import { signOut } from "../state/session.js";
 import { Dialog } from "./dialog.js";
-import { focusSearch } from "./keys.js";
+import { beginNew, COMMANDS, fitting, wordsFor } from "./commands.js";
+import { openSearch } from "./search.js";
+import { keysOf } from "./shortcuts.js";
 import { ownName } from "./sign_in.js";
 
-/** @typedef {{id: string, text: string, run: () => void}} Entry */
+/** @typedef {{id: string, text: string, keys?: string[], run: () => void}} Entry */
 
 const MOST_CONVERSATIONS = 8;
 const TYPING_PAUSE_MS = 150;
@@ -21,7 +23,7 @@ const TYPING_PAUSE_MS = 150;
 export function Palette() {
   const words = useSignal("");
   const chosen = useSignal(0);
-  const found = useSignal(/** @type {Entry[]} */ ((listed.peek() ?? []).map(jump)));
+  const found = useSignal(/** @type {Entry[]} */ (inOrder.peek().map(jump)));
   const panel = useRef(/** @type {HTMLElement | null} */ (null));
   const wanted = words.value.trim().toLocaleLowerCase();
 
@@ -37,7 +39,10 @@ export function Palette() {
 
   const fits = (/** @type {Entry} */ entry) => entry.text.toLocaleLowerCase().includes(wanted);
   const places = found.value.filter(fits).slice(0, MOST_CONVERSATIONS);
-  const entries = [...commands().filter(fits), ...places];
+  /** @type {Entry} */
+  const deeper = { id: "deeper", text: t("palette.deeper", { query: words.value.trim() }),
+    run: () => openSearch(words.peek()) };
+  const entries = [...commands().filter(fits), ...places, ...(wanted ? [deeper] : [])];
   const at = Math.min(chosen.value, entries.length - 1);
   useEffect(() => {
     panel.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
@@ -66,9 +71,9 @@ export function Palette() {
     <div id="palette-list" role="listbox" ref=${panel} aria-label=${t("palette.label")}>
       ${entries.map((entry, index) => html`<div key=${entry.id} id=${`palette-${entry.id}`}
         role="option" aria-selected=${index === at} dir="auto" onClick=${() => run(entry)}
-        onPointerMove=${() => { chosen.value = index; }}>${entry.text}</div>`)}
+        onPointerMove=${() => { chosen.value = index; }}><span>${entry.text}</span>
+        ${entry.keys?.map((key) => html`<kbd key=${key} aria-hidden="true">${key}</kbd>`)}</div>`)}
     </div>
-    ${!entries.length && html`<p class="muted pad" role="status">${t("palette.none")}</p>`}
   <//>`;
 }
 
@@ -76,8 +81,11 @@ export function Palette() {
 function commands() {
   const themes = /** @type {const} */ (["light", "dark", "auto"]).filter((name) => name !== theme.value);
   return [
-    { id: "new", text: t("list.new"), run: () => go(null) },
-    { id: "search", text: t("palette.search"), run: () => queueMicrotask(focusSearch) },
+    { id: "new", text: t("list.new"), keys: keysOf("new"), run: beginNew },
+    { id: "search", text: t("palette.search"), keys: keysOf("search"), run: () => openSearch() },
+    ...fitting().map((name) => (
+      { id: name, text: wordsFor(name), keys: keysOf(name), run: () => { COMMANDS[name](); } })),
+    { id: "archived", text: t("archive.title"), run: () => { overlay.value = "archive"; } },
     { id: "models", text: t("pull.title"), run: () => { overlay.value = "models"; } },
     ...themes.map((name) => (
       { id: name, text: t(`palette.theme.${name}`), run: () => chooseTheme(name) })),

@@ -1,27 +1,22 @@
 import { html } from "../html.js";
 import { dayGroup } from "../format.js";
 import { t } from "../i18n.js";
-import { followLink, go, openId } from "../router.js";
-import { failed, listed, loadList, loadMore, more, query, search } from "../state/conversations.js";
-import { drawer } from "../state/look.js";
+import { followLink, openId } from "../router.js";
+import { failed, hasMore, loadList, loadMore, pinned, recent } from "../state/conversations.js";
+import { drawer, overlay } from "../state/look.js";
 import { session } from "../state/session.js";
 import { Account } from "./account.js";
+import { beginNew } from "./commands.js";
 import { ConversationItem } from "./conversation_item.js";
+import { Folders } from "./folders.js";
 import { Icon, Mark } from "./icons.js";
 import { PullsBrief } from "./pulls_brief.js";
+import { openSearch } from "./search.js";
 
 /** @typedef {import("../types.js").Conversation} Conversation */
 
-const TYPING_PAUSE_MS = 150;
-let typing = 0;
-
 /** The list of conversations and what belongs to the person. */
 export function Sidebar() {
-  const begin = () => {
-    drawer.value = false;
-    go(null);
-    document.getElementById("composer")?.focus();
-  };
   return html`<nav class="sidebar" aria-label=${t("list.label")}>
     <div class="sidebar-head">
       <a class="brand" href="/" onClick=${(/** @type {MouseEvent} */ event) => followLink(event, null)}>
@@ -30,37 +25,32 @@ export function Sidebar() {
         onClick=${() => { drawer.value = false; }}><${Icon} name="close" /></button>
     </div>
     <button type="button" class="new" aria-current=${openId.value === null ? "page" : undefined}
-      onClick=${begin}><${Icon} name="plus" />${t("list.new")}</button>
-    <${Search} />
-    <div class="sidebar-list"><${Groups} /></div>
+      onClick=${beginNew}><${Icon} name="plus" />${t("list.new")}</button>
+    <button type="button" class="search" aria-keyshortcuts="/" onClick=${() => openSearch()}>
+      <${Icon} name="search" /><span>${t("list.search")}</span><kbd aria-hidden="true">/</kbd></button>
+    <div class="sidebar-list">
+      <${Pinned} /><${Folders} /><${Groups} />
+      <button type="button" class="archived-link" onClick=${() => { overlay.value = "archive"; }}>
+        <${Icon} name="archive" />${t("archive.title")}</button>
+    </div>
     <${PullsBrief} />
     <${Account} />
   </nav>`;
 }
 
-function Search() {
-  const onInput = (/** @type {any} */ event) => {
-    clearTimeout(typing);
-    const words = event.target.value;
-    query.value = words;
-    typing = setTimeout(() => search(words), TYPING_PAUSE_MS);
-  };
-  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key !== "Escape" || !query.peek()) return;
-    event.stopPropagation();
-    search("");
-  };
-  return html`<div class="search" role="search">
-    <${Icon} name="search" />
-    <input id="search" type="search" autocomplete="off" value=${query} placeholder=${t("list.search")}
-      aria-label=${t("list.search")} aria-keyshortcuts="/" onInput=${onInput} onKeyDown=${onKeyDown} />
-    ${query.value ? html`<button type="button" class="quiet square" aria-label=${t("list.clear")}
-      onClick=${() => search("")}><${Icon} name="close" /></button>` : html`<kbd>/</kbd>`}
-  </div>`;
+function Pinned() {
+  if (!pinned.value.length) return null;
+  return html`<section><h2>${t("list.pinned")}</h2><${Items} items=${pinned.value} /></section>`;
+}
+
+/** @param {{items: Conversation[]}} props */
+function Items({ items }) {
+  return html`<ul>${items.map((item) => html`<${ConversationItem} key=${item.id} item=${item}
+    open=${item.id === openId.value} />`)}</ul>`;
 }
 
 function Groups() {
-  const items = listed.value;
+  const items = recent.value;
   if (failed.value && !items) {
     return html`<p class="muted pad" role="alert">${t("list.failed")}
       <button type="button" class="link" onClick=${loadList}>${t("app.retry")}</button></p>`;
@@ -69,17 +59,11 @@ function Groups() {
     return html`<div class="skeleton pad"><span class="bone"></span><span class="bone"></span>
       <span class="bone short"></span></div>`;
   }
-  if (!items.length) {
-    const words = query.value.trim();
-    return html`<p class="muted pad">${words ? t("list.nothing", { query: words }) : t("list.none")}</p>`;
-  }
+  if (!items.length && !pinned.value.length) return html`<p class="muted pad">${t("list.none")}</p>`;
   return html`${[...grouped(items)].map(([day, members]) => html`<section key=${day}>
-      <h2>${day}</h2>
-      <ul>${members.map((item) => html`<${ConversationItem} key=${item.id} item=${item}
-        open=${item.id === openId.value} />`)}</ul>
-    </section>`)}
-    ${more.value && html`<button type="button" class="plain older" onClick=${loadMore}>
-      ${t("list.more")}</button>`}`;
+      <h2>${day}</h2><${Items} items=${members} /></section>`)}
+    ${hasMore("recent") && html`<button type="button" class="plain older"
+      onClick=${() => loadMore("recent")}>${t("list.more")}</button>`}`;
 }
 
 /** @param {Conversation[]} items */
@@ -88,7 +72,9 @@ function grouped(items) {
   const days = new Map();
   for (const item of items) {
     const day = dayGroup(item.updated_at);
-    days.set(day, [...(days.get(day) ?? []), item]);
+    const members = days.get(day);
+    if (members) members.push(item);
+    else days.set(day, [item]);
   }
   return days;
 }

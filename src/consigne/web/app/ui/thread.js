@@ -1,24 +1,17 @@
-import { signal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
 import { html } from "../html.js";
 import { explain, t } from "../i18n.js";
 import { go, openId } from "../router.js";
 import { keepDraft } from "../state/drafts.js";
-import {
-  loadError, loadOlder, older, outgoing, reopen, shown, status, tree,
-} from "../state/thread.js";
+import { earlier, later, place } from "../state/branch.js";
+import { loadBeside, loadError, outgoing, reopen, shown, sought, status } from "../state/thread.js";
 import { toast } from "../state/toasts.js";
 import { Icon } from "./icons.js";
 import { Answer, Question, SentQuestion } from "./message.js";
+import { away, Scroller } from "./scroller.js";
 
 /** @typedef {import("../types.js").Message} Message */
-
-/** Nearer to the end than this, in pixels, the reader is taken to be at the end. */
-const AT_END = 48;
-
-/** Whether the reader has scrolled away from the end. */
-const away = signal(false);
 
 /** The conversation, or what stands in its place. */
 export function Thread() {
@@ -39,26 +32,71 @@ export function Thread() {
 }
 
 function Messages() {
-  const scroller = useRef(/** @type {HTMLElement | null} */ (null));
+  const view = useRef(/** @type {HTMLElement | null} */ (null));
+  const scroller = useMemo(() => new Scroller(), []);
   const list = shown.value;
   const sent = outgoing.value;
-  useEffect(() => stayAtEnd(/** @type {HTMLElement} */ (scroller.current)), []);
-  useLayoutEffect(() => {
-    if (sent) toEnd(scroller.current);
-  }, [sent]);
+  const drawn = scroller.redraw.value;
+  const ids = useMemo(() => list.map((message) => message.id), [list]);
+  const [from, to] = useMemo(() => scroller.part(ids), [ids, drawn, sought.value]);
 
-  return html`<div class="scroll" ref=${scroller}>
+  useLayoutEffect(() => {
+    away.value = false;
+    return scroller.attach(/** @type {HTMLElement} */ (view.current));
+  }, []);
+  useLayoutEffect(() => {
+    if (sent) away.value = false;
+    scroller.settle();
+  }, [list, sent, sought.value, from, to]);
+
+  const room = scroller.heights;
+  return html`<div class="scroll" ref=${view}>
     <div class="column messages" role="region" aria-label=${t("app.conversation")}>
-      ${older.value && html`<button type="button" class="plain older" onClick=${more}>
-        ${t("message.older")}</button>`}
-      ${list.map((message, at) => html`<${Turn} key=${message.id} message=${message}
-        last=${at === list.length - 1} ...${place(message)} />`)}
+      ${earlier.value && html`<${More} side="before" />`}
+      <div class="turns">
+        ${from > 0 && html`<${Room} key="above" height=${room.between(ids, 0, from)} />`}
+        ${list.slice(from, to).map((message, at) => html`<div class=${turnClass(message)}
+          key=${message.id} data-id=${message.id}>
+          <${Turn} message=${message} last=${from + at === list.length - 1} ...${place(message)} />
+        </div>`)}
+        ${to < ids.length && html`<${Room} key="below" height=${room.between(ids, to, ids.length)} />`}
+      </div>
       ${sent && html`<${SentQuestion} text=${sent.text} />`}
+      ${later.value && html`<${More} side="after" />`}
     </div>
-    ${away.value && html`<button type="button" class="latest" aria-label=${t("message.latest")}
-      title=${t("message.latest")} onClick=${() => toEnd(scroller.current)}>
+    ${(away.value || later.value) && html`<button type="button" class="latest" aria-label=${t("message.latest")}
+      title=${t("message.latest")} onClick=${() => scroller.end().catch(fail)}>
       <${Icon} name="arrowDown" /></button>`}
   </div>`;
+}
+
+/** The room of messages that are not drawn. @param {{height: number}} props */
+function Room({ height }) {
+  const element = useRef(/** @type {HTMLElement | null} */ (null));
+  useLayoutEffect(() => {
+    if (element.current) element.current.style.height = `${height}px`;
+  }, [height]);
+  return html`<div class="room" ref=${element}></div>`;
+}
+
+/**
+ * Reads on by itself as the reader comes near; the button is for who asks for it.
+ * @param {{side: "before" | "after"}} props
+ */
+function More({ side }) {
+  const text = t(side === "before" ? "message.older" : "message.newer");
+  return html`<button type="button" class="plain older" onClick=${() => loadBeside(side).catch(fail)}>
+    ${text}</button>`;
+}
+
+/** @param {Message} message */
+function turnClass(message) {
+  return message.id === sought.value?.id ? "turn sought" : "turn";
+}
+
+/** @param {Error} error */
+function fail(error) {
+  toast(explain(error));
 }
 
 /**
@@ -66,55 +104,10 @@ function Messages() {
  * @param {{message: Message, last: boolean, position: number, count: number, earlier?: string,
  *   later?: string}} props
  */
-function Turn({ message, last, position, count, earlier, later }) {
-  const among = { position, count, earlier, later };
+function Turn({ message, last, ...among }) {
   return message.role === "user"
     ? html`<${Question} message=${message} place=${among} />`
     : html`<${Answer} message=${message} place=${among} last=${last} />`;
-}
-
-/** @param {Message} message */
-function place(message) {
-  const among = tree.value.get(message.parent_id)?.filter((m) => m.role === message.role) ?? [];
-  const at = among.indexOf(message);
-  return {
-    position: at + 1, count: among.length, earlier: among[at - 1]?.id, later: among[at + 1]?.id,
-  };
-}
-
-function more() {
-  loadOlder().catch((error) => toast(explain(error)));
-}
-
-/** @param {HTMLElement | null} scroller */
-function toEnd(scroller) {
-  away.value = false;
-  scroller?.scrollTo({ top: scroller.scrollHeight });
-}
-
-/**
- * Keep the end in view while text comes, unless the reader has scrolled away from it.
- * @param {HTMLElement} scroller
- */
-function stayAtEnd(scroller) {
-  let top = 0;
-  const onScroll = () => {
-    const left = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
-    if (left < AT_END) away.value = false;
-    else if (scroller.scrollTop < top) away.value = true;
-    top = scroller.scrollTop;
-  };
-  const sizes = new ResizeObserver(() => {
-    if (!away.peek()) toEnd(scroller);
-  });
-  scroller.addEventListener("scroll", onScroll, { passive: true });
-  sizes.observe(scroller);
-  sizes.observe(/** @type {Element} */ (scroller.firstElementChild));
-  toEnd(scroller);
-  return () => {
-    sizes.disconnect();
-    scroller.removeEventListener("scroll", onScroll);
-  };
 }
 
 function Empty() {

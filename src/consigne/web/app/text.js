@@ -1,0 +1,17 @@
+/** @typedef {import("./types.js").Message} Message */
+
+/**
+ * A message's text, its blocks joined.
+ * @param {Message} message
+ */
+export function textOf(message) {
+  return message.content.map((block) => (block.type === "text" ? block.text : "")).join("");
+}
+
+/**
+ * What the model wrote to itself before it answered.
+ * @param {Message} message
+ */
+export function thinkingOf(message) {
+  return message.content.map((block) => (block.type === "thinking" ? block.thinking : "")).join("");
+}
