@@ -221,7 +221,9 @@ class TestList:
         web.exchange("Leases", "What?", "This.", days_ago=4)
         await chat.reload()
         nav = chat.get_by_role("navigation")
-        await expect(nav.get_by_role("heading")).to_have_text(["Folders", "Today", "Previous 7 days"])
+        await expect(nav.get_by_role("heading")).to_have_text(
+            ["Folders", "Today", "Previous 7 days"]
+        )
         await chat.get_by_role("heading", name="What would you like").click()
         await chat.keyboard.press("/")
         await chat.keyboard.type("lea")

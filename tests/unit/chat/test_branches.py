@@ -1,49 +1,20 @@
 """What the page relies on to show a tree of any size: stretches of a branch, and its versions."""
 
-from datetime import UTC, datetime
-
 import pytest
-from sqlalchemy import insert
 
 from consigne.chat import branches
 from consigne.chat.branches import Stretch
 from consigne.chat.places import Change
-from consigne.chat.repository import encode_content
 from consigne.chat.sweeping import ChatSweep
 from consigne.chat.values import Thread
 from consigne.domain.errors import InvalidRequest, NotFound
-from consigne.domain.ids import new_id
-from consigne.domain.messages import TextBlock
-from consigne.store.tables import ConversationRow, MessageRow
 from support.chat import Chat
 from support.clock import held_clock
-
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
+from support.seeding import grow
 
 
 async def grown(chat: Chat, count: int) -> tuple[str, list[str]]:
-    """Make a conversation of one long branch; return its id and its messages'."""
-    conversation = await chat.new()
-    ids = [new_id("msg") for _ in range(count)]
-    rows = [
-        {
-            "id": own,
-            "organisation_id": chat.caller.organisation_id,
-            "conversation_id": conversation.id,
-            "parent_id": ids[at - 1] if at else None,
-            "role": "assistant" if at % 2 else "user",
-            "content": encode_content((TextBlock(f"message {at}"),)),
-            "state": "complete",
-            "left_out": 0,
-            "created_at": NOW,
-        }
-        for at, own in enumerate(ids)
-    ]
-    async with chat.db.session() as session:
-        await session.execute(insert(MessageRow), rows)
-        row = await session.get_one(ConversationRow, conversation.id)
-        row.head_id = ids[-1]
-    return conversation.id, ids
+    return await grow(chat.db, chat.caller, count)
 
 
 async def read(chat: Chat, conversation_id: str, **wanted: str) -> Thread:

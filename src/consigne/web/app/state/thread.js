@@ -177,8 +177,12 @@ export async function send(text, parentId, { clientId, model, opened }) {
     const body = { text, parent_id: parentId, client_id: clientId, model };
     const reply = await request("POST", `/api/conversations/${kept.id}/messages`, body);
     if (conversation.peek()?.id !== kept.id) return loadList();
+    // The reader may have gone to another version meanwhile: then what was sent is shown afresh.
+    const elsewhere = parentId !== null && !messages.peek().has(parentId);
+    const page = elsewhere ? await read(kept.id) : null;
     batch(() => {
       outgoing.value = null;
+      if (page) return hold(page);
       graft(reply.message);
       follow(reply.answer, reply.run.id);
     });

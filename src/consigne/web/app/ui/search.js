@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { request } from "../api.js";
 import { dayGroup, exactTime } from "../format.js";
@@ -43,7 +43,7 @@ export function SearchDialog() {
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const wanted = words.value.trim();
 
-  useEffect(() => field.current?.select(), []);
+  useLayoutEffect(() => field.current?.select(), []);
   useEffect(() => {
     last = words.peek();
     if (!wanted) {
@@ -84,7 +84,7 @@ export function SearchDialog() {
   };
   return html`<${Dialog} kind="palette search-dialog" label=${t("search.label")} onClose=${close}>
     <div class="search-field"><${Icon} name="search" />
-      <input type="search" role="combobox" aria-expanded=${places.length > 0} ref=${field} autofocus
+      <input type="text" enterkeyhint="search" role="combobox" aria-expanded=${places.length > 0} ref=${field} autofocus
         aria-controls="search-list" autocomplete="off" spellcheck=${false} aria-label=${t("search.label")}
         aria-activedescendant=${places[at] && `found-${places[at].id}`} value=${words}
         placeholder=${t("search.placeholder")} onInput=${onInput} onKeyDown=${onKeyDown} />

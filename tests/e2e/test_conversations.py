@@ -1,0 +1,266 @@
+"""Finding, keeping and reading conversations, on the real API and a real database."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+from sqlalchemy import insert
+
+from consigne.store.tables import ConversationRow
+from doubles.scripted import START, stop, text
+from e2e.site import ServedSite, served_site
+from support.seeding import conversation, grow
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[ServedSite]:
+    async with served_site(tmp_path) as served:
+        yield served
+
+
+@pytest.fixture
+async def page(site: ServedSite, open_page) -> Page:
+    return await site.sign_in(await open_page(site.url))
+
+
+async def ask(page: Page, words: str) -> None:
+    before = await page.locator(".answer").count()
+    await page.get_by_role("textbox", name="Your instruction").fill(words)
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".answer")).to_have_count(before + 1)
+    await page.locator(".answer.last:not(.growing)").wait_for()
+
+
+async def choose(page: Page, title: str, command: str) -> None:
+    await page.get_by_role("button", name=f"Options for “{title}”").click()
+    await page.get_by_role("menuitem", name=command, exact=True).click()
+
+
+def section(page: Page, heading: str) -> Locator:
+    named = page.get_by_role("heading", name=heading, exact=True)
+    return page.get_by_role("navigation").locator("section").filter(has=named)
+
+
+class TestSearch:
+    async def test_a_message_is_found_by_its_words_and_opened_there(
+        self, site: ServedSite, page: Page
+    ) -> None:
+        conversation_id, ids = await grow(site.db, site.caller, 1000)
+        await page.get_by_role("heading", name="What would you like").click()
+        await page.keyboard.press("/")
+        await page.keyboard.type('"message 321"')
+        found = page.get_by_role("option")
+        await expect(found).to_have_count(1)
+        await expect(found.locator("mark")).to_have_text("Message 321")
+        await page.keyboard.press("Enter")
+        await expect(page).to_have_url(re.compile(f"/c/{conversation_id}#{ids[321]}$"))
+        turn = page.locator(".turn.sought")
+        await expect(turn).to_contain_text("Message 321.")
+        await expect(turn).to_be_in_viewport()
+        await page.reload()
+        await expect(turn).to_be_in_viewport()
+        await page.get_by_role("button", name="Go to the latest").click()
+        await expect(page.get_by_text("Message 999.")).to_be_in_viewport()
+
+    async def test_it_says_what_it_found(self, site: ServedSite, page: Page) -> None:
+        await ask(page, "Crème brûlée, s’il vous plaît")
+        await page.keyboard.press("Control+k")
+        await page.keyboard.type("creme bru")
+        await page.get_by_role("option", name="Search messages for").click()
+        box = page.get_by_role("combobox")
+        await expect(box).to_have_value("creme bru")
+        status = page.get_by_role("dialog").get_by_role("status")
+        await expect(status).to_have_text("2 results")
+        await box.fill('"*(-')
+        await expect(status).to_have_text('Nothing found for “"*(-”.')
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+class TestOrder:
+    async def test_pins_stand_first_and_the_archive_out_of_the_way(
+        self, site: ServedSite, page: Page
+    ) -> None:
+        for title in ("Bread", "Leases", "Trains"):
+            await grow(site.db, site.caller, 2, title=title)
+        await page.reload()
+        await choose(page, "Bread", "Pin")
+        await expect(section(page, "Pinned").get_by_role("link")).to_have_text(["Bread"])
+        await page.get_by_role("link", name="Leases").click()
+        await choose(page, "Leases", "Archive")
+        await expect(page.get_by_role("link", name="Leases")).to_have_count(0)
+        await expect(page).to_have_url(f"{site.url}/")
+        await page.get_by_role("button", name="Undo").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Leases")
+        await page.keyboard.press("Alt+Shift+A")
+        await expect(page.get_by_role("link", name="Leases")).to_have_count(0)
+        await page.reload()
+        await expect(section(page, "Pinned").get_by_role("link")).to_have_text(["Bread"])
+        await page.get_by_role("button", name="Archived conversations").click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog.get_by_role("link")).to_have_text(["Leases"])
+        await dialog.get_by_role("button", name="Take “Leases” out").click()
+        await expect(dialog.get_by_role("link")).to_have_count(0)
+        await page.keyboard.press("Escape")
+        await expect(section(page, "Today").get_by_role("link")).to_have_text(["Trains", "Leases"])
+
+    async def test_folders(self, site: ServedSite, page: Page) -> None:
+        await grow(site.db, site.caller, 2, title="Trains")
+        await page.reload()
+        await page.get_by_role("button", name="New folder").click()
+        await page.get_by_label("Name of the folder").fill("Travel")
+        await page.keyboard.press("Enter")
+        folder = page.get_by_role("button", name="Travel", exact=True)
+        await choose(page, "Trains", "Move to a folder")
+        await page.get_by_role("dialog").get_by_role("button", name="Travel").click()
+        await expect(page.get_by_role("link", name="Trains")).to_have_count(0)
+        await folder.click()
+        await expect(section(page, "Folders").get_by_role("link")).to_have_text(["Trains"])
+        await page.reload()
+        await expect(section(page, "Folders").get_by_role("link")).to_have_text(["Trains"])
+        await page.get_by_role("button", name="Options for the folder “Travel”").click()
+        await page.get_by_role("menuitem", name="Rename").click()
+        await page.get_by_label("Name of the folder").fill("Journeys")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("button", name="Options for the folder “Journeys”").click()
+        await page.get_by_role("menuitem", name="Delete the folder").click()
+        await expect(section(page, "Today").get_by_role("link")).to_have_text(["Trains"])
+        await page.get_by_role("button", name="Undo").click()
+        await expect(section(page, "Folders").get_by_role("link")).to_have_text(["Trains"])
+
+    async def test_thousands_of_conversations_come_in_pages(
+        self, site: ServedSite, page: Page
+    ) -> None:
+        rows = [
+            conversation(site.caller, f"Number {n}", age=timedelta(minutes=n)) | {"head_id": "msg"}
+            for n in range(5000)
+        ]
+        async with site.db.session() as session:
+            await session.execute(insert(ConversationRow), rows)
+        await page.reload()
+        items = page.get_by_role("navigation").locator(".item")
+        await expect(items).to_have_count(50)
+        for count in (100, 150):
+            await page.get_by_role("button", name="Show more").click()
+            await expect(items).to_have_count(count)
+        await expect(items.last.get_by_role("link")).to_have_text("Number 149")
+
+    async def test_everything_has_a_key(self, site: ServedSite, page: Page) -> None:
+        for title in ("Bread", "Leases"):
+            await grow(site.db, site.caller, 2, title=title)
+        await page.reload()
+        heading = page.get_by_role("heading", level=1)
+        links = page.get_by_role("navigation").locator(".item a")
+        await expect(links).to_have_count(2)
+        await page.keyboard.press("Alt+Shift+ArrowDown")
+        await expect(heading).to_have_text("Leases")
+        await page.keyboard.press("Alt+Shift+ArrowDown")
+        await expect(heading).to_have_text("Bread")
+        await page.keyboard.press("Alt+Shift+R")
+        await page.get_by_label("New title").fill("Loaves")
+        await page.keyboard.press("Enter")
+        await expect(heading).to_have_text("Loaves")
+        await page.keyboard.press("Alt+Shift+P")
+        await expect(section(page, "Pinned").get_by_role("link")).to_have_text(["Loaves"])
+        await page.keyboard.press("Alt+Shift+M")
+        await page.get_by_role("dialog").get_by_label("New folder").fill("Food")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("button", name="Food", exact=True).wait_for()
+        await page.keyboard.press("Alt+Shift+Backspace")
+        await expect(page.get_by_role("link", name="Loaves")).to_have_count(0)
+        await expect(page.get_by_text("Conversation deleted.")).to_be_visible()
+        await page.locator("main").click(position={"x": 5, "y": 60})
+        await page.keyboard.press("?")
+        await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+
+
+class TestVersions:
+    async def test_versions_are_stepped_through_and_remembered(
+        self, site: ServedSite, page: Page
+    ) -> None:
+        site.site.gateway.scripts = [
+            (START, *text(said), stop()) for said in ("First answer", "Second answer", "A reply")
+        ]
+        await ask(page, "Say it")
+        await page.keyboard.press("Alt+Shift+G")
+        await expect(page.locator(".answer")).to_contain_text("Second answer")
+        await ask(page, "And then?")
+        await page.locator(".answer").first.hover()
+        await page.locator(".answer").first.get_by_role("button", name="Previous version").click()
+        await expect(page.locator(".question")).to_have_count(1)
+        await expect(page.locator(".answer")).to_contain_text("First answer")
+        await page.reload()
+        await expect(page.locator(".answer")).to_contain_text("First answer")
+        await page.keyboard.press("Alt+Shift+ArrowRight")
+        await expect(page.locator(".answer").last).to_contain_text("A reply")
+        await expect(page.get_by_label("2 of 2")).to_have_count(1)
+
+    async def test_another_model_can_be_asked(self, site: ServedSite, page: Page) -> None:
+        site.site.gateway.models = lambda: [
+            site.site.gateway.resolve("tiny"),
+            site.site.gateway.resolve("better"),
+        ]
+        await page.reload()
+        await ask(page, "Say it")
+        await page.get_by_role("button", name="Answer again with another model").click()
+        await page.get_by_role("menuitemradio", name="Better Instruct").click()
+        await expect(page.get_by_label("2 of 2")).to_be_visible()
+        assert site.site.gateway.requests[-1].model == "better"
+
+
+class TestLongConversations:
+    async def test_ten_thousand_messages_open_at_once_and_scroll_in_place(
+        self, site: ServedSite, page: Page
+    ) -> None:
+        conversation_id, _ = await grow(site.db, site.caller, 10_000)
+        await page.reload()
+        link = page.get_by_role("link", name="A long one")
+        await link.wait_for()
+        took = await page.evaluate(
+            """async id => {
+              const began = performance.now();
+              document.querySelector(`a[href="/c/${id}"]`).click();
+              const last = () => document.querySelector(".turns")?.lastElementChild;
+              const shown = () => last()?.textContent.includes("Message 9999.");
+              while (!shown()) await new Promise(requestAnimationFrame);
+              return performance.now() - began;
+            }""",
+            conversation_id,
+        )
+        print(f"opened in {took:.0f} ms")
+        assert took < 1000
+        await expect(page.get_by_text("Message 9999.")).to_be_in_viewport()
+        await page.locator(".scroll").hover()
+        seen: list[int] = []
+        for _ in range(60):
+            await page.mouse.wheel(0, -1500)
+            await page.evaluate("new Promise(requestAnimationFrame)")
+            first = await page.evaluate(FIRST_IN_VIEW)
+            seen.append(int(first))
+        assert seen == sorted(seen, reverse=True), "what is read never jumps back"
+        assert seen[-1] < 9_800
+        assert await page.locator(".turn").count() < 80
+
+    async def test_what_is_read_stays_in_its_place_while_more_comes(
+        self, site: ServedSite, page: Page
+    ) -> None:
+        conversation_id, ids = await grow(site.db, site.caller, 400)
+        await page.goto(f"{site.url}/c/{conversation_id}#{ids[200]}")
+        turn = page.locator(".turn.sought")
+        await expect(turn).to_be_in_viewport()
+        await expect(page.get_by_role("button", name="Show earlier messages")).to_be_attached()
+        where = "document.querySelector('.turn.sought').getBoundingClientRect().top"
+        before = await page.evaluate(where)
+        await page.get_by_role("button", name="Show earlier messages").evaluate("b => b.click()")
+        await page.wait_for_function("document.querySelector('.room')?.offsetHeight > 8000")
+        assert await page.evaluate(where) == pytest.approx(before, abs=2)
+
+
+FIRST_IN_VIEW = """[...document.querySelectorAll(".turn")]
+  .find(turn => turn.getBoundingClientRect().bottom > 60)
+  .textContent.match(/Message (\\d+)\\./)[1]"""
