@@ -9,9 +9,11 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 from sqlalchemy import insert
 
+from consigne.chat.places import Change
 from consigne.store.tables import ConversationRow
 from doubles.scripted import START, stop, text
 from e2e.site import ServedSite, served_site
+from e2e.test_accessibility import axe, faults  # noqa: F401 - a fixture
 from support.seeding import conversation, grow
 
 pytestmark = pytest.mark.slow
@@ -104,7 +106,7 @@ class TestOrder:
         await page.get_by_role("button", name="Archived conversations").click()
         dialog = page.get_by_role("dialog")
         await expect(dialog.get_by_role("link")).to_have_text(["Leases"])
-        await dialog.get_by_role("button", name="Take “Leases” out").click()
+        await dialog.get_by_role("button", name="Take out “Leases”").click()
         await expect(dialog.get_by_role("link")).to_have_count(0)
         await page.keyboard.press("Escape")
         await expect(section(page, "Today").get_by_role("link")).to_have_text(["Trains", "Leases"])
@@ -259,6 +261,48 @@ class TestLongConversations:
         await page.get_by_role("button", name="Show earlier messages").evaluate("b => b.click()")
         await page.wait_for_function("document.querySelector('.room')?.offsetHeight > 8000")
         assert await page.evaluate(where) == pytest.approx(before, abs=2)
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["wide", "narrow"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_no_serious_fault_for_axe(
+    site: ServedSite,
+    open_page,
+    axe: str,  # noqa: F811
+    scheme: str,
+    phone: bool,
+) -> None:
+    await grow(site.db, site.caller, 4, title="Trains")
+    put_away, _ = await grow(site.db, site.caller, 4, title="Leases")
+    services = site.site.services
+    await services.folders.create(site.caller, "Travel")
+    await services.conversations.change(site.caller, put_away, Change(archived=True))
+    page = await site.sign_in(await open_page(site.url, phone=phone, color_scheme=scheme))
+    if phone:
+        await page.get_by_role("button", name="Open the list").click()
+    assert await faults(page, axe) == []
+    await page.get_by_role("link", name="Trains").click()
+    await page.locator(".answer").first.wait_for()
+    for keys, shown in (("Alt+Shift+M", ".choices"), ("Control+k", ".palette")):
+        await page.keyboard.press(keys)
+        await page.locator(shown).wait_for()
+        assert await faults(page, axe) == []
+        await page.keyboard.press("Escape")
+    await page.evaluate("document.activeElement.blur()")
+    for key, shown in (("?", ".shortcuts"), ("/", ".search-field")):
+        await page.keyboard.press(key)
+        await page.locator(shown).wait_for()
+        if key == "/":
+            await page.keyboard.type("words")
+            await page.locator(".result").first.wait_for()
+        assert await faults(page, axe) == []
+        await page.keyboard.press("Escape")
+        await page.evaluate("document.activeElement.blur()")
+    if phone:
+        await page.get_by_role("button", name="Open the list").click()
+    await page.get_by_role("button", name="Archived conversations").click()
+    await page.get_by_role("dialog").get_by_role("link", name="Leases").wait_for()
+    assert await faults(page, axe) == []
 
 
 FIRST_IN_VIEW = """[...document.querySelectorAll(".turn")]

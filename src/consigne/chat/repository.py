@@ -159,7 +159,10 @@ async def has_children(session: AsyncSession, row: MessageRow) -> bool:
 def add_answer(
     session: AsyncSession, conversation: ConversationRow, question_id: str, model: str, run_id: str
 ) -> MessageRow:
-    """Add an empty answer that a run is about to write, and make it the conversation's head."""
+    """Add an empty answer that a run is about to write, and make it the conversation's head.
+
+    A conversation that goes on leaves the archive.
+    """
     row = MessageRow(
         id=new_id("msg"),
         organisation_id=conversation.organisation_id,
@@ -177,6 +180,7 @@ def add_answer(
     conversation.head_id = row.id
     conversation.model = model
     conversation.updated_at = row.created_at
+    conversation.archived_at = None
     return row
 
 

@@ -54,6 +54,13 @@ async def test_each_conversation_stands_in_one_place(chat: Chat):
         await listed(chat, "nowhere")
 
 
+async def test_a_conversation_that_goes_on_leaves_the_archive(chat: Chat):
+    conversation = await chat.new()
+    await change(chat, conversation.id, archived=True)
+    await chat.ask(conversation, "One more thing")
+    assert await listed(chat, "archived") == []
+
+
 async def test_a_deleted_folder_lets_its_conversations_go_and_takes_them_back(chat: Chat):
     folders = Folders(chat.db)
     folder = await folders.create(chat.caller, "Work")

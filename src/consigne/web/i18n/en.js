@@ -112,7 +112,7 @@ export default {
   "archive.title": "Archived conversations",
   "archive.none": "What you archive is kept here, out of the way.",
   "archive.restore": "Take out",
-  "archive.restoreLabel": "Take “{title}” out of the archive",
+  "archive.restoreLabel": "Take out “{title}”",
   "archive.deleteLabel": "Delete “{title}”",
   "search.label": "Search all conversations",
   "search.placeholder": "Words from any conversation",

@@ -6,6 +6,7 @@ import { t } from "../i18n.js";
 import { openId } from "../router.js";
 import { hasMore, inFolder, loadMore } from "../state/conversations.js";
 import { createFolder, folders, removeFolder, renameFolder, toggle, unfolded } from "../state/folders.js";
+import { overlay } from "../state/look.js";
 import { ConversationItem, NameField } from "./conversation_item.js";
 import { Icon } from "./icons.js";
 import { Menu, MenuItem } from "./menu.js";
@@ -26,6 +27,8 @@ export function Folders() {
       onDone=${() => { naming.value = false; }} />`}
     ${folders.value.length > 0 && html`<ul>${folders.value.map((folder) =>
       html`<${FolderItem} key=${folder.id} folder=${folder} />`)}</ul>`}
+    <button type="button" class="archived-link" onClick=${() => { overlay.value = "archive"; }}>
+      <${Icon} name="archive" />${t("archive.title")}</button>
   </section>`;
 }
 

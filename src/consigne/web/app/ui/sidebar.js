@@ -3,7 +3,7 @@ import { dayGroup } from "../format.js";
 import { t } from "../i18n.js";
 import { followLink, openId } from "../router.js";
 import { failed, hasMore, loadList, loadMore, pinned, recent } from "../state/conversations.js";
-import { drawer, overlay } from "../state/look.js";
+import { drawer } from "../state/look.js";
 import { session } from "../state/session.js";
 import { Account } from "./account.js";
 import { beginNew } from "./commands.js";
@@ -30,8 +30,6 @@ export function Sidebar() {
       <${Icon} name="search" /><span>${t("list.search")}</span><kbd aria-hidden="true">/</kbd></button>
     <div class="sidebar-list">
       <${Pinned} /><${Folders} /><${Groups} />
-      <button type="button" class="archived-link" onClick=${() => { overlay.value = "archive"; }}>
-        <${Icon} name="archive" />${t("archive.title")}</button>
     </div>
     <${PullsBrief} />
     <${Account} />
