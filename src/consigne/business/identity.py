@@ -7,7 +7,7 @@ from sqlalchemy import Row, Select, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import ROLES, Caller, Role
-from consigne.business.home import Home, ensure_home, find_home, first_workspace
+from consigne.business.home import Home, ensure_home, find_home
 from consigne.business.secret import hash_secret, new_secret
 from consigne.domain import sources
 from consigne.domain.errors import Conflict, InvalidRequest, NotAuthenticated, NotFound
@@ -19,6 +19,7 @@ from consigne.store.tables import (
     OrganisationRow,
     SessionRow,
     UserRow,
+    WorkspaceRow,
 )
 
 LINK_LIFE = timedelta(minutes=15)
@@ -162,7 +163,7 @@ class Identity:
             )
             await session.flush()
             row = (await session.execute(_session_query(secret))).one()
-            return SignedIn(secret, await _caller(session, row))
+            return SignedIn(secret, _caller(row))
 
     async def caller(self, session_secret: str) -> Caller | None:
         """Return who a session's secret belongs to; using a session prolongs it."""
@@ -171,7 +172,7 @@ class Identity:
             row = (await session.execute(_session_query(session_secret))).one_or_none()
             if row is None or row.expires_at <= now:
                 return None
-            caller = await _caller(session, row)
+            caller = _caller(row)
         if row.expires_at < now + SESSION_LIFE - SESSION_STEP:
             async with self._db.session() as session:
                 await session.execute(
@@ -203,7 +204,7 @@ class Identity:
             )
 
 
-def _session_query(secret: str) -> Select[str, datetime, str, str, str, str]:
+def _session_query(secret: str) -> Select[str, datetime, str, str, str, str, str]:
     return (
         select(
             SessionRow.id,
@@ -212,6 +213,12 @@ def _session_query(secret: str) -> Select[str, datetime, str, str, str, str]:
             SessionRow.user_id,
             UserRow.name,
             MembershipRow.role,
+            select(WorkspaceRow.id)
+            .where(WorkspaceRow.organisation_id == SessionRow.organisation_id)
+            .order_by(WorkspaceRow.id)
+            .limit(1)
+            .scalar_subquery()
+            .label("workspace_id"),
         )
         .join(UserRow, UserRow.id == SessionRow.user_id)
         .join(
@@ -223,10 +230,10 @@ def _session_query(secret: str) -> Select[str, datetime, str, str, str, str]:
     )
 
 
-async def _caller(session: AsyncSession, row: Row[str, datetime, str, str, str, str]) -> Caller:
+def _caller(row: Row[str, datetime, str, str, str, str, str]) -> Caller:
     return Caller(
         organisation_id=row.organisation_id,
-        workspace_id=await first_workspace(session, row.organisation_id),
+        workspace_id=row.workspace_id,
         user_id=row.user_id,
         key_id=None,
         role=_role(row.role),

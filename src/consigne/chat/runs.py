@@ -67,16 +67,15 @@ class Runs:
         """
         try:
             async with self._db.session() as session:
-                before = await turns.sent_before(session, caller, question)
-                if before is None:
-                    turn = await turns.ask(session, caller, question, self._gateway.resolve)
+                turn = await turns.ask(session, caller, question, self._gateway.resolve)
         except IntegrityError:  # another replica took the same one at the same time
             async with self._db.reading() as session:
                 before = await turns.sent_before(session, caller, question)
             if before is None:
                 raise
-        if before is not None:
-            asked, answer = before
+            turn = before
+        if not isinstance(turn, Turn):
+            asked, answer = turn
             return Sent(asked, answer, RunRef(answer.run_id or ""))
         self._begin(turn)
         return Sent(turn.question, turn.answer, turn.run)

@@ -73,28 +73,14 @@ async def sent_before(
         NotFound: The caller has no such conversation.
     """
     conversation = await conversation_row(session, caller, question.conversation_id)
-    asked = await session.scalar(
-        select(MessageRow).where(
-            MessageRow.conversation_id == conversation.id,
-            MessageRow.organisation_id == caller.organisation_id,
-            MessageRow.client_id == question.client_id,
-        )
-    )
-    if asked is None:
-        return None
-    answers = await session.scalars(
-        select(MessageRow)
-        .where(
-            MessageRow.parent_id == asked.id, MessageRow.organisation_id == caller.organisation_id
-        )
-        .order_by(MessageRow.id)
-        .limit(1)
-    )
-    return as_message(asked), as_message(answers.one())
+    asked, _ = await _known(session, conversation, question)
+    return None if asked is None else await _answered(session, asked)
 
 
-async def ask(session: AsyncSession, caller: Caller, question: Question, resolve: Resolve) -> Turn:
-    """Store a question and the empty answer to it.
+async def ask(
+    session: AsyncSession, caller: Caller, question: Question, resolve: Resolve
+) -> Turn | tuple[StoredMessage, StoredMessage]:
+    """Store a question and the empty answer to it, or return what ``sent_before`` does.
 
     Raises:
         NotFound: The caller has no such conversation, or it has no such parent.
@@ -102,11 +88,15 @@ async def ask(session: AsyncSession, caller: Caller, question: Question, resolve
         InvalidRequest: The text is empty, or the parent is no answer.
         Conflict: The parent is still being written.
     """
+    conversation = await conversation_row(session, caller, question.conversation_id)
+    before, parent = await _known(session, conversation, question)
+    if before is not None:
+        return await _answered(session, before)
     text = question.text.replace("\x00", "")  # PostgreSQL keeps no NUL
     if not text.strip():
         raise InvalidRequest("The message is empty.", param="text")
-    conversation = await conversation_row(session, caller, question.conversation_id)
-    await _check_parent(session, conversation, question.parent_id)
+    if question.parent_id is not None:
+        _check_parent(parent)
     model = resolve(question.model or conversation.model)
     asked = MessageRow(
         id=new_id("msg"),
@@ -121,7 +111,6 @@ async def ask(session: AsyncSession, caller: Caller, question: Question, resolve
         created_at=sources.now(),
     )
     session.add(asked)
-    await session.flush()
     title = titles.by_rule(text) if not conversation.title else ""
     if title:
         set_rule_title(conversation, title)
@@ -180,7 +169,6 @@ async def _answer(
 ) -> Turn:
     run_id = new_id("run")
     row = add_answer(session, conversation, asked.id, model.id, run_id)
-    await session.flush()
     add_run(session, row, run_id)
     await session.flush()
     return _turn(conversation, asked, row, model, new_title)
@@ -199,18 +187,37 @@ def _turn(
     )
 
 
-async def _check_parent(
-    session: AsyncSession, conversation: ConversationRow, parent_id: str | None
-) -> None:
-    if parent_id is None:
-        return
-    parent = await session.scalar(
+async def _known(
+    session: AsyncSession, conversation: ConversationRow, question: Question
+) -> tuple[MessageRow | None, MessageRow | None]:
+    """Return the message that was sent with the question's client id, and its parent."""
+    rows = await session.scalars(
         select(MessageRow).where(
-            MessageRow.id == parent_id,
             MessageRow.conversation_id == conversation.id,
             MessageRow.organisation_id == conversation.organisation_id,
+            (MessageRow.client_id == question.client_id) | (MessageRow.id == question.parent_id),
         )
     )
+    found = rows.all()
+    asked = next((row for row in found if row.client_id == question.client_id), None)
+    return asked, next((row for row in found if row.id == question.parent_id), None)
+
+
+async def _answered(
+    session: AsyncSession, asked: MessageRow
+) -> tuple[StoredMessage, StoredMessage]:
+    answers = await session.scalars(
+        select(MessageRow)
+        .where(
+            MessageRow.parent_id == asked.id, MessageRow.organisation_id == asked.organisation_id
+        )
+        .order_by(MessageRow.id)
+        .limit(1)
+    )
+    return as_message(asked), as_message(answers.one())
+
+
+def _check_parent(parent: MessageRow | None) -> None:
     if parent is None:
         raise NotFound("This conversation has no such message.", param="parent_id")
     if parent.role != "assistant":
