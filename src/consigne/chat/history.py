@@ -16,6 +16,9 @@ ANSWER_TOKENS = 4096
 _TEMPLATE_BYTES = 64
 """A generous bound of the tokens that a chat template adds to each message."""
 
+_LONG_TOKEN_BYTES = 32
+"""No text of any length has longer tokens than this on average."""
+
 
 class Counter(Protocol):
     """Counts a request's tokens."""
@@ -41,12 +44,13 @@ async def build(counter: Counter, model: Model, branch: Sequence[StoredMessage])
     """
     turns = _turns(branch)
     room = _room(model.context)
-    whole = _history(model, turns, 0)
+    hopeless = _surely_too_long(turns, room)
+    whole = _history(model, turns, hopeless)
     if _surely_fits(whole.request, room):
         return whole
-    if len(turns) == 1 or await counter.count_tokens(whole.request) <= room:
+    if len(turns) - hopeless == 1 or await counter.count_tokens(whole.request) <= room:
         return whole
-    fits, too_long = len(turns) - 1, 0
+    fits, too_long = len(turns) - 1, hopeless
     while fits - too_long > 1:
         middle = (fits + too_long) // 2
         history = _history(model, turns, middle)
@@ -66,6 +70,16 @@ def _surely_fits(request: Request, room: int) -> bool:
     """Save the count where bytes alone tell: no token is shorter than a byte."""
     size = sum(len(message.text.encode()) + _TEMPLATE_BYTES for message in request.messages)
     return size + 256 <= room
+
+
+def _surely_too_long(turns: Sequence[Sequence[StoredMessage]], room: int) -> int:
+    """Return how many turns need no counting: the later ones alone fill the context."""
+    left = room * _LONG_TOKEN_BYTES
+    for at in range(len(turns) - 1, -1, -1):
+        left -= sum(len(message.text.encode()) for message in turns[at])
+        if left < 0:
+            return min(at + 1, len(turns) - 1)
+    return 0
 
 
 def _turns(branch: Sequence[StoredMessage]) -> list[list[StoredMessage]]:

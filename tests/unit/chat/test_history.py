@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from consigne.chat import history
 from consigne.chat.values import StoredMessage
-from consigne.domain.messages import ContentBlock, Message, Role, TextBlock, ThinkingBlock
+from consigne.domain.messages import (
+    ContentBlock,
+    Message,
+    Request,
+    Role,
+    TextBlock,
+    ThinkingBlock,
+)
 from consigne.domain.models import Model
 from doubles.chat_gateway import ChatGateway
 from support.chat import Chat
@@ -94,3 +101,22 @@ async def test_what_was_left_out_is_said_in_the_answer(chat: Chat):
     assert (await chat.message(conversation, answer.id)).left_out == 2
     assert len(chat.gateway.requests[-1].messages) == 5
     assert chat.gateway.requests[-1].messages[0].text.startswith("1 ")
+
+
+async def test_what_can_t_fit_is_not_even_counted():
+    class Counting(ChatGateway):
+        longest = 0
+
+        async def count_tokens(self, request: Request) -> int:
+            self.longest = max(self.longest, len(request.messages))
+            return await super().count_tokens(request)
+
+    gateway, words = Counting(), "some words that fill a line " * 10
+    branch = [message(role, words) for _ in range(500) for role in ("user", "assistant")]
+    small = Model("tiny", "Tiny", "text", 0, 1000)
+    built = await history.build(gateway, small, branch)
+    assert gateway.longest < 100
+    assert await super(Counting, gateway).count_tokens(built.request) <= 750
+    assert len(built.request.messages) + built.left_out == 1000
+    one_more = msgspec.structs.replace(branch[0], content=(TextBlock(words * 2),))
+    assert (await history.build(gateway, small, [*branch[-3:], one_more])).left_out == 0
