@@ -1,9 +1,11 @@
 """What the way from HTTP to the engine costs: the engine alone beside Consigne over HTTP.
 
-    python benchmarks/hops.py --data-dir DIR [--streams 1,8,32] [--rounds 3]
+    python benchmarks/hops.py --data-dir DIR [--streams 1,8,32] [--rounds 5]
 
 Both run the same installed model with the same settings and answer the same questions, all asked at
-once; the rounds alternate. The ratio is HTTP over alone (1.00: the hops are free).
+once; they take turns, and each goes first in every second round. The ratio is HTTP over alone (1.00
+means free hops): the median of the rounds' own ratios, as a machine's pace drifts from round to
+round, with the lowest and the highest beside it.
 """
 
 import argparse
@@ -38,21 +40,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--streams", default="1,8,32")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     streams = [int(count) for count in args.streams.split(",")]
     alone: list[dict[int, float]] = []
     served: list[dict[int, float]] = []
     for number in range(1, args.rounds + 1):
         print(f"round {number}/{args.rounds}", file=sys.stderr)
+        if number % 2 == 0:
+            served.append(over_http(args.data_dir, streams))
         alone.append(engine_alone(args.data_dir / "models" / MODEL, streams))
-        served.append(over_http(args.data_dir, streams))
-    print("| streams | engine alone, tokens/s | over HTTP, tokens/s | ratio |")
-    print("| --- | --- | --- | --- |")
+        if number % 2 == 1:
+            served.append(over_http(args.data_dir, streams))
+    print("| streams | engine alone, tokens/s | over HTTP, tokens/s | ratio | lowest to highest |")
+    print("| --- | --- | --- | --- | --- |")
     for count in streams:
         before = statistics.median(figures[count] for figures in alone)
         after = statistics.median(figures[count] for figures in served)
-        print(f"| {count} | {before:.0f} | {after:.0f} | {after / before:.2f} |")
+        ratios = [b[count] / a[count] for a, b in zip(alone, served, strict=True)]
+        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        ratio = statistics.median(ratios)
+        print(f"| {count} | {before:.0f} | {after:.0f} | {ratio:.2f} | {spread} |")
 
 
 def engine_alone(folder: Path, streams: list[int]) -> dict[int, float]:
