@@ -1,9 +1,10 @@
 """What a person does on the page, and every state they may find it in (on a scripted server)."""
 
+import asyncio
 import re
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from doubles.web_answers import MARKDOWN, Script
 from doubles.web_server import TOKEN, WebServer
@@ -338,3 +339,42 @@ class TestChoices:
         )
         assert small == []
         assert await page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+class TestAnEarlyClick:
+    """A click on what is to be seen is never lost, however little has come from the server."""
+
+    async def test_the_choice_of_models_opens_before_they_are_known(
+        self, open_page, web_url: str
+    ) -> None:
+        page = await open_page(web_url)
+        release = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await release.wait()
+            await route.continue_()
+
+        await page.route("**/api/models", hold)
+        await page.goto(f"/#token={TOKEN}")
+        await page.locator(".model-button").click()
+        await expect(page.get_by_role("menuitem", name="Better models")).to_be_focused()
+        release.set()
+        await expect(page.get_by_role("menuitemradio")).to_be_visible()
+
+    async def test_a_menu_stays_open_while_the_conversation_gets_its_address(
+        self, chat: Page
+    ) -> None:
+        release = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await release.wait()
+            await route.continue_()
+
+        await chat.route("**/api/conversations", hold)
+        await ask(chat, "Say it")
+        await chat.locator(".model-button").click()
+        await chat.get_by_role("menu").wait_for()
+        release.set()
+        await chat.wait_for_url("**/c/*")
+        await settled(chat)
+        await expect(chat.get_by_role("menu")).to_be_visible()

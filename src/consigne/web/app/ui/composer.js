@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { html } from "../html.js";
 import { explain, t } from "../i18n.js";
@@ -27,8 +27,11 @@ export function Composer() {
   const busy = running.value !== undefined;
 
   useLayoutEffect(() => fit(box.current), [text, where]);
-  useEffect(() => {
-    if (matchMedia("(pointer: fine)").matches) box.current?.focus({ preventScroll: true });
+  // Before the person can act, and never out of what they have opened meanwhile.
+  useLayoutEffect(() => {
+    const busyElsewhere = document.activeElement?.closest('.menu:has([aria-expanded="true"]), dialog');
+    const fine = matchMedia("(pointer: fine)").matches;
+    if (fine && !busyElsewhere) box.current?.focus({ preventScroll: true });
   }, [where]);
 
   const onSubmit = (/** @type {Event} */ event) => {

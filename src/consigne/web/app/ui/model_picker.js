@@ -8,17 +8,20 @@ import { Menu, MenuItem } from "./menu.js";
 
 /** @typedef {import("../types.js").Model} Model */
 
-/** The name of the model that answers next; opens the choice of them. */
+/**
+ * The name of the model that answers next; opens the choice of them. The button is one and the
+ * same before the models are known, so that an early click is not lost.
+ */
 export function ModelPicker() {
-  if (models.value === null) return html`<span class="model-button waiting"></span>`;
+  const known = models.value !== null;
   const current = modelFor(conversation.value?.model);
-  const name = current?.name ?? t("model.none");
   const button = html`<span class="unseen">${t("model.choose")}</span>
-    <span class="model-name">${name}</span>
+    <span class="model-name">${known ? current?.name ?? t("model.none") : html`<span class="bone"></span>`}</span>
     ${current && html`<span class="model-where">${place(current)}</span>`}
     <${Icon} name="down" />`;
   return html`<${Menu} worded button=${button} label=${t("model.choose")}
     buttonClass="quiet model-button" side="up" onOpen=${loadModels}>
+    ${!known && html`<span class="bone"></span>`}
     ${writers.value.map((model) => html`<${Choice} key=${model.id} model=${model}
       chosen=${model.id === current?.id} onChoose=${() => chooseModel(model.id)} />`)}
     <hr />
