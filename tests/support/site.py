@@ -17,6 +17,7 @@ from consigne.business.identity import Identity
 from consigne.business.keys import Keys
 from consigne.business.secret import hash_secret, new_secret
 from consigne.chat.conversations import Conversations
+from consigne.chat.feedback import Feedback
 from consigne.chat.folders import Folders
 from consigne.chat.runs import Runs
 from consigne.chat.search import Search
@@ -149,6 +150,7 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
         folders=Folders(db),
         search=Search(db),
         runs=Runs(db, gateway),
+        feedback=Feedback(db),
         pulls=Pulls(library, _never),
     )
     app = FastAPI()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from consigne.business.limits import Limiter
     from consigne.business.uploads import Uploads
     from consigne.chat.conversations import Conversations
+    from consigne.chat.feedback import Feedback
     from consigne.chat.folders import Folders
     from consigne.chat.runs import Runs
     from consigne.chat.search import Search
@@ -52,6 +53,7 @@ class Services(msgspec.Struct, frozen=True):
     uploads: "Uploads"
     batches: "Batches"
     records: "Records"
+    feedback: "Feedback"
 
 
 class Engines(msgspec.Struct, frozen=True):
@@ -103,6 +105,7 @@ def _import_store() -> None:
     import consigne.business.keys
     import consigne.business.uploads
     import consigne.chat.conversations
+    import consigne.chat.feedback
     import consigne.chat.folders
     import consigne.chat.runs
     import consigne.chat.search
@@ -118,6 +121,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.business.keys import Keys
     from consigne.business.limits import Limiter
     from consigne.chat.conversations import Conversations
+    from consigne.chat.feedback import Feedback
     from consigne.chat.folders import Folders
     from consigne.chat.runs import Runs
     from consigne.chat.search import Search
@@ -157,6 +161,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         uploads=uploads,
         batches=batches,
         records=records,
+        feedback=Feedback(db),
     )
 
 

@@ -201,7 +201,12 @@ def add_run(session: AsyncSession, answer: MessageRow, run_id: str) -> None:
 
 
 async def end_run(
-    session: AsyncSession, organisation_id: str, message: StoredMessage, last_event: int
+    session: AsyncSession,
+    organisation_id: str,
+    message: StoredMessage,
+    last_event: int,
+    *,
+    settings: str | None = None,
 ) -> None:
     """Store what a run ended with; its events are dropped, for its message now says it all."""
     now, usage = sources.now(), message.usage
@@ -224,7 +229,9 @@ async def end_run(
     conversation = select(MessageRow.conversation_id).where(written).scalar_subquery()
     await session.execute(update(MessageRow).where(written).values(**values))
     await session.execute(
-        update(RunRow).where(ended).values(state=message.state, last_event=last_event, ended_at=now)
+        update(RunRow)
+        .where(ended)
+        .values(state=message.state, last_event=last_event, ended_at=now, settings=settings)
     )
     await session.execute(delete(RunEventRow).where(events))
     await session.execute(

@@ -54,6 +54,7 @@ class Turn(msgspec.Struct, frozen=True):
     model: Model
     organisation_id: str
     conversation_id: str
+    caller: Caller
     new_title: str = ""
     """The title that the conversation was given for this question, if it was."""
 
@@ -114,7 +115,7 @@ async def ask(
     title = titles.by_rule(text) if not conversation.title else ""
     if title:
         set_rule_title(conversation, title)
-    return await _answer(session, conversation, asked, model, title)
+    return await _answer(session, caller, conversation, asked, model, title)
 
 
 async def ask_again(
@@ -130,7 +131,8 @@ async def ask_again(
     asked, conversation = await message_rows(session, caller, question_id)
     if asked.role != "user":
         raise InvalidRequest("Only a question can be answered again.")
-    return await _answer(session, conversation, asked, resolve(model or conversation.model), "")
+    chosen = resolve(model or conversation.model)
+    return await _answer(session, caller, conversation, asked, chosen, "")
 
 
 async def go_on(session: AsyncSession, caller: Caller, answer_id: str, resolve: Resolve) -> Turn:
@@ -157,11 +159,12 @@ async def go_on(session: AsyncSession, caller: Caller, answer_id: str, resolve: 
     add_run(session, row, row.run_id)
     await session.flush()
     asked, _ = await message_rows(session, caller, row.parent_id or "")
-    return _turn(conversation, asked, row, model, "")
+    return _turn(caller, conversation, asked, row, model, "")
 
 
 async def _answer(
     session: AsyncSession,
+    caller: Caller,
     conversation: ConversationRow,
     asked: MessageRow,
     model: Model,
@@ -171,11 +174,16 @@ async def _answer(
     row = add_answer(session, conversation, asked.id, model.id, run_id)
     add_run(session, row, run_id)
     await session.flush()
-    return _turn(conversation, asked, row, model, new_title)
+    return _turn(caller, conversation, asked, row, model, new_title)
 
 
 def _turn(
-    conversation: ConversationRow, asked: MessageRow, row: MessageRow, model: Model, new_title: str
+    caller: Caller,
+    conversation: ConversationRow,
+    asked: MessageRow,
+    row: MessageRow,
+    model: Model,
+    new_title: str,
 ) -> Turn:
     return Turn(
         question=as_message(asked),
@@ -183,6 +191,7 @@ def _turn(
         model=model,
         organisation_id=conversation.organisation_id,
         conversation_id=conversation.id,
+        caller=caller,
         new_title=new_title,
     )
 

@@ -16,6 +16,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/messages/{message_id}/answers"): {},
     ("POST", "/api/messages/{message_id}/continue"): {},
     ("PATCH", "/api/conversations/{conversation_id}"): {"title": "Mine now"},
+    ("PUT", "/api/messages/{message_id}/feedback"): {"rating": "up"},
     ("POST", "/api/folders"): {"name": "Later"},
     ("PATCH", "/api/folders/{folder_id}"): {"name": "Mine now"},
 }
@@ -30,11 +31,13 @@ SHARED = {
     "/api/conversations",
     "/api/folders",
     "/api/search",
+    "/api/feedback/export",
 }
-CUSTOMERS = {"/api/conversations", "/api/folders", "/api/search"}
+CUSTOMERS = {"/api/conversations", "/api/folders", "/api/search", "/api/feedback/export"}
 TENANT_TABLES = re.compile(
     r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions|folders"
-    r"|message_texts)\b"
+    r"|message_texts|feedback|memories|personal_instructions|prompts|assistants|schedules|skills"
+    r"|skill_choices)\b"
 )
 
 
