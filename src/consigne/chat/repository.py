@@ -184,7 +184,7 @@ def add_answer(
     return row
 
 
-def add_run(session: AsyncSession, answer: MessageRow, run_id: str) -> None:
+def add_run(session: AsyncSession, answer: MessageRow, run_id: str, model: str) -> None:
     """Add the run that writes an answer."""
     session.add(
         RunRow(
@@ -192,7 +192,7 @@ def add_run(session: AsyncSession, answer: MessageRow, run_id: str) -> None:
             organisation_id=answer.organisation_id,
             conversation_id=answer.conversation_id,
             message_id=answer.id,
-            model=answer.model,
+            model=model,
             state="running",
             last_event=0,
             created_at=sources.now(),

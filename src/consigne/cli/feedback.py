@@ -1,5 +1,6 @@
 """``consigne feedback``: what people think of answers, as data to train on."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -36,7 +37,7 @@ def feedback() -> None:
 def export(ctx: click.Context, form: str, output: Path | None, organisation: str) -> None:
     """Write the feedback as lines of JSON, for training."""
     if output is None:
-        _write(ctx, click.get_binary_stream("stdout"), form, organisation)
+        _write(ctx, sys.stdout.buffer, form, organisation)
         return
     partial = output.with_name(f"{output.name}.partial")
     try:
