@@ -177,6 +177,14 @@ class ScriptedAnswers:
         self.kept[(caller.key_id, name)] = answer
 
 
+class ScriptedAssistants:
+    """No workspace has any."""
+
+    async def served(self, caller: Caller) -> tuple[()]:
+        """Return none."""
+        return ()
+
+
 def scripted_services(
     gateway: ScriptedGateway, *, grant: Grant | None = None, **server: Any
 ) -> SimpleNamespace:
@@ -188,5 +196,6 @@ def scripted_services(
         keys=ScriptedKeys(grant),
         limiter=Limiter(),
         answers=ScriptedAnswers(),
+        assistants=ScriptedAssistants(),
         batches=SimpleNamespace(answer_through=lambda api: None),
     )

@@ -16,10 +16,19 @@ from consigne.api.app_routes.access import COOKIE
 from consigne.business.identity import Identity
 from consigne.business.keys import Keys
 from consigne.business.secret import hash_secret, new_secret
+from consigne.chat.assistants import Assistants
 from consigne.chat.conversations import Conversations
+from consigne.chat.feedback import Feedback
 from consigne.chat.folders import Folders
+from consigne.chat.guiding import Guiding
+from consigne.chat.personal import Personal
+from consigne.chat.prompts import Prompts
 from consigne.chat.runs import Runs
+from consigne.chat.schedules import Schedules
+from consigne.chat.scheduling import Scheduling
 from consigne.chat.search import Search
+from consigne.chat.skills import Skills
+from consigne.chat.temporary import Temporary
 from consigne.domain import sources
 from consigne.domain.ids import new_id
 from consigne.engines.base import InstalledModel
@@ -30,6 +39,7 @@ from consigne.settings import ServerSettings, Settings
 from consigne.store.db import Database
 from consigne.store.tables import OrganisationRow, SessionRow, WorkspaceRow
 from doubles.chat_gateway import ChatGateway
+from doubles.inline_jobs import InlineJobs
 
 Json = dict[str, Any]
 URL = "http://consigne.test"
@@ -138,6 +148,9 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
     """Open the application on a new database."""
     db = await Database.open(folder / "consigne.db")
     gateway, library = ChatGateway(), ModelLibrary(folder / "models")
+    personal, skills, jobs = Personal(db), Skills(db, folder / "skills"), InlineJobs()
+    guide, conversations = Guiding(personal, skills), Conversations(db)
+    runs = Runs(db, gateway, guide)
     services = SimpleNamespace(
         settings=Settings(data_dir=folder, server=ServerSettings(**server)),
         gateway=gateway,
@@ -145,10 +158,19 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
         db=db,
         identity=Identity(db),
         keys=Keys(db),
-        conversations=Conversations(db),
+        conversations=conversations,
         folders=Folders(db),
         search=Search(db),
-        runs=Runs(db, gateway),
+        runs=runs,
+        assistants=Assistants(db),
+        personal=personal,
+        prompts=Prompts(db),
+        schedules=Schedules(db),
+        scheduling=Scheduling(db, runs, conversations, jobs),
+        skills=skills,
+        temporary=Temporary(db, gateway, guide),
+        jobs=jobs,
+        feedback=Feedback(db),
         pulls=Pulls(library, _never),
     )
     app = FastAPI()
@@ -157,6 +179,8 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
     errors.install(app)
     middleware.install(app, services.settings.server)
     yield Site(app, services)
+    await jobs.close()
+    await services.temporary.close()
     await services.runs.close()
     await services.pulls.close()
     await db.close()

@@ -26,6 +26,7 @@ from consigne.business.home import ensure_home
 from consigne.business.keys import Keys
 from consigne.business.limits import Limiter
 from consigne.business.uploads import Uploads
+from consigne.chat.assistants import Assistants
 from consigne.domain import sources
 from consigne.domain.ids import new_id
 from consigne.gateway.traffic import Traffic
@@ -99,6 +100,7 @@ async def storage(
         uploads=Uploads(db, files),
         batches=batches,
         records=records,
+        assistants=Assistants(db),
     )
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.state.services = services

@@ -48,8 +48,8 @@ async def authenticate(request: Request) -> "Caller":
     state = request.scope["state"]
     if known := cast("Caller | None", state.get("caller")):
         # Known already, or the service's own call, which says on whose behalf it is.
-        if known.grant is not None and "account" not in state:
-            _bind_models(request, known.grant)
+        if "account" not in state and "services" not in state:
+            await _bind_gateway(request, known)
         return known
     secret = secret_of(request)
     if not secret:
@@ -60,8 +60,8 @@ async def authenticate(request: Request) -> "Caller":
     caller = await services_of(request).keys.authenticate(secret)
     if caller is None:
         raise NotAuthenticated("This API key is not valid here; it may have been revoked.")
-    if caller.grant is not None:
-        _bind(request, caller.grant, caller.key_id or "")
+    account = _bind(request, caller.grant, caller.key_id or "") if caller.grant else None
+    await _bind_gateway(request, caller, account)
     state["caller"] = caller
     return caller
 
@@ -93,20 +93,26 @@ def hold_to_scope(grant: "Grant | None", path: str) -> None:
         )
 
 
-def _bind(request: Request, grant: "Grant", key_id: str) -> None:
+def _bind(request: Request, grant: "Grant", key_id: str) -> "Account":
     """Hold the request to what its key may do."""
     hold_to_scope(grant, request.scope["path"])  # the URL holds what the Host header says
     account = services_of(request).limiter.account(key_id, grant.limits)
     request.scope["state"]["account"] = account
     account.take_request()
-    _bind_models(request, grant, account)
+    return account
 
 
-def _bind_models(request: Request, grant: "Grant", account: "Account | None" = None) -> None:
+async def _bind_gateway(
+    request: Request, caller: "Caller", account: "Account | None" = None
+) -> None:
+    """Give the request a gateway with its workspace's assistants, within its key's bounds."""
     from consigne.business.guard import guarded
+    from consigne.chat.assisting import assisting
 
     services = request.app.state.services
-    gateway = guarded(services.gateway, grant.models, account)
+    gateway = assisting(services.gateway, await services.assistants.served(caller))
+    if caller.grant is not None:
+        gateway = guarded(gateway, caller.grant.models, account)
     if gateway is not services.gateway:
         request.scope["state"]["services"] = _Bounded(services, gateway)
 

@@ -17,15 +17,24 @@ if TYPE_CHECKING:
     from consigne.business.keys import Keys
     from consigne.business.limits import Limiter
     from consigne.business.uploads import Uploads
+    from consigne.chat.assistants import Assistants
     from consigne.chat.conversations import Conversations
+    from consigne.chat.feedback import Feedback
     from consigne.chat.folders import Folders
+    from consigne.chat.personal import Personal
+    from consigne.chat.prompts import Prompts
     from consigne.chat.runs import Runs
+    from consigne.chat.schedules import Schedules
+    from consigne.chat.scheduling import Scheduling
     from consigne.chat.search import Search
+    from consigne.chat.skills import Skills
     from consigne.chat.sweeping import ChatSweep
+    from consigne.chat.temporary import Temporary
     from consigne.engines.library import ModelLibrary
     from consigne.engines.pool import EnginePool
     from consigne.gateway.gateway import Gateway
     from consigne.gateway.pulls import Pulls
+    from consigne.jobs.runtime import Jobs
     from consigne.records.records import Records
     from consigne.store.db import Database
 
@@ -52,6 +61,14 @@ class Services(msgspec.Struct, frozen=True):
     uploads: "Uploads"
     batches: "Batches"
     records: "Records"
+    feedback: "Feedback"
+    assistants: "Assistants"
+    personal: "Personal"
+    prompts: "Prompts"
+    schedules: "Schedules"
+    scheduling: "Scheduling"
+    skills: "Skills"
+    temporary: "Temporary"
 
 
 class Engines(msgspec.Struct, frozen=True):
@@ -103,10 +120,15 @@ def _import_store() -> None:
     import consigne.business.keys
     import consigne.business.uploads
     import consigne.chat.conversations
+    import consigne.chat.feedback
     import consigne.chat.folders
+    import consigne.chat.guiding
+    import consigne.chat.prompts
     import consigne.chat.runs
+    import consigne.chat.scheduling
     import consigne.chat.search
     import consigne.chat.sweeping
+    import consigne.chat.temporary
     import consigne.gateway.pulls
     import consigne.records.records
     import consigne.store.db  # noqa: F401 - imported for its effect on the module cache
@@ -118,25 +140,30 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.business.keys import Keys
     from consigne.business.limits import Limiter
     from consigne.chat.conversations import Conversations
+    from consigne.chat.feedback import Feedback
     from consigne.chat.folders import Folders
-    from consigne.chat.runs import Runs
+    from consigne.chat.personal import Personal
+    from consigne.chat.prompts import Prompts
+    from consigne.chat.schedules import Schedules
     from consigne.chat.search import Search
+    from consigne.chat.skills import Skills
     from consigne.chat.sweeping import ChatSweep
     from consigne.gateway.pulls import Pulls
+    from consigne.jobs.runtime import Jobs
     from consigne.records.records import Records
     from consigne.store.db import Database
 
     db = await Database.open(settings.database_path)
     stack.push_async_callback(db.close)
-    runs = Runs(db, engines.gateway)
-    await runs.recover()
-    stack.push_async_callback(runs.close)
+    personal, skills = Personal(db), Skills(db, settings.data_dir / "skills")
+    conversations, jobs = Conversations(db), Jobs(settings.jobs_path)
+    runs, temporary, assistants = await _open_chats(db, engines, stack, personal, skills)
     records = Records(db, settings.records)
     stack.push_async_callback(records.close)
     await records.open()
     pulls = Pulls(engines.library)
     stack.push_async_callback(pulls.close)
-    files, uploads, batches = await _open_files(settings, engines, db, stack)
+    files, uploads, batches = await _open_files(settings, engines, db, jobs, stack)
     return Services(
         settings=settings,
         library=engines.library,
@@ -147,7 +174,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         keys=Keys(db, settings.limits),
         limiter=Limiter(),
         answers=KeptAnswers(db, settings.idempotency),
-        conversations=Conversations(db),
+        conversations=conversations,
         folders=Folders(db),
         search=Search(db),
         chat_sweep=ChatSweep(db),
@@ -157,20 +184,62 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         uploads=uploads,
         batches=batches,
         records=records,
+        feedback=Feedback(db),
+        assistants=assistants,
+        personal=personal,
+        prompts=Prompts(db),
+        schedules=Schedules(db),
+        scheduling=_open_scheduling(db, runs, conversations, jobs, stack),
+        skills=skills,
+        temporary=temporary,
     )
 
 
+async def _open_chats(
+    db: "Database",
+    engines: Engines,
+    stack: AsyncExitStack,
+    personal: "Personal",
+    skills: "Skills",
+) -> "tuple[Runs, Temporary, Assistants]":
+    from consigne.chat.assistants import Assistants
+    from consigne.chat.guiding import Guiding
+    from consigne.chat.runs import Runs
+    from consigne.chat.temporary import Temporary
+
+    guide = Guiding(personal, skills)
+    runs = Runs(db, engines.gateway, guide)
+    await runs.recover()
+    stack.push_async_callback(runs.close)
+    temporary = Temporary(db, engines.gateway, guide)
+    stack.push_async_callback(temporary.close)
+    return runs, temporary, Assistants(db)
+
+
+def _open_scheduling(
+    db: "Database",
+    runs: "Runs",
+    conversations: "Conversations",
+    jobs: "Jobs",
+    stack: AsyncExitStack,
+) -> "Scheduling":
+    from consigne.chat.scheduling import Scheduling
+
+    scheduling = Scheduling(db, runs, conversations, jobs)
+    stack.push_async_callback(scheduling.close)
+    return scheduling
+
+
 async def _open_files(
-    settings: Settings, engines: Engines, db: "Database", stack: AsyncExitStack
+    settings: Settings, engines: Engines, db: "Database", jobs: "Jobs", stack: AsyncExitStack
 ) -> "tuple[Files, Uploads, Batches]":
     from consigne.batches.batches import Batches
     from consigne.business.files import Files
     from consigne.business.uploads import Uploads
-    from consigne.jobs.runtime import Jobs
     from consigne.store.objects import Objects
 
     where = settings.files.store_url, settings.objects_dir
     files = Files(db, await asyncio.to_thread(Objects.open, *where))
-    batches = Batches(db, files, Jobs(settings.jobs_path), engines.gateway.traffic)
+    batches = Batches(db, files, jobs, engines.gateway.traffic)
     stack.push_async_callback(batches.close)
     return files, Uploads(db, files), batches

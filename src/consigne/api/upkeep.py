@@ -25,6 +25,7 @@ async def upkeep(services: Services) -> AsyncIterator[None]:
 
 async def _look_after(services: Services) -> None:
     await _try(services.batches.start())
+    await _try(services.scheduling.start())
     while True:
         for owner in (services.files, services.uploads, services.batches, services.chat_sweep):
             await _try(owner.sweep())

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from consigne.chat.guidance import Guidance
 from consigne.chat.values import StoredMessage
 from consigne.domain.messages import ContentBlock, Message, Request, TextBlock, ThinkingBlock
 from consigne.domain.models import Model
@@ -36,16 +37,22 @@ class History(msgspec.Struct, frozen=True):
     """How many of the earliest messages are not in it."""
 
 
-async def build(counter: Counter, model: Model, branch: Sequence[StoredMessage]) -> History:
+async def build(
+    counter: Counter,
+    model: Model,
+    branch: Sequence[StoredMessage],
+    guidance: Guidance | None = None,
+) -> History:
     """Return the request that answers a branch (root first), or goes on with its last answer.
 
     Where the branch is too long for the model's context, its oldest turns (a question with its
     answer) are left out whole; the last question always stays.
     """
+    guidance = guidance or Guidance()
     turns = _turns(branch)
     room = _room(model.context)
     hopeless = _surely_too_long(turns, room)
-    whole = _history(model, turns, hopeless)
+    whole = _history(model, turns, hopeless, guidance)
     if _surely_fits(whole.request, room):
         return whole
     if len(turns) - hopeless == 1 or await counter.count_tokens(whole.request) <= room:
@@ -53,12 +60,12 @@ async def build(counter: Counter, model: Model, branch: Sequence[StoredMessage])
     fits, too_long = len(turns) - 1, hopeless
     while fits - too_long > 1:
         middle = (fits + too_long) // 2
-        history = _history(model, turns, middle)
+        history = _history(model, turns, middle, guidance)
         if await counter.count_tokens(history.request) <= room:
             fits = middle
         else:
             too_long = middle
-    return _history(model, turns, fits)
+    return _history(model, turns, fits, guidance)
 
 
 def _room(context: int) -> int:
@@ -69,6 +76,7 @@ def _room(context: int) -> int:
 def _surely_fits(request: Request, room: int) -> bool:
     """Save the count where bytes alone tell: no token is shorter than a byte."""
     size = sum(len(message.text.encode()) + _TEMPLATE_BYTES for message in request.messages)
+    size += sum(len(block.text.encode()) + _TEMPLATE_BYTES for block in request.system)
     return size + 256 <= room
 
 
@@ -91,7 +99,9 @@ def _turns(branch: Sequence[StoredMessage]) -> list[list[StoredMessage]]:
     return turns
 
 
-def _history(model: Model, turns: Sequence[Sequence[StoredMessage]], dropped: int) -> History:
+def _history(
+    model: Model, turns: Sequence[Sequence[StoredMessage]], dropped: int, guidance: Guidance
+) -> History:
     messages: list[Message] = []
     for stored in chain.from_iterable(turns[dropped:]):
         # What a model once thought is not shown to it again, as their templates ask.
@@ -104,5 +114,11 @@ def _history(model: Model, turns: Sequence[Sequence[StoredMessage]], dropped: in
             # An answer between them failed; many templates insist that the roles alternate.
             content = (*messages.pop().content, TextBlock("\n\n"), *content)
         messages.append(Message(stored.role, content))
-    request = Request(model=model.id, messages=tuple(messages), max_tokens=ANSWER_TOKENS)
+    request = Request(
+        model=model.id,
+        messages=tuple(messages),
+        system=guidance.system,
+        sampling=guidance.sampling,
+        max_tokens=min(guidance.max_tokens or ANSWER_TOKENS, ANSWER_TOKENS),
+    )
     return History(request, sum(len(turn) for turn in turns[:dropped]))

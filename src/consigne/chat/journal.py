@@ -83,7 +83,13 @@ class Journal:
                 for run, events in batch:
                     if run.ending is not None:
                         number = events[-1].number
-                        await end_run(session, run.organisation_id, run.ended_message(), number)
+                        await end_run(
+                            session,
+                            run.organisation_id,
+                            run.ended_message(),
+                            number,
+                            settings=run.settings,
+                        )
         except Exception:
             log.exception("the answers of %d runs can't be saved", len(batch))
             self._give_up(batch)

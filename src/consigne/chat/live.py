@@ -72,6 +72,8 @@ class LiveRun:
         """Set when the generation is broken off from outside."""
         self.work: asyncio.Task[Ending] | None = None
         self.done = False
+        self.settings: str | None = None
+        """JSON of what shapes the answer beside its branch; stored with the run."""
         self._transcript = Transcript(message.content)
         self._pending: list[tuple[EventKind, list[str]]] = []
         self._log: list[RunEvent] = []

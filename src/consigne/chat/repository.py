@@ -184,7 +184,7 @@ def add_answer(
     return row
 
 
-def add_run(session: AsyncSession, answer: MessageRow, run_id: str) -> None:
+def add_run(session: AsyncSession, answer: MessageRow, run_id: str, model: str) -> None:
     """Add the run that writes an answer."""
     session.add(
         RunRow(
@@ -192,7 +192,7 @@ def add_run(session: AsyncSession, answer: MessageRow, run_id: str) -> None:
             organisation_id=answer.organisation_id,
             conversation_id=answer.conversation_id,
             message_id=answer.id,
-            model=answer.model,
+            model=model,
             state="running",
             last_event=0,
             created_at=sources.now(),
@@ -201,7 +201,12 @@ def add_run(session: AsyncSession, answer: MessageRow, run_id: str) -> None:
 
 
 async def end_run(
-    session: AsyncSession, organisation_id: str, message: StoredMessage, last_event: int
+    session: AsyncSession,
+    organisation_id: str,
+    message: StoredMessage,
+    last_event: int,
+    *,
+    settings: str | None = None,
 ) -> None:
     """Store what a run ended with; its events are dropped, for its message now says it all."""
     now, usage = sources.now(), message.usage
@@ -224,7 +229,9 @@ async def end_run(
     conversation = select(MessageRow.conversation_id).where(written).scalar_subquery()
     await session.execute(update(MessageRow).where(written).values(**values))
     await session.execute(
-        update(RunRow).where(ended).values(state=message.state, last_event=last_event, ended_at=now)
+        update(RunRow)
+        .where(ended)
+        .values(state=message.state, last_event=last_event, ended_at=now, settings=settings)
     )
     await session.execute(delete(RunEventRow).where(events))
     await session.execute(

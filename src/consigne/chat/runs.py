@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consigne.business.caller import Caller
 from consigne.chat import history, repository, titles, turns
 from consigne.chat.conversations import set_model_title
+from consigne.chat.guidance import Guidance, Guide
 from consigne.chat.journal import NOT_SAVED, Journal
 from consigne.chat.live import Ending, LiveRun, Transcript, done_event, start_body
 from consigne.chat.turns import Question, Turn
@@ -51,9 +52,10 @@ class Generator(Protocol):
 class Runs:
     """Begins, feeds, stops and remembers runs."""
 
-    def __init__(self, db: Database, gateway: Generator) -> None:
+    def __init__(self, db: Database, gateway: Generator, guide: Guide | None = None) -> None:
         self._db = db
         self._gateway = gateway
+        self._guide = guide
         self._journal = Journal(db)
         self._live: dict[str, LiveRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -183,7 +185,9 @@ class Runs:
     async def _generate(self, run: LiveRun, turn: Turn) -> Ending:
         async with self._db.reading() as session:
             branch = await repository.branch(session, run.organisation_id, turn.answer.id)
-        built = await history.build(self._gateway, turn.model, branch)
+        guidance = await self._guide.guidance(turn, branch) if self._guide else Guidance()
+        built = await history.build(self._gateway, turn.model, branch, guidance)
+        run.settings = guidance.recorded()
         run.message = msgspec.structs.replace(run.message, left_out=built.left_out)
         events = self._gateway.generate(built.request)
         try:

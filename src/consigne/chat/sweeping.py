@@ -5,6 +5,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 
 from consigne.domain import sources
+from consigne.store.assist_tables import (
+    AssistantRow,
+    MemoryRow,
+    PromptRow,
+    ScheduleRow,
+    SkillRow,
+)
 from consigne.store.chat_tables import FolderRow
 from consigne.store.db import Database
 from consigne.store.tables import ConversationRow, MessageRow
@@ -39,6 +46,8 @@ class ChatSweep:
                     .values(folder_id=None)
                 )
                 await session.delete(folder)
+            for table in (MemoryRow, PromptRow, AssistantRow, ScheduleRow, SkillRow):
+                await session.execute(delete(table).where(table.deleted_at < before))
         return swept + len(gone)
 
     async def _sweep_conversation(self, before: datetime) -> bool:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import Caller
 from consigne.chat import titles
+from consigne.chat.assistants import Assistant, is_assistant, usable_assistant
 from consigne.chat.conversations import set_rule_title
 from consigne.chat.repository import (
     add_answer,
@@ -46,6 +47,30 @@ class Question(msgspec.Struct, frozen=True):
     """Empty takes the conversation's."""
 
 
+class Chosen(msgspec.Struct, frozen=True):
+    """What answers: a model, perhaps as an assistant."""
+
+    model: Model
+    assistant: Assistant | None = None
+
+    @property
+    def name(self) -> str:
+        """The name that chose it: the assistant's id, or else the model's."""
+        return self.assistant.id if self.assistant else self.model.id
+
+
+async def choose(session: AsyncSession, caller: Caller, name: str, resolve: Resolve) -> Chosen:
+    """Return what a name means to the caller: one of their assistants, or a model.
+
+    Raises:
+        ModelNotFound: There is no such model or assistant.
+    """
+    if not is_assistant(name):
+        return Chosen(resolve(name))
+    assistant = await usable_assistant(session, caller, name)
+    return Chosen(resolve(assistant.model), assistant)
+
+
 class Turn(msgspec.Struct, frozen=True):
     """An answer that is to be written, and all that its run must know."""
 
@@ -54,6 +79,11 @@ class Turn(msgspec.Struct, frozen=True):
     model: Model
     organisation_id: str
     conversation_id: str
+    caller: Caller
+    assistant: Assistant | None = None
+    """Who answers with the model, if anybody does."""
+    temporary: bool = False
+    """Whether nothing of it is stored."""
     new_title: str = ""
     """The title that the conversation was given for this question, if it was."""
 
@@ -97,7 +127,7 @@ async def ask(
         raise InvalidRequest("The message is empty.", param="text")
     if question.parent_id is not None:
         _check_parent(parent)
-    model = resolve(question.model or conversation.model)
+    chosen = await choose(session, caller, question.model or conversation.model, resolve)
     asked = MessageRow(
         id=new_id("msg"),
         organisation_id=conversation.organisation_id,
@@ -114,7 +144,7 @@ async def ask(
     title = titles.by_rule(text) if not conversation.title else ""
     if title:
         set_rule_title(conversation, title)
-    return await _answer(session, conversation, asked, model, title)
+    return await _answer(session, caller, conversation, asked, chosen, title)
 
 
 async def ask_again(
@@ -130,7 +160,8 @@ async def ask_again(
     asked, conversation = await message_rows(session, caller, question_id)
     if asked.role != "user":
         raise InvalidRequest("Only a question can be answered again.")
-    return await _answer(session, conversation, asked, resolve(model or conversation.model), "")
+    chosen = await choose(session, caller, model or conversation.model, resolve)
+    return await _answer(session, caller, conversation, asked, chosen, "")
 
 
 async def go_on(session: AsyncSession, caller: Caller, answer_id: str, resolve: Resolve) -> Turn:
@@ -147,42 +178,50 @@ async def go_on(session: AsyncSession, caller: Caller, answer_id: str, resolve: 
         raise Conflict("This answer is not cut short, so there is nothing to go on with.")
     if await has_children(session, row):
         raise Conflict("The conversation goes on after this answer. Ask for a new one instead.")
-    model = resolve(row.model or "")
+    chosen = await choose(session, caller, row.model or "", resolve)
     if not as_message(row).text:
         row.content = "[]"  # thought alone can't be gone on with: the answer begins anew
     row.state, row.stop_reason, row.error_code, row.error_message = "running", None, None, None
     row.run_id = new_id("run")
     conversation.head_id = row.id
     conversation.updated_at = sources.now()
-    add_run(session, row, row.run_id)
+    add_run(session, row, row.run_id, chosen.model.id)
     await session.flush()
     asked, _ = await message_rows(session, caller, row.parent_id or "")
-    return _turn(conversation, asked, row, model, "")
+    return _turn(caller, conversation, asked, row, chosen, "")
 
 
 async def _answer(
     session: AsyncSession,
+    caller: Caller,
     conversation: ConversationRow,
     asked: MessageRow,
-    model: Model,
+    chosen: Chosen,
     new_title: str,
 ) -> Turn:
     run_id = new_id("run")
-    row = add_answer(session, conversation, asked.id, model.id, run_id)
-    add_run(session, row, run_id)
+    row = add_answer(session, conversation, asked.id, chosen.name, run_id)
+    add_run(session, row, run_id, chosen.model.id)
     await session.flush()
-    return _turn(conversation, asked, row, model, new_title)
+    return _turn(caller, conversation, asked, row, chosen, new_title)
 
 
 def _turn(
-    conversation: ConversationRow, asked: MessageRow, row: MessageRow, model: Model, new_title: str
+    caller: Caller,
+    conversation: ConversationRow,
+    asked: MessageRow,
+    row: MessageRow,
+    chosen: Chosen,
+    new_title: str,
 ) -> Turn:
     return Turn(
         question=as_message(asked),
         answer=as_message(row),
-        model=model,
+        model=chosen.model,
+        assistant=chosen.assistant,
         organisation_id=conversation.organisation_id,
         conversation_id=conversation.id,
+        caller=caller,
         new_title=new_title,
     )
 

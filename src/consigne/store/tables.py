@@ -260,6 +260,8 @@ class RunRow(Table):
     """The number of its last event, once it has ended."""
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    settings: Mapped[str | None]
+    """JSON of what shaped the answer beside its branch: system text, sampling, assistant."""
 
     __table_args__ = (Index(None, "state", "conversation_id"),)
 

@@ -1,6 +1,8 @@
 """Nobody sees, changes or stops what is another's, whichever way they ask."""
 
+import io
 import re
+import zipfile
 from typing import Any
 
 import pytest
@@ -10,12 +12,37 @@ from sqlalchemy import event
 from consigne.api import app_routes
 from support.site import Site, Visitor
 
+
+def zipped() -> bytes:
+    into = io.BytesIO()
+    with zipfile.ZipFile(into, "w") as archive:
+        archive.writestr("SKILL.md", "---\nname: mine\ndescription: Mine.\n---\nDo it.")
+    return into.getvalue()
+
+
+SKILL = zipped()
 MESSAGE = {"text": "Hello", "parent_id": None, "client_id": "one"}
+SCHEDULE = {"name": "Mine", "text": "Hello", "cron": "0 8 * * *", "time_zone": "Europe/Paris"}
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/conversations/{conversation_id}/messages"): MESSAGE,
     ("POST", "/api/messages/{message_id}/answers"): {},
     ("POST", "/api/messages/{message_id}/continue"): {},
     ("PATCH", "/api/conversations/{conversation_id}"): {"title": "Mine now"},
+    ("PUT", "/api/messages/{message_id}/feedback"): {"rating": "up"},
+    ("PUT", "/api/personal/instructions"): {"about": "Me"},
+    ("POST", "/api/personal/facts"): {"text": "Mine now"},
+    ("PATCH", "/api/personal/facts/{fact_id}"): {"text": "Mine now"},
+    ("POST", "/api/prompts"): {"name": "Mine", "text": "Now"},
+    ("PATCH", "/api/prompts/{prompt_id}"): {"name": "Mine now"},
+    ("POST", "/api/assistants"): {"name": "Mine"},
+    ("PUT", "/api/assistants/{assistant_id}"): {"name": "Mine now"},
+    ("POST", "/api/schedules"): SCHEDULE,
+    ("PUT", "/api/schedules/{schedule_id}"): SCHEDULE,
+    ("POST", "/api/schedules/{schedule_id}/pause"): {"paused": True},
+    ("POST", "/api/schedules/read"): {"conversation_id": "none"},
+    ("PATCH", "/api/skills/{skill_id}"): {"enabled": False},
+    ("POST", "/api/temporary"): {"messages": [{"role": "user", "text": "Hello"}]},
+    ("POST", "/api/temporary/keep"): {"messages": [{"role": "user", "text": "Hello"}]},
     ("POST", "/api/folders"): {"name": "Later"},
     ("PATCH", "/api/folders/{folder_id}"): {"name": "Mine now"},
 }
@@ -30,11 +57,37 @@ SHARED = {
     "/api/conversations",
     "/api/folders",
     "/api/search",
+    "/api/feedback/export",
+    "/api/personal",
+    "/api/personal/instructions",
+    "/api/personal/facts",
+    "/api/prompts",
+    "/api/assistants",
+    "/api/schedules",
+    "/api/schedules/read",
+    "/api/skills",
+    "/api/temporary",
+    "/api/temporary/keep",
 }
-CUSTOMERS = {"/api/conversations", "/api/folders", "/api/search"}
+CUSTOMERS = SHARED - {
+    "/api/session",
+    "/api/models",
+    "/api/models/suggestions",
+    "/api/models/pulls",
+    "/api/models/pulls/events",
+    "/api/models/pulls/{pull_id}",
+}
+LISTS = {
+    "personal": "facts",
+    "prompts": "prompts",
+    "assistants": "assistants",
+    "schedules": "schedules",
+    "skills": "skills",
+}
 TENANT_TABLES = re.compile(
     r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions|folders"
-    r"|message_texts)\b"
+    r"|message_texts|feedback|memories|personal_instructions|prompts|assistants|schedules|skills"
+    r"|skill_choices)\b"
 )
 
 
@@ -57,6 +110,22 @@ async def furnished(visitor: Visitor) -> dict[str, str]:
         "run_id": sent["run"]["id"],
         "folder_id": (await visitor.ask("POST", "/folders", {"name": "Mine"}))["id"],
         "pull_id": "pull_1",
+        **await furnished_personal(visitor),
+    }
+
+
+async def furnished_personal(visitor: Visitor) -> dict[str, str]:
+    fact = await visitor.ask("POST", "/personal/facts", {"text": "Likes tea"})
+    prompt = await visitor.ask("POST", "/prompts", {"name": "Mine", "text": "Hello"})
+    assistant = await visitor.ask("POST", "/assistants", {"name": "Mine"})
+    schedule = await visitor.ask("POST", "/schedules", SCHEDULE)
+    response = await visitor.http.post("/api/skills", content=SKILL)
+    return {
+        "fact_id": fact["id"],
+        "prompt_id": prompt["id"],
+        "assistant_id": assistant["id"],
+        "schedule_id": schedule["id"],
+        "skill_id": response.json()["id"],
     }
 
 
@@ -78,6 +147,8 @@ async def test_another_s_things_are_not_found(site: Site, method: str, path: str
     assert await other.refused(method, wanted, BODIES.get((method, path))) == "404 not_found"
     assert (await other.ask("GET", "/conversations"))["conversations"] == []
     assert (await other.ask("GET", "/folders"))["folders"] == []
+    for place, field in LISTS.items():
+        assert (await other.ask("GET", f"/{place}"))[field] == []
     found = await other.ask("GET", "/search?query=hello")
     assert (found["conversations"], found["messages"]) == ([], [])
     assert (await owner.ask("GET", "/search?query=hello"))["messages"]
@@ -89,7 +160,7 @@ async def test_another_s_things_are_not_found(site: Site, method: str, path: str
 async def test_nothing_answers_to_nobody(site: Site, method: str, path: str):
     if (method, path) in (("POST", "/api/session"), ("DELETE", "/api/session")):
         return
-    names = dict.fromkeys(("conversation_id", "message_id", "run_id", "pull_id", "folder_id"), "x")
+    names = dict.fromkeys(re.findall(r"{(\w+)}", path), "x")
     body = BODIES.get((method, path), {"source": "starter"} if path.endswith("pulls") else {})
     nobody = Visitor(site)
     wanted = path.removeprefix("/api").format(**names)

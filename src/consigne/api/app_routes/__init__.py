@@ -2,11 +2,30 @@
 
 from fastapi import APIRouter, Depends
 
-from consigne.api.app_routes import conversations, folders, models, pulls, runs, search, session
+from consigne.api.app_routes import (
+    assistants,
+    conversations,
+    feedback,
+    folders,
+    models,
+    personal,
+    prompts,
+    pulls,
+    runs,
+    schedules,
+    search,
+    session,
+    skills,
+    temporary,
+)
 from consigne.api.app_routes.access import require_same_origin
 
 router = APIRouter(prefix="/api", dependencies=[Depends(require_same_origin)])
-for _part in (session, models, pulls, conversations, folders, search, runs):
+_parts = (
+    session, models, pulls, conversations, folders, search, runs,
+    feedback, personal, prompts, assistants, schedules, skills, temporary,
+)  # fmt: skip
+for _part in _parts:
     router.include_router(_part.router)
 
 __all__ = ["router"]

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from consigne.api.app_routes import schemas
 from consigne.api.app_routes.access import Person
+from consigne.api.app_routes.naming import model_name
 from consigne.api.app_routes.replies import reply
 from consigne.api.auth import services_of
 from consigne.chat.branches import Stretch
@@ -40,7 +41,7 @@ async def create_conversation(
 ) -> Response:
     """Begin an empty conversation."""
     services = services_of(request)
-    model = services.gateway.resolve(body.model).id if body.model else ""
+    model = await model_name(request, caller, body.model)
     return reply(await services.conversations.create(caller, model=model), 201)
 
 
@@ -71,7 +72,7 @@ async def change_conversation(
     services = services_of(request)
     change = Change(
         title=body.title,
-        model=services.gateway.resolve(body.model).id if body.model else None,
+        model=await model_name(request, caller, body.model) or None,
         head_id=body.head_id,
         pinned=body.pinned,
         archived=body.archived,

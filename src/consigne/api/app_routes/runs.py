@@ -29,12 +29,17 @@ async def read_events(
     """
     if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 16:
         after = int(last_event_id)
-    batches = await services_of(request).runs.events(caller, run_id, after)
+    services = services_of(request)
+    batches = services.temporary.events(caller, run_id, after)
+    if batches is None:
+        batches = await services.runs.events(caller, run_id, after)
     return run_stream(batches) if batches is not None else Response(status_code=204)
 
 
 @router.post("/{run_id}/stop", status_code=202)
 async def stop(request: Request, caller: Person, run_id: str) -> Response:
     """Stop a run; what it wrote is kept."""
-    await services_of(request).runs.stop(caller, run_id)
+    services = services_of(request)
+    if not services.temporary.stop(caller, run_id):
+        await services.runs.stop(caller, run_id)
     return Response(status_code=202)

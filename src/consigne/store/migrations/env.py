@@ -3,6 +3,7 @@
 from alembic import context
 
 from consigne.store import (  # noqa: F401 - their tables join the metadata
+    assist_tables,
     batches_tables,
     chat_tables,
     edge_tables,

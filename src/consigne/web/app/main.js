@@ -4,7 +4,9 @@ import { render } from "preact";
 import { html } from "./html.js";
 import { loadLanguage, t } from "./i18n.js";
 import { loadList, watchList } from "./state/conversations.js";
+import { watchFeedback } from "./state/feedback.js";
 import { loadFolders } from "./state/folders.js";
+import { loadLibrary, watchSchedules } from "./state/library.js";
 import { arrival, loadModels, loadPulls } from "./state/models.js";
 import { begin, session } from "./state/session.js";
 import { chooseModel, watchThread } from "./state/thread.js";
@@ -20,6 +22,8 @@ watchKeys();
 watchTitle();
 watchAnswers();
 watchList();
+watchFeedback();
+watchSchedules();
 
 // Everything that needs a person begins when one has signed in, and again after a lost session.
 let watched = false;
@@ -32,6 +36,7 @@ effect(() => {
     loadFolders();
     loadModels();
     loadPulls();
+    loadLibrary();
   });
 });
 

@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 
 import { storage } from "../storage.js";
+import { temporary } from "./temporary.js";
 
 /** What is being written, by conversation (`""` is the new one). */
 const drafts = signal(/** @type {Record<string, string>} */ ({}));
@@ -21,5 +22,5 @@ export function draft(conversation) {
 export function keepDraft(conversation, text) {
   const key = conversation ?? "";
   drafts.value = { ...drafts.value, [key]: text };
-  storage.set(`draft.${key}`, text || null);
+  if (!temporary.peek()) storage.set(`draft.${key}`, text || null);
 }

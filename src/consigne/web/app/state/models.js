@@ -4,6 +4,7 @@ import { request } from "../api.js";
 import { explain } from "../i18n.js";
 import { storage } from "../storage.js";
 import { follow } from "../stream.js";
+import { assistants } from "./library.js";
 import { toast } from "./toasts.js";
 
 /**
@@ -17,7 +18,8 @@ const defaultId = signal(/** @type {string | null} */ (null));
 const preferred = signal(storage.get("model"));
 
 /** Those that can hold a conversation. */
-export const writers = computed(() => models.value?.filter((m) => m.modality === "text") ?? []);
+const ownWriters = computed(() => models.value?.filter((m) => m.modality === "text") ?? []);
+export const writers = computed(() => [...ownWriters.value, ...asModels()]);
 
 export const suggestions = signal(/** @type {Suggestions | null} */ (null));
 export const suggestionsError = signal(/** @type {Error | null} */ (null));
@@ -28,6 +30,20 @@ export const runningPulls = computed(() =>
 
 /** The model whose pull has just ended well. */
 export const arrival = signal(/** @type {Model | null} */ (null));
+
+/** The assistants, as the models that they are to a conversation. @returns {Model[]} */
+function asModels() {
+  return (assistants.items.value ?? []).flatMap((one) => {
+    const wanted = one.model || defaultId.value;
+    const model = ownWriters.value.find((found) => found.id === wanted);
+    return model ? [{ ...model, id: one.id, name: one.name, starter: false }] : [];
+  });
+}
+
+/** The name of a model or an assistant, if it is still there. @param {string | null} id */
+export function nameOf(id) {
+  return writers.value.find((model) => model.id === id)?.name ?? id;
+}
 
 /**
  * The model that answers next in a conversation which names `own`, or no model.

@@ -8,6 +8,8 @@ import {
 import { keep, loadList } from "./conversations.js";
 import { prefer } from "./models.js";
 import { leave, listen } from "./running.js";
+import { keepHere, show, temporary } from "./temporary.js";
+import { answerTemporarily, leaveTemporary, sendTemporarily } from "./temporary_turns.js";
 
 /**
  * The conversation being read: the branch on screen, and what is being sent.
@@ -76,7 +78,8 @@ export function reopen() {
 }
 
 /** @param {"new" | "loading"} next */
-function reset(next) {
+export function reset(next) {
+  if (temporary.peek()) leaveTemporary();
   batch(() => {
     clear();
     conversation.value = null;
@@ -148,6 +151,7 @@ export async function toLatest() {
  * @param {string} messageId
  */
 export async function readVersion(messageId) {
+  if (temporary.peek()) return show(messageId);
   const id = conversation.peek()?.id;
   if (!id) return;
   const [page] = await Promise.all([
@@ -170,6 +174,7 @@ export async function readVersion(messageId) {
  * @throws {ApiError} nothing was kept; the same `clientId` makes trying again safe
  */
 export async function send(text, parentId, { clientId, model, opened }) {
+  if (temporary.peek()) return sendTemporarily(text, parentId, model);
   try {
     if (later.peek() && parentId === head.peek()) await toLatest();
     outgoing.value = { text, parentId };
@@ -213,6 +218,7 @@ async function begin(model, opened) {
  * @param {string} [model]
  */
 export async function answerAgain(questionId, model) {
+  if (temporary.peek()) return answerTemporarily(questionId, model);
   const reply = await request("POST", `/api/messages/${questionId}/answers`, { model });
   follow(reply.answer, reply.run.id);
 }
@@ -222,6 +228,7 @@ export async function answerAgain(questionId, model) {
  * @param {Message} answer
  */
 export async function goOn(answer) {
+  if (temporary.peek() && answer.parent_id) return answerTemporarily(answer.parent_id);
   const reply = await request("POST", `/api/messages/${answer.id}/continue`, {});
   follow(reply.answer, reply.run.id);
 }
@@ -230,7 +237,7 @@ export async function goOn(answer) {
  * @param {Message} answer
  * @param {string} runId
  */
-function follow(answer, runId) {
+export function follow(answer, runId) {
   graft({ ...answer, run_id: runId, state: "running" });
 }
 
@@ -281,8 +288,11 @@ function hearer(id) {
       keep({ ...current, title });
     },
     done(message) {
-      put(message);
-      loadList();
+      // The parent's name in a temporary chat is this page's own.
+      const whole = { ...message, parent_id: messages.peek().get(id)?.parent_id ?? null };
+      put(whole);
+      if (temporary.peek()) keepHere(whole);
+      else loadList();
     },
     gone: reopen,
   };

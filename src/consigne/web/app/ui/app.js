@@ -10,14 +10,19 @@ import { conversation } from "../state/thread.js";
 import { ArchiveDialog } from "./archive.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
+import { explaining } from "../state/feedback.js";
+import { FeedbackDialog } from "./feedback.js";
 import { Icon } from "./icons.js";
+import { Library } from "./library_door.js";
 import { MoveDialog } from "./move.js";
 import { Palette } from "./palette.js";
+import { FillDialog, filling } from "./prompt_menu.js";
 import { SearchDialog } from "./search.js";
 import { ShortcutsDialog } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import { SignIn } from "./sign_in.js";
 import { SuggestionsDialog } from "./suggestions.js";
+import { TemporaryNotice, TemporarySwitch } from "./temporary.js";
 import { Thread } from "./thread.js";
 import { Toasts } from "./toasts.js";
 
@@ -31,6 +36,7 @@ export function App() {
       <div class="veil" onClick=${() => { drawer.value = false; }}></div>
       <main>
         <${Head} />
+        <${TemporaryNotice} />
         <${Thread} />
         <${Composer} />
       </main>
@@ -41,6 +47,9 @@ export function App() {
     ${overlay.value === "search" && html`<${SearchDialog} />`}
     ${overlay.value === "archive" && html`<${ArchiveDialog} />`}
     ${overlay.value === "keys" && html`<${ShortcutsDialog} />`}
+    ${overlay.value === "library" && html`<${Library} />`}
+    ${explaining.value && html`<${FeedbackDialog} key=${explaining.value} />`}
+    ${filling.value && html`<${FillDialog} key=${filling.value.id} />`}
     ${moving.value && html`<${MoveDialog} />`}
     ${overlay.value === "models" && html`<${SuggestionsDialog} />`}`;
 }
@@ -50,6 +59,7 @@ function Head() {
     <button type="button" class="quiet square drawer-only" aria-label=${t("app.openMenu")}
       aria-expanded=${drawer.value} onClick=${() => { drawer.value = true; }}><${Icon} name="menu" /></button>
     <h1 dir="auto">${title()}</h1>
+    <${TemporarySwitch} />
     <button type="button" class="quiet square drawer-only" aria-label=${t("list.new")}
       onClick=${() => go(null)}><${Icon} name="plus" /></button>
   </header>`;

@@ -6,6 +6,8 @@ import {
 import { place } from "../state/branch.js";
 import { modelFor } from "../state/models.js";
 import { drawer, overlay } from "../state/look.js";
+import { temporary } from "../state/temporary.js";
+import { endTemporary } from "../state/temporary_turns.js";
 import { answerAgain, conversation, goOn, readVersion, running, shown } from "../state/thread.js";
 import { toast } from "../state/toasts.js";
 import { openSearch } from "./search.js";
@@ -19,6 +21,7 @@ import { openSearch } from "./search.js";
 /** Begin a new conversation. */
 export function beginNew() {
   drawer.value = false;
+  if (temporary.peek()) endTemporary();
   go(null);
   document.getElementById("composer")?.focus();
 }

@@ -12,6 +12,7 @@ import { toast } from "../state/toasts.js";
 import { uuid } from "../platform.js";
 import { Icon } from "./icons.js";
 import { ModelPicker } from "./model_picker.js";
+import { promptHints, promptKey, PromptMenu } from "./prompt_menu.js";
 
 /** Why the last instruction was not sent, and in which conversation. */
 const refusal = signal(/** @type {{where: string | null, error: Error} | null} */ (null));
@@ -40,6 +41,7 @@ export function Composer() {
     else sendDraft();
   };
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    if (promptKey(event, text)) return;
     if (event.key === "ArrowUp" && !text) editLast(event);
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     if (matchMedia("(pointer: coarse)").matches) return; // touch keyboards have no Shift+Enter
@@ -51,11 +53,12 @@ export function Composer() {
   return html`<form class="composer" onSubmit=${onSubmit}>
     ${problem && html`<p class="note bad" role="alert"><${Icon} name="alert" />
       <span>${t("composer.notSent", { reason: explain(problem.error) })}</span></p>`}
+    <${PromptMenu} text=${text} />
     <div class="composer-box">
       <textarea id="composer" ref=${box} rows="1" value=${text} aria-label=${t("composer.label")}
         placeholder=${t("composer.placeholder")} enterkeyhint="send" dir="auto"
         onInput=${(/** @type {any} */ event) => keepDraft(where, event.target.value)}
-        onKeyDown=${onKeyDown}></textarea>
+        onKeyDown=${onKeyDown} ...${promptHints(text)}></textarea>
       <div class="composer-row">
         <${ModelPicker} />
         <${Submit} busy=${busy} ready=${text.trim() !== "" && !outgoing.value} />

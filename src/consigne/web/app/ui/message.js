@@ -6,11 +6,14 @@ import { explain, t } from "../i18n.js";
 import { exactTime, number } from "../format.js";
 import { Markdown } from "../markdown/view.js";
 import { copyText } from "../platform.js";
-import { loadModels, modelFor, writers } from "../state/models.js";
+import { loadModels, modelFor, nameOf, writers } from "../state/models.js";
+import { remember, toRemember } from "../state/personal.js";
+import { temporary } from "../state/temporary.js";
 import { answerAgain, conversation, editing, readVersion, running } from "../state/thread.js";
 import { toast } from "../state/toasts.js";
 import { textOf, thinkingOf } from "../text.js";
 import { fit, sendFrom } from "./composer.js";
+import { Thumbs } from "./feedback.js";
 import { Icon } from "./icons.js";
 import { Menu } from "./menu.js";
 import { Choice } from "./model_picker.js";
@@ -37,8 +40,21 @@ export function Question({ message, place }) {
       <${CopyButton} text=${text} />
       <${Action} icon="edit" label=${t("message.edit")} disabled=${running.value !== undefined}
         onClick=${() => { editing.value = message.id; }} />
+      <${RememberButton} text=${text} />
     </div>
   </article>`;
+}
+
+/** Where a message asks for something to be remembered, does so. @param {{text: string}} props */
+function RememberButton({ text }) {
+  const done = useSignal(false);
+  const fact = toRemember(text);
+  if (!fact || done.value || temporary.value) return null;
+  const keep = () => {
+    done.value = true;
+    remember(fact);
+  };
+  return html`<button type="button" class="plain small" onClick=${keep}>${t("personal.remember")}</button>`;
 }
 
 /** @param {{text: string}} props a question that the server has not confirmed yet */
@@ -106,6 +122,7 @@ export function Answer({ message, place, last }) {
     ${!growing && html`<div class="actions">
       <${Stepper} place=${place} />
       ${text && html`<${CopyButton} text=${text} />`}
+      ${!temporary.value && html`<${Thumbs} id=${message.id} />`}
       <${Again} message=${message} />
       <${Byline} message=${message} />
     </div>`}
@@ -132,7 +149,7 @@ function Byline({ message }) {
     input: number(message.usage.input_tokens), output: number(message.usage.output_tokens),
   });
   return html`<time class="byline" datetime=${message.created_at}
-    title=${`${exactTime(message.created_at)} · ${usage}`}>${message.model}</time>`;
+    title=${`${exactTime(message.created_at)} · ${usage}`}>${nameOf(message.model)}</time>`;
 }
 
 /** @param {{message: Message}} props */

@@ -6,10 +6,13 @@ import { html } from "../html.js";
 import { chooseLanguage, language, LANGUAGES, t } from "../i18n.js";
 import { go } from "../router.js";
 import { inOrder } from "../state/conversations.js";
+import { TABS } from "../state/library.js";
+import { setTemporary } from "../state/temporary.js";
 import { chooseTheme, overlay, theme } from "../state/look.js";
 import { signOut } from "../state/session.js";
 import { Dialog } from "./dialog.js";
 import { beginNew, COMMANDS, fitting, wordsFor } from "./commands.js";
+import { openLibrary } from "./library_door.js";
 import { openSearch } from "./search.js";
 import { keysOf } from "./shortcuts.js";
 import { ownName } from "./sign_in.js";
@@ -85,6 +88,12 @@ function commands() {
     { id: "search", text: t("palette.search"), keys: keysOf("search"), run: () => openSearch() },
     ...fitting().map((name) => (
       { id: name, text: wordsFor(name), keys: keysOf(name), run: () => { COMMANDS[name](); } })),
+    ...TABS.map((name) => (
+      { id: `library-${name}`, text: t(`library.tab.${name}`), run: () => openLibrary(name) })),
+    { id: "temporary", text: t("temporary.begin"), run: () => {
+      beginNew();
+      setTemporary(true);
+    } },
     { id: "archived", text: t("archive.title"), run: () => { overlay.value = "archive"; } },
     { id: "models", text: t("pull.title"), run: () => { overlay.value = "models"; } },
     ...themes.map((name) => (

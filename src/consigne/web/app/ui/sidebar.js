@@ -10,6 +10,7 @@ import { beginNew } from "./commands.js";
 import { ConversationItem } from "./conversation_item.js";
 import { Folders } from "./folders.js";
 import { Icon, Mark } from "./icons.js";
+import { LibraryButton } from "./library_door.js";
 import { PullsBrief } from "./pulls_brief.js";
 import { openSearch } from "./search.js";
 
@@ -28,6 +29,7 @@ export function Sidebar() {
       onClick=${beginNew}><${Icon} name="plus" />${t("list.new")}</button>
     <button type="button" class="search" aria-keyshortcuts="/" onClick=${() => openSearch()}>
       <${Icon} name="search" /><span>${t("list.search")}</span><kbd aria-hidden="true">/</kbd></button>
+    <${LibraryButton} />
     <div class="sidebar-list">
       <${Pinned} /><${Folders} /><${Groups} />
     </div>

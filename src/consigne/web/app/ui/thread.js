@@ -7,6 +7,9 @@ import { keepDraft } from "../state/drafts.js";
 import { earlier, later, place } from "../state/branch.js";
 import { loadBeside, loadError, outgoing, reopen, shown, sought, status } from "../state/thread.js";
 import { toast } from "../state/toasts.js";
+import { assistantOf } from "../state/library.js";
+import { modelFor } from "../state/models.js";
+import { Badge } from "./badge.js";
 import { Icon } from "./icons.js";
 import { Answer, Question, SentQuestion } from "./message.js";
 import { away, Scroller } from "./scroller.js";
@@ -111,16 +114,21 @@ function Turn({ message, last, ...among }) {
 }
 
 function Empty() {
-  const examples = ["empty.write", "empty.understand", "empty.list"];
+  const assistant = assistantOf(modelFor(null)?.id);
+  const examples = assistant?.starters.length
+    ? assistant.starters : [t("empty.write"), t("empty.understand"), t("empty.list")];
   const take = (/** @type {string} */ text) => {
     keepDraft(openId.peek(), text);
     document.getElementById("composer")?.focus();
   };
   return html`<div class="scroll"><div class="column empty">
-    <h2>${t("empty.title")}</h2>
+    ${assistant
+      ? html`<h2 dir="auto"><${Badge} item=${assistant} /> ${assistant.name}</h2>
+          <p class="muted" dir="auto">${assistant.description}</p>`
+      : html`<h2>${t("empty.title")}</h2>`}
     <ul aria-label=${t("empty.examples")}>
-      ${examples.map((key) => html`<li key=${key}>
-        <button type="button" onClick=${() => take(t(key))}>${t(key)}</button></li>`)}
+      ${examples.map((said) => html`<li key=${said}>
+        <button type="button" dir="auto" onClick=${() => take(said)}>${said}</button></li>`)}
     </ul>
   </div></div>`;
 }

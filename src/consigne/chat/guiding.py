@@ -1,0 +1,46 @@
+"""Puts an answer's guidance together: assistant, person, memory, skills (see ``guidance``)."""
+
+from collections.abc import Sequence
+
+from consigne.chat.guidance import Guidance, Room
+from consigne.chat.personal import Personal, facts_of, system_parts
+from consigne.chat.skills import Skills, fitting, listed
+from consigne.chat.turns import Turn
+from consigne.chat.values import StoredMessage
+from consigne.domain.messages import Sampling, TextBlock
+
+
+class Guiding:
+    """Guides the answers of the chat."""
+
+    def __init__(self, personal: Personal, skills: Skills) -> None:
+        self._personal = personal
+        self._skills = skills
+
+    async def guidance(self, turn: Turn, branch: Sequence[StoredMessage]) -> Guidance:
+        """Return what guides the answer of a turn; a temporary one knows no memory."""
+        room, parts = Room(turn.model), list[str]()
+        assistant = turn.assistant
+        if assistant and assistant.instructions:
+            room.take(assistant.instructions, always=True)
+            parts.append(assistant.instructions)
+        known = await self._personal.known(turn.caller)
+        parts += [part for part in system_parts(known) if room.take(part)]
+        if known.instructions.memory_enabled and not turn.temporary:
+            parts += [fact for fact in facts_of(known) if room.take(fact)]
+        skills = await self._skills.enabled(turn.caller)
+        skill = fitting(skills, turn.question.text)
+        if skill and room.take(skill.body):
+            parts.append(f"The skill '{skill.name}' fits this. Follow it:\n{skill.body}")
+        else:
+            skill = None
+        if skills and room.take(listed(skills)):
+            parts.append(listed(skills))
+        wanted = assistant.settings if assistant else None
+        return Guidance(
+            system=(TextBlock("\n\n".join(parts)),) if parts else (),
+            sampling=Sampling(wanted.temperature, wanted.top_p) if wanted else Sampling(),
+            max_tokens=wanted.max_tokens if wanted else None,
+            assistant=assistant.id if assistant else None,
+            skill=skill.name if skill else None,
+        )

@@ -1,0 +1,64 @@
+import { batch } from "@preact/signals";
+
+import { t } from "../i18n.js";
+import { go, openId } from "../router.js";
+import { clear, graft, head } from "./branch.js";
+import { leave } from "./running.js";
+import { ask, forget, keepHere, putAside, question, show, spoken, temporary } from "./temporary.js";
+import { follow, reset, status } from "./thread.js";
+import { toast } from "./toasts.js";
+
+/**
+ * Ask in a chat that is stored nowhere.
+ * @param {string} text
+ * @param {string | null} parentId
+ * @param {string} [model]
+ */
+export async function sendTemporarily(text, parentId, model) {
+  const asked = question(text, parentId);
+  const before = head.peek();
+  status.value = "ready";
+  keepHere(asked);
+  graft(asked);
+  try {
+    await answerTemporarily(asked.id, model);
+  } catch (error) {
+    forget(asked.id);
+    if (before) show(before);
+    else clear();
+    throw error;
+  }
+}
+
+/**
+ * @param {string} questionId
+ * @param {string} [model]
+ */
+export async function answerTemporarily(questionId, model) {
+  const answer = await ask(questionId, model);
+  if (!temporary.peek()) return;
+  keepHere(answer);
+  follow(answer, answer.run_id ?? "");
+}
+
+/** Begin anew after a temporary chat. */
+export function endTemporary() {
+  leave();
+  reset("new");
+}
+
+/** Take a temporary chat off the page; while something was said, there is a way back. */
+export function leaveTemporary() {
+  const said = spoken.peek();
+  const bringBack = putAside();
+  if (!said) return;
+  const run = () => {
+    const wasOpen = openId.peek();
+    if (wasOpen !== null) go(null);
+    setTimeout(() => batch(() => {
+      bringBack();
+      status.value = "ready";
+    }));
+  };
+  toast(t("temporary.left"), { label: t("list.undo"), run });
+}

@@ -1,0 +1,101 @@
+"""An assistant that a workspace shares is a model to its keys, in both dialects."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from consigne.business.keys import NewKey
+from consigne.chat.assistants import Assistant, NewAssistant, Settings
+from consigne.chat.assisting import applied
+from consigne.domain.messages import Message, Request, Sampling, TextBlock
+from consigne.store.tables import UserRow
+from doubles.scripted import ScriptedGateway
+from support.storage import Storage, storage
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+BAKER = NewAssistant(
+    "Baker", instructions="You bake.", settings=Settings(temperature=0.2, max_tokens=50)
+)
+
+
+async def baker(store: Storage, *, shared: bool = True) -> Assistant:
+    """Make an assistant in the owner's workspace."""
+    key = await store.caller()
+    async with store.db.session() as session:
+        session.add(UserRow(id="user_1", email=None, name="Ada", created_at=NOW))
+    person = msgspec.structs.replace(key, user_id="user_1", key_id=None)
+    wanted = msgspec.structs.replace(BAKER, shared=shared)
+    made: Assistant = await store.services.assistants.create(person, wanted)
+    return made
+
+
+async def test_it_is_listed_and_answers_in_both_dialects(tmp_path: Path):
+    gateway = ScriptedGateway()
+    async with storage(tmp_path, gateway) as store:
+        made = await baker(store)
+        body = {
+            "model": made.id,
+            "max_tokens": 9,
+            "messages": [{"role": "user", "content": "Bread?"}],
+        }
+        async with store.client() as openai, store.claude() as claude:
+            assert made.id in {m["id"] for m in (await openai.get("/v1/models")).json()["data"]}
+            told = (await claude.get(f"/v1/models/{made.id}")).json()
+            assert told["display_name"] == "Baker"
+            asked = await openai.post("/v1/chat/completions", json=body)
+            assert asked.json()["model"] == made.id, asked.text
+            system = {"system": "Be brief.", "temperature": 1.0}
+            asked = await claude.post("/v1/messages", json=body | system)
+            assert asked.json()["model"] == made.id, asked.text
+    first, second = gateway.requests
+    assert [block.text for block in first.system] == ["You bake."]
+    assert (first.sampling.temperature, first.max_tokens) == (0.2, 9)
+    assert [block.text for block in second.system] == ["You bake.", "Be brief."]
+    assert second.sampling.temperature == 1.0
+    assert first.model != made.id
+
+
+async def test_another_workspace_and_another_organisation_do_not_have_it(tmp_path: Path):
+    async with storage(tmp_path) as store:
+        made = await baker(store)
+        body = {"model": made.id, "messages": [{"role": "user", "content": "Bread?"}]}
+        for who in ("colleague", "stranger"):
+            async with store.client(who) as client:
+                asked = await client.post("/v1/chat/completions", json=body)
+                assert asked.status_code == 404
+                assert made.id not in (await client.get("/v1/models")).text
+
+
+async def test_a_private_one_is_no_model(tmp_path: Path):
+    async with storage(tmp_path) as store:
+        made = await baker(store, shared=False)
+        async with store.client() as client:
+            assert (await client.get(f"/v1/models/{made.id}")).status_code == 404
+
+
+async def test_a_key_that_is_bound_to_models_needs_it_in_its_list(tmp_path: Path):
+    async with storage(tmp_path) as store:
+        made = await baker(store)
+        tiny = store.services.gateway.models()[0].id
+        for models, status in ((frozenset({tiny}), 403), (frozenset({made.id}), 200)):
+            _, secret = await store.services.keys.create(
+                f"bound {status}", NewKey(models=tuple(models))
+            )
+            body = {"model": made.id, "messages": [{"role": "user", "content": "Bread?"}]}
+            async with store.client() as client:
+                client.headers["authorization"] = f"Bearer {secret}"
+                asked = await client.post("/v1/chat/completions", json=body)
+                assert asked.status_code == status, asked.text
+
+
+def test_the_caller_s_own_settings_win():
+    at = NOW
+    made = Assistant(
+        "asst_1", "Baker", "", "You bake.", "tiny", Settings(0.2, 0.5, 50), (), (), (), "B",
+        "teal", True, False, at, at,
+    )  # fmt: skip
+    asked = Request("asst_1", (Message("user", (TextBlock("?"),)),), sampling=Sampling(top_p=0.9))
+    given = applied(made, asked)
+    assert given.sampling == Sampling(temperature=0.2, top_p=0.9)
+    assert (given.model, given.max_tokens) == ("tiny", 50)
