@@ -4,11 +4,12 @@ import asyncio
 
 from consigne.domain.events import Event
 from consigne.domain.messages import Request
-from consigne.domain.models import Modality, Model
+from consigne.domain.models import Capabilities, Modality, Model
 from doubles.scripted import START, ScriptedGateway, stop, text
 
 STARTER = Model("tiny", "Tiny Instruct", "text", 1_700_000_000, 2048, starter=True)
 BETTER = Model("better", "Better Instruct", "text", 1_700_000_100, 2048)
+CAPABLE = Model("capable", "Capable", "text", 1_700_000_200, 100_000, Capabilities(tools=True))
 
 
 class ChatGateway(ScriptedGateway):
@@ -16,8 +17,9 @@ class ChatGateway(ScriptedGateway):
 
     def resolve(self, name: str, modality: Modality = "text") -> Model:
         """Return the model of this name; the empty name means the starter."""
-        if name == BETTER.id:
-            return BETTER
+        for model in (BETTER, CAPABLE):
+            if name == model.id:
+                return model
         return STARTER if not name or name == STARTER.id else super().resolve(name, modality)
 
     async def count_tokens(self, request: Request) -> int:

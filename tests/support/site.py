@@ -20,6 +20,7 @@ from consigne.chat.conversations import Conversations
 from consigne.chat.folders import Folders
 from consigne.chat.runs import Runs
 from consigne.chat.search import Search
+from consigne.chat.tools.opening import open_toolbox
 from consigne.domain import sources
 from consigne.domain.ids import new_id
 from consigne.engines.base import InstalledModel
@@ -138,6 +139,7 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
     """Open the application on a new database."""
     db = await Database.open(folder / "consigne.db")
     gateway, library = ChatGateway(), ModelLibrary(folder / "models")
+    toolbox = open_toolbox(Settings(data_dir=folder), db)
     services = SimpleNamespace(
         settings=Settings(data_dir=folder, server=ServerSettings(**server)),
         gateway=gateway,
@@ -148,7 +150,8 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
         conversations=Conversations(db),
         folders=Folders(db),
         search=Search(db),
-        runs=Runs(db, gateway),
+        runs=Runs(db, gateway, toolbox),
+        toolbox=toolbox,
         pulls=Pulls(library, _never),
     )
     app = FastAPI()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from consigne.chat.runs import Runs
     from consigne.chat.search import Search
     from consigne.chat.sweeping import ChatSweep
+    from consigne.chat.tools.toolbox import Toolbox
     from consigne.engines.library import ModelLibrary
     from consigne.engines.pool import EnginePool
     from consigne.gateway.gateway import Gateway
@@ -47,6 +48,7 @@ class Services(msgspec.Struct, frozen=True):
     search: "Search"
     chat_sweep: "ChatSweep"
     runs: "Runs"
+    toolbox: "Toolbox"
     pulls: "Pulls"
     files: "Files"
     uploads: "Uploads"
@@ -107,6 +109,7 @@ def _import_store() -> None:
     import consigne.chat.runs
     import consigne.chat.search
     import consigne.chat.sweeping
+    import consigne.chat.tools.opening
     import consigne.gateway.pulls
     import consigne.records.records
     import consigne.store.db  # noqa: F401 - imported for its effect on the module cache
@@ -122,13 +125,15 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.runs import Runs
     from consigne.chat.search import Search
     from consigne.chat.sweeping import ChatSweep
+    from consigne.chat.tools.opening import open_toolbox
     from consigne.gateway.pulls import Pulls
     from consigne.records.records import Records
     from consigne.store.db import Database
 
     db = await Database.open(settings.database_path)
     stack.push_async_callback(db.close)
-    runs = Runs(db, engines.gateway)
+    toolbox = open_toolbox(settings, db)
+    runs = Runs(db, engines.gateway, toolbox)
     await runs.recover()
     stack.push_async_callback(runs.close)
     records = Records(db, settings.records)
@@ -152,6 +157,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         search=Search(db),
         chat_sweep=ChatSweep(db),
         runs=runs,
+        toolbox=toolbox,
         pulls=pulls,
         files=files,
         uploads=uploads,

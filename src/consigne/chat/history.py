@@ -1,13 +1,24 @@
 """A conversation's branch as the request for its next answer, as far as the model can read it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Protocol
 
 import msgspec
 
+from consigne.chat.tools.limits import as_seen
 from consigne.chat.values import StoredMessage
-from consigne.domain.messages import ContentBlock, Message, Request, TextBlock, ThinkingBlock
+from consigne.domain.messages import (
+    ContentBlock,
+    Message,
+    Request,
+    Role,
+    TextBlock,
+    ThinkingBlock,
+    Tool,
+    ToolResultBlock,
+    ToolUseBlock,
+)
 from consigne.domain.models import Model
 
 ANSWER_TOKENS = 4096
@@ -36,16 +47,27 @@ class History(msgspec.Struct, frozen=True):
     """How many of the earliest messages are not in it."""
 
 
-async def build(counter: Counter, model: Model, branch: Sequence[StoredMessage]) -> History:
+class Frame(msgspec.Struct, frozen=True):
+    """What a request holds beside the conversation."""
+
+    system: str = ""
+    tools: tuple[Tool, ...] = ()
+
+
+async def build(
+    counter: Counter, model: Model, branch: Sequence[StoredMessage], frame: Frame | None = None
+) -> History:
     """Return the request that answers a branch (root first), or goes on with its last answer.
 
-    Where the branch is too long for the model's context, its oldest turns (a question with its
-    answer) are left out whole; the last question always stays.
+    What tools were asked and answered is shown to a model that is offered tools. Where the branch
+    is too long for the model's context, its oldest turns (a question with its answer) are left out
+    whole; the last question always stays.
     """
     turns = _turns(branch)
     room = _room(model.context)
     hopeless = _surely_too_long(turns, room)
-    whole = _history(model, turns, hopeless)
+    frame = frame or Frame()
+    whole = _history(model, turns, hopeless, frame)
     if _surely_fits(whole.request, room):
         return whole
     if len(turns) - hopeless == 1 or await counter.count_tokens(whole.request) <= room:
@@ -53,12 +75,12 @@ async def build(counter: Counter, model: Model, branch: Sequence[StoredMessage])
     fits, too_long = len(turns) - 1, hopeless
     while fits - too_long > 1:
         middle = (fits + too_long) // 2
-        history = _history(model, turns, middle)
+        history = _history(model, turns, middle, frame)
         if await counter.count_tokens(history.request) <= room:
             fits = middle
         else:
             too_long = middle
-    return _history(model, turns, fits)
+    return _history(model, turns, fits, frame)
 
 
 def _room(context: int) -> int:
@@ -68,15 +90,26 @@ def _room(context: int) -> int:
 
 def _surely_fits(request: Request, room: int) -> bool:
     """Save the count where bytes alone tell: no token is shorter than a byte."""
-    size = sum(len(message.text.encode()) + _TEMPLATE_BYTES for message in request.messages)
+    size = sum(_bytes(message.content) + _TEMPLATE_BYTES for message in request.messages)
+    if request.system or request.tools:
+        size += len(msgspec.json.encode((request.system, request.tools)))
     return size + 256 <= room
+
+
+def _bytes(content: Sequence[ContentBlock]) -> int:
+    return sum(
+        len(block.text.encode())
+        if isinstance(block, TextBlock)
+        else 2 * _TEMPLATE_BYTES + len(msgspec.json.encode(block))
+        for block in content
+    )
 
 
 def _surely_too_long(turns: Sequence[Sequence[StoredMessage]], room: int) -> int:
     """Return how many turns need no counting: the later ones alone fill the context."""
     left = room * _LONG_TOKEN_BYTES
     for at in range(len(turns) - 1, -1, -1):
-        left -= sum(len(message.text.encode()) for message in turns[at])
+        left -= sum(_bytes(message.content) for message in turns[at])
         if left < 0:
             return min(at + 1, len(turns) - 1)
     return 0
@@ -91,18 +124,61 @@ def _turns(branch: Sequence[StoredMessage]) -> list[list[StoredMessage]]:
     return turns
 
 
-def _history(model: Model, turns: Sequence[Sequence[StoredMessage]], dropped: int) -> History:
+def _history(
+    model: Model, turns: Sequence[Sequence[StoredMessage]], dropped: int, frame: Frame
+) -> History:
     messages: list[Message] = []
-    for stored in chain.from_iterable(turns[dropped:]):
-        # What a model once thought is not shown to it again, as their templates ask.
-        content: tuple[ContentBlock, ...] = tuple(
-            block for block in stored.content if not isinstance(block, ThinkingBlock)
-        )
+    for message in chain.from_iterable(map(_messages, chain.from_iterable(turns[dropped:]))):
+        content = tuple(as_seen(block, model) for block in message.content)
+        if not frame.tools:
+            content = tuple(b for b in content if not isinstance(b, ToolUseBlock | ToolResultBlock))
         if not any(not isinstance(b, TextBlock) or b.text for b in content):
             continue
-        if messages and messages[-1].role == stored.role:
+        if messages and messages[-1].role == message.role:
             # An answer between them failed; many templates insist that the roles alternate.
             content = (*messages.pop().content, TextBlock("\n\n"), *content)
-        messages.append(Message(stored.role, content))
-    request = Request(model=model.id, messages=tuple(messages), max_tokens=ANSWER_TOKENS)
+        messages.append(Message(message.role, content))
+    request = Request(
+        model=model.id,
+        messages=tuple(messages),
+        system=(TextBlock(frame.system),) if frame.system else (),
+        tools=frame.tools,
+        max_tokens=ANSWER_TOKENS,
+    )
     return History(request, sum(len(turn) for turn in turns[:dropped]))
+
+
+def _messages(stored: StoredMessage) -> Iterator[Message]:
+    """Yield the turns of one message: results are told by the user, calls are each answered.
+
+    What a model once thought is not shown to it again, as their templates ask.
+    """
+    said: list[ContentBlock] = []
+    told: list[ContentBlock] = []
+    for block in stored.content:
+        if isinstance(block, ThinkingBlock):
+            continue
+        if isinstance(block, ToolResultBlock):
+            told.append(block)
+            continue
+        if told:
+            yield from _answered(said, told)
+            said, told = [], []
+        said.append(block)
+    if said or told:
+        yield from _answered(said, told, role=stored.role)
+
+
+def _answered(
+    said: Sequence[ContentBlock], told: list[ContentBlock], role: Role = "assistant"
+) -> Iterator[Message]:
+    if said:
+        yield Message(role, tuple(said))
+    asked = [block.id for block in said if isinstance(block, ToolUseBlock)]
+    results = {block.tool_use_id: block for block in told if isinstance(block, ToolResultBlock)}
+    if asked:
+        yield Message("user", tuple(results.get(name) or _unanswered(name) for name in asked))
+
+
+def _unanswered(call: str) -> ToolResultBlock:
+    return ToolResultBlock(call, (TextBlock("The call was broken off."),), is_error=True)

@@ -18,11 +18,11 @@ from consigne.chat.repository import (
     has_children,
     message_rows,
 )
-from consigne.chat.values import RunRef, StoredMessage
+from consigne.chat.values import Mode, RunRef, StoredMessage
 from consigne.domain import sources
 from consigne.domain.errors import Conflict, InvalidRequest, NotFound
 from consigne.domain.ids import new_id
-from consigne.domain.messages import TextBlock
+from consigne.domain.messages import TextBlock, ToolUseBlock
 from consigne.domain.models import Model
 from consigne.store.tables import ConversationRow, MessageRow
 
@@ -44,6 +44,8 @@ class Question(msgspec.Struct, frozen=True):
     """The answer it follows; ``None`` begins the conversation, or begins it anew."""
     model: str = ""
     """Empty takes the conversation's."""
+    mode: Mode = ""
+    """How it is to be answered."""
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -52,6 +54,7 @@ class Turn(msgspec.Struct, frozen=True):
     question: StoredMessage
     answer: StoredMessage
     model: Model
+    person: Caller
     organisation_id: str
     conversation_id: str
     new_title: str = ""
@@ -108,13 +111,14 @@ async def ask(
         state="complete",
         left_out=0,
         client_id=question.client_id,
+        mode=question.mode or None,
         created_at=sources.now(),
     )
     session.add(asked)
     title = titles.by_rule(text) if not conversation.title else ""
     if title:
         set_rule_title(conversation, title)
-    return await _answer(session, conversation, asked, model, title)
+    return await _answer(session, caller, conversation, asked, model, title)
 
 
 async def ask_again(
@@ -130,7 +134,8 @@ async def ask_again(
     asked, conversation = await message_rows(session, caller, question_id)
     if asked.role != "user":
         raise InvalidRequest("Only a question can be answered again.")
-    return await _answer(session, conversation, asked, resolve(model or conversation.model), "")
+    wanted = resolve(model or conversation.model)
+    return await _answer(session, caller, conversation, asked, wanted, "")
 
 
 async def go_on(session: AsyncSession, caller: Caller, answer_id: str, resolve: Resolve) -> Turn:
@@ -148,7 +153,7 @@ async def go_on(session: AsyncSession, caller: Caller, answer_id: str, resolve: 
     if await has_children(session, row):
         raise Conflict("The conversation goes on after this answer. Ask for a new one instead.")
     model = resolve(row.model or "")
-    if not as_message(row).text:
+    if not _is_begun(as_message(row)):
         row.content = "[]"  # thought alone can't be gone on with: the answer begins anew
     row.state, row.stop_reason, row.error_code, row.error_message = "running", None, None, None
     row.run_id = new_id("run")
@@ -157,11 +162,16 @@ async def go_on(session: AsyncSession, caller: Caller, answer_id: str, resolve: 
     add_run(session, row, row.run_id)
     await session.flush()
     asked, _ = await message_rows(session, caller, row.parent_id or "")
-    return _turn(conversation, asked, row, model, "")
+    return _turn(caller, conversation, asked, row, model, "")
+
+
+def _is_begun(answer: StoredMessage) -> bool:
+    return bool(answer.text) or any(isinstance(block, ToolUseBlock) for block in answer.content)
 
 
 async def _answer(
     session: AsyncSession,
+    caller: Caller,
     conversation: ConversationRow,
     asked: MessageRow,
     model: Model,
@@ -171,16 +181,22 @@ async def _answer(
     row = add_answer(session, conversation, asked.id, model.id, run_id)
     add_run(session, row, run_id)
     await session.flush()
-    return _turn(conversation, asked, row, model, new_title)
+    return _turn(caller, conversation, asked, row, model, new_title)
 
 
 def _turn(
-    conversation: ConversationRow, asked: MessageRow, row: MessageRow, model: Model, new_title: str
+    caller: Caller,
+    conversation: ConversationRow,
+    asked: MessageRow,
+    row: MessageRow,
+    model: Model,
+    new_title: str,
 ) -> Turn:
     return Turn(
         question=as_message(asked),
         answer=as_message(row),
         model=model,
+        person=caller,
         organisation_id=conversation.organisation_id,
         conversation_id=conversation.id,
         new_title=new_title,

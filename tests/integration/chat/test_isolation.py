@@ -18,6 +18,9 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/api/conversations/{conversation_id}"): {"title": "Mine now"},
     ("POST", "/api/folders"): {"name": "Later"},
     ("PATCH", "/api/folders/{folder_id}"): {"name": "Mine now"},
+    ("POST", "/api/runs/{run_id}/calls/{call_id}/leave"): {"decision": "once"},
+    ("POST", "/api/runs/{run_id}/calls/{call_id}/result"): {"text": "Mine now"},
+    ("PATCH", "/api/tools/{name}"): {"on": False},
 }
 SHARED = {
     # What belongs to the person who asks, or to the installation.
@@ -30,11 +33,13 @@ SHARED = {
     "/api/conversations",
     "/api/folders",
     "/api/search",
+    "/api/tools",
+    "/api/tools/{name}",
 }
-CUSTOMERS = {"/api/conversations", "/api/folders", "/api/search"}
+CUSTOMERS = {"/api/conversations", "/api/folders", "/api/search", "/api/tools"}
 TENANT_TABLES = re.compile(
     r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions|folders"
-    r"|message_texts)\b"
+    r"|message_texts|tool_switches|tool_approvals|artifacts|artifact_versions|tool_servers)\b"
 )
 
 
@@ -57,6 +62,8 @@ async def furnished(visitor: Visitor) -> dict[str, str]:
         "run_id": sent["run"]["id"],
         "folder_id": (await visitor.ask("POST", "/folders", {"name": "Mine"}))["id"],
         "pull_id": "pull_1",
+        "call_id": "toolu_1",
+        "name": "calculate",
     }
 
 
@@ -89,7 +96,7 @@ async def test_another_s_things_are_not_found(site: Site, method: str, path: str
 async def test_nothing_answers_to_nobody(site: Site, method: str, path: str):
     if (method, path) in (("POST", "/api/session"), ("DELETE", "/api/session")):
         return
-    names = dict.fromkeys(("conversation_id", "message_id", "run_id", "pull_id", "folder_id"), "x")
+    names = dict.fromkeys(re.findall(r"\{(\w+)\}", path), "x")
     body = BODIES.get((method, path), {"source": "starter"} if path.endswith("pulls") else {})
     nobody = Visitor(site)
     wanted = path.removeprefix("/api").format(**names)

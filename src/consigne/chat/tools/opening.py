@@ -1,0 +1,13 @@
+"""The one place where the tools of the chat are listed."""
+
+from consigne.chat.tools.builtin import CALCULATOR, DATE
+from consigne.chat.tools.toolbox import Toolbox
+from consigne.settings import Settings
+from consigne.store.db import Database
+
+
+def open_toolbox(settings: Settings, db: Database) -> Toolbox:
+    """Return the tools of this service, as its operator set them up."""
+    toolbox = Toolbox(db)
+    toolbox.add(CALCULATOR, DATE)
+    return toolbox
