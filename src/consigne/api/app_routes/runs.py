@@ -28,7 +28,8 @@ async def read_events(
     ``thinking`` {text}, ``title`` {title}, ``tool_use`` {id, name, input}, ``tool_asks`` {id, name,
     title, page: whether the page is to do it}, ``tool_runs`` {id, writes}, ``tool_result``
     {tool_use_id, content, is_error}, ``sources`` {sources}, ``done`` {message}. A run
-    that has ended answers with ``done`` at once, and with 204 to who has had it: an ``EventSource`` then stops.
+    that has ended answers with ``done`` at once, and with 204 to who has had it: an
+    ``EventSource`` then stops.
     """
     if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 16:
         after = int(last_event_id)

@@ -7,6 +7,7 @@ import { loadList, watchList } from "./state/conversations.js";
 import { loadFolders } from "./state/folders.js";
 import { arrival, loadModels, loadPulls } from "./state/models.js";
 import { begin, session } from "./state/session.js";
+import { loadTools } from "./state/tools.js";
 import { chooseModel, watchThread } from "./state/thread.js";
 import { toast } from "./state/toasts.js";
 import { watchAnswers } from "./ui/announcer.js";
@@ -32,6 +33,7 @@ effect(() => {
     loadFolders();
     loadModels();
     loadPulls();
+    loadTools();
   });
 });
 

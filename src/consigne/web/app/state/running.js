@@ -11,6 +11,7 @@ import { follow } from "../stream.js";
  *
  * @typedef {object} Hearer
  * @property {(content: Block[]) => void} written told now and then what stands so far
+ * @property {(sources: import("../types.js").Source[]) => void} cited it stands on these too
  * @property {(title: string) => void} titled the conversation got a title
  * @property {(message: Message) => void} done the answer is whole, or ended otherwise
  * @property {() => void} gone the server does not know this run any more
@@ -76,7 +77,23 @@ function receive(mine, event, data) {
   if (current !== mine) return true;
   switch (event) {
     case "start":
-      mine.blocks = data.text ? [{ type: "text", text: data.text }] : [];
+      mine.blocks = data.content ?? (data.text ? [{ type: "text", text: data.text }] : []);
+      break;
+    case "tool_use":
+    case "tool_result":
+      mine.blocks = append(mine.blocks, data);
+      draw(mine);
+      break;
+    case "tool_asks":
+      mine.blocks = staged(mine.blocks, data.id, data.page ? "page" : "asks", data.title);
+      draw(mine);
+      break;
+    case "tool_runs":
+      mine.blocks = staged(mine.blocks, data.id, "runs");
+      draw(mine);
+      break;
+    case "sources":
+      mine.hearer.cited(data.sources);
       break;
     case "delta":
       mine.blocks = append(mine.blocks, { type: "text", text: data.text });
@@ -95,6 +112,21 @@ function receive(mine, event, data) {
       return true;
   }
   return false;
+}
+
+/**
+ * @param {Block[]} blocks
+ * @param {string} call
+ * @param {"asks" | "page" | "runs"} stage
+ * @param {{en: string, fr: string}} [title]
+ * @returns {Block[]}
+ */
+function staged(blocks, call, stage, title) {
+  return blocks.map((block) =>
+    block.type === "tool_use" && block.id === call
+      ? { ...block, stage, title: title ?? block.title }
+      : block,
+  );
 }
 
 /** @param {NonNullable<typeof current>} mine */

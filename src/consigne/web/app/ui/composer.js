@@ -12,6 +12,7 @@ import { toast } from "../state/toasts.js";
 import { uuid } from "../platform.js";
 import { Icon } from "./icons.js";
 import { ModelPicker } from "./model_picker.js";
+import { ToolsMenu } from "./tools_menu.js";
 
 /** Why the last instruction was not sent, and in which conversation. */
 const refusal = signal(/** @type {{where: string | null, error: Error} | null} */ (null));
@@ -55,6 +56,7 @@ export function Composer() {
         onKeyDown=${onKeyDown}></textarea>
       <div class="composer-row">
         <${ModelPicker} />
+        <${ToolsMenu} />
         <${Submit} busy=${busy} ready=${text.trim() !== "" && !outgoing.value} />
       </div>
     </div>

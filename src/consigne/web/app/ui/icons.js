@@ -20,6 +20,9 @@ const PATHS = {
   pin: "M10 12v5M6 12h8M7.5 3h5M8 3v5l-2 4M12 3v5l2 4",
   folder: "M3 5.5h5l1.5 2H17v8H3z",
   archive: "M3 4h14v3.5H3zM4.5 7.5V16h11V7.5M8 10.5h4",
+  tools: "M3 6h8M15 6h2M3 14h2M9 14h8M13 4v4M7 12v4",
+  panel: "M3 4h14v12H3zM11 4v12",
+  download: "M10 3v9M6 8.5l4 4 4-4M4 16h12",
   alert: "M10 3 18 17H2zM10 8v4M10 14.5h.01",
 };
 
