@@ -1,6 +1,6 @@
 """Work on behalf of a model, in a process of its own that has little memory and little time.
 
-A call costs the start of a Python process (70 ms, 250 ms where it reads the web); the server's
+A call costs the start of a Python process (70 ms, 1 to 2 s where it reads a page); the server's
 own process computes nothing that a model or a page of the web thought up.
 """
 
