@@ -1,5 +1,6 @@
 """Tools on the page: steps that unfold, leave that is asked, switches, sources as footnotes."""
 
+import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
+from consigne.chat.tools import python_package
 from consigne.chat.tools.base import Call, ChatTool, Outcome, Words, said
+from consigne.domain.errors import OperatorError
 from doubles.scripted import START, Step, stop, text, tool_use
 from e2e.site import ServedSite, served_site
 
@@ -143,3 +146,119 @@ async def test_tools_are_switched_and_the_picker_says_what_a_model_can(
     await expect(page.get_by_role("button", name="Tools, 1 on")).to_be_visible()
     await page.reload()
     await expect(page.get_by_role("button", name="Tools, 1 on")).to_be_visible()
+
+
+PAGE = """<title>Counter</title><button onclick="this.textContent = 'pressed'">press</button>
+<script>
+  const tell = (key, value) => { document.body.dataset[key] = value; };
+  try { parent.document.title; tell('parent', 'read'); } catch { tell('parent', 'barred'); }
+  fetch('/api/session').then(() => tell('net', 'open'), () => tell('net', 'barred'));
+  try { tell('storage', localStorage.length); } catch { tell('storage', 'barred'); }
+</script>"""
+
+
+@pytest.mark.parametrize("phone", [False, True])
+async def test_an_artifact_runs_beside_the_chat_in_its_own_origin(
+    site: ServedSite, open_page: Any, phone: bool
+):
+    page = await site.sign_in(await open_page(site.url, phone=phone, check=False))
+    made = json.dumps({"title": "Counter", "kind": "html", "content": PAGE})
+    await ask(page, site, calls("create_artifact", made))
+    if phone:
+        await page.get_by_role("button", name="Open beside").click()
+    panel = page.get_by_role("complementary", name="Counter")
+    frame = panel.frame_locator("iframe")
+    await frame.get_by_role("button", name="press").click()
+    await expect(frame.get_by_role("button", name="pressed")).to_be_visible()
+    body = frame.locator("body")
+    await expect(body).to_have_attribute("data-net", "barred")
+    await expect(body).to_have_attribute("data-parent", "barred")
+    await expect(body).to_have_attribute("data-storage", "barred")
+    await shot(page, f"artifact-{'phone' if phone else 'desktop'}")
+    await panel.get_by_role("button", name="Source").click()
+    await expect(panel.locator("code")).to_contain_text("localStorage")
+    async with page.expect_download() as download:
+        await panel.get_by_role("link", name="Download").click()
+    assert (await download.value).suggested_filename == "Counter.html"
+    await page.keyboard.press("Escape")
+    await expect(panel).to_be_hidden()
+
+
+async def test_versions_are_stepped_through_and_blocks_open_beside(
+    site: ServedSite, open_page: Any
+):
+    page = await site.sign_in(await open_page(site.url))
+    await ask(page, site)
+    await expect(page.locator(".answer")).to_contain_text("1881")
+    site.site.gateway.script = (START, *text("```svg\n<svg><text>one</text></svg>\n```"), stop())
+    await page.get_by_role("button", name="Answer again", exact=True).click()
+    await page.get_by_role("button", name="Open beside").click()
+    panel = page.get_by_role("complementary", name="Drawing")
+    await expect(panel.frame_locator("iframe").get_by_text("one")).to_be_visible()
+    artifacts = site.site.services.artifacts
+    [conversation] = (await site.site.services.conversations.page(site.caller)).conversations
+    made = await artifacts.create(
+        site.caller, conversation.id, title="Poem", kind="document", content="first"
+    )
+    await artifacts.change(site.caller, made.id, "# second")
+    change = json.dumps({"id": made.id, "old": "second", "content": "third"})
+    await ask(page, site, calls("update_artifact", change))
+    panel = page.get_by_role("complementary", name="Poem")
+    await expect(panel.get_by_role("heading", name="third")).to_be_visible()
+    await panel.get_by_role("button", name="Previous version").click()
+    await expect(panel.get_by_role("heading", name="second")).to_be_visible()
+    await expect(panel.get_by_text("2/3")).to_be_visible()
+
+
+@pytest.fixture(scope="session")
+def python_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The npm package, brought as an operator brings it."""
+    data_dir = tmp_path_factory.mktemp("python")
+    try:
+        python_package.install(data_dir)
+    except OperatorError as error:
+        if os.environ.get("REQUIRE_ALL_TESTS"):
+            pytest.fail(error.message)
+        pytest.skip(error.message)
+    return data_dir
+
+
+async def test_python_runs_in_the_browser_for_the_model_and_for_the_reader(
+    python_archive: Path, tmp_path: Path, open_page: Any
+):
+    (tmp_path / "tools").symlink_to(python_archive / "tools")
+    async with served_site(tmp_path) as site:
+        page = await site.sign_in(await open_page(site.url, check=False))
+        page.set_default_timeout(60_000)
+        program = (
+            "import sqlite3\nopen('plot.svg', 'w').write('<svg><text>plot</text></svg>')\n"
+            "print('sum', sum(range(10)))\n6 * 7"
+        )
+        await ask(page, site, calls("run_python", json.dumps({"code": program})))
+        answer = page.locator(".answer")
+        await expect(answer).to_contain_text("1881", timeout=60_000)
+        await answer.get_by_text("Ran Python in your browser").click()
+        await expect(answer.get_by_text("sum 45\n42")).to_be_visible()
+        panel = page.get_by_role("complementary", name="plot.svg")
+        await expect(panel.frame_locator("iframe").get_by_text("plot")).to_be_visible()
+        await page.keyboard.press("Escape")
+        endless = "```python\nprint('on and on', flush=True)\nwhile True: pass\n```"
+        site.site.gateway.script = (START, *text(endless), stop())
+        await page.get_by_role("button", name="Answer again", exact=True).click()
+        await page.get_by_role("button", name="Run").click()
+        output = page.locator(".code-output")
+        await expect(output).to_contain_text("on and on", timeout=60_000)
+        await shot(page, "python")
+        await page.get_by_role("button", name="Stop", exact=True).click()
+        await expect(output).to_contain_text("Stopped.")
+        assert await page.locator("iframe").count() == 0
+        outward = (
+            "```python\nimport js\ntry:\n    js.parent.document\nexcept Exception as e:\n"
+            "    print('parent barred')\n"
+            "try:\n    await js.fetch('/api/session')\nexcept Exception as e:\n"
+            "    print('network barred')\n```"
+        )
+        site.site.gateway.script = (START, *text(outward), stop())
+        await page.get_by_role("button", name="Answer again", exact=True).click()
+        await page.get_by_role("button", name="Run").click()
+        await expect(output).to_contain_text("parent barred\nnetwork barred", timeout=60_000)

@@ -16,6 +16,7 @@ from consigne.api.app_routes.access import COOKIE
 from consigne.business.identity import Identity
 from consigne.business.keys import Keys
 from consigne.business.secret import hash_secret, new_secret
+from consigne.chat.artifacts import Artifacts
 from consigne.chat.conversations import Conversations
 from consigne.chat.folders import Folders
 from consigne.chat.runs import Runs
@@ -152,6 +153,7 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
         search=Search(db),
         runs=Runs(db, gateway, toolbox),
         toolbox=toolbox,
+        artifacts=Artifacts(db),
         pulls=Pulls(library, _never),
     )
     app = FastAPI()

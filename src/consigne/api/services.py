@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from consigne.business.keys import Keys
     from consigne.business.limits import Limiter
     from consigne.business.uploads import Uploads
+    from consigne.chat.artifacts import Artifacts
     from consigne.chat.conversations import Conversations
     from consigne.chat.folders import Folders
     from consigne.chat.runs import Runs
@@ -49,6 +50,7 @@ class Services(msgspec.Struct, frozen=True):
     chat_sweep: "ChatSweep"
     runs: "Runs"
     toolbox: "Toolbox"
+    artifacts: "Artifacts"
     pulls: "Pulls"
     files: "Files"
     uploads: "Uploads"
@@ -120,6 +122,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.business.identity import Identity
     from consigne.business.keys import Keys
     from consigne.business.limits import Limiter
+    from consigne.chat.artifacts import Artifacts
     from consigne.chat.conversations import Conversations
     from consigne.chat.folders import Folders
     from consigne.chat.runs import Runs
@@ -158,6 +161,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         chat_sweep=ChatSweep(db),
         runs=runs,
         toolbox=toolbox,
+        artifacts=Artifacts(db),
         pulls=pulls,
         files=files,
         uploads=uploads,

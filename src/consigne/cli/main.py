@@ -26,6 +26,7 @@ class LazyGroup(click.Group):
         "models": "Install, list and remove models.",
         "keys": "Make and revoke API keys.",
         "users": "Make users and sign-in links.",
+        "tools": "Bring what tools of the chat need.",
         "doctor": "Check this installation and say how to mend it.",
         "bench": "Measure a server's speed under load.",
     }

@@ -11,6 +11,7 @@ from consigne.api import app_routes
 from support.site import Site, Visitor
 
 MESSAGE = {"text": "Hello", "parent_id": None, "client_id": "one"}
+DRAWING = {"title": "Mine", "kind": "svg", "content": "<svg/>"}
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/conversations/{conversation_id}/messages"): MESSAGE,
     ("POST", "/api/messages/{message_id}/answers"): {},
@@ -21,6 +22,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/runs/{run_id}/calls/{call_id}/leave"): {"decision": "once"},
     ("POST", "/api/runs/{run_id}/calls/{call_id}/result"): {"text": "Mine now"},
     ("PATCH", "/api/tools/{name}"): {"on": False},
+    ("POST", "/api/conversations/{conversation_id}/artifacts"): DRAWING,
 }
 SHARED = {
     # What belongs to the person who asks, or to the installation.
@@ -56,7 +58,9 @@ async def furnished(visitor: Visitor) -> dict[str, str]:
     conversation = await visitor.ask("POST", "/conversations", {})
     sent = await visitor.ask("POST", f"/conversations/{conversation['id']}/messages", MESSAGE)
     await visitor.events(f"/runs/{sent['run']['id']}/events")
+    path = f"/conversations/{conversation['id']}/artifacts"
     return {
+        "artifact_id": (await visitor.ask("POST", path, DRAWING))["id"],
         "conversation_id": conversation["id"],
         "message_id": sent["answer"]["id"],
         "run_id": sent["run"]["id"],

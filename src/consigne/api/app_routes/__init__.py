@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Depends
 
 from consigne.api.app_routes import (
+    artifacts,
     conversations,
     folders,
     models,
@@ -15,7 +16,7 @@ from consigne.api.app_routes import (
 from consigne.api.app_routes.access import require_same_origin
 
 router = APIRouter(prefix="/api", dependencies=[Depends(require_same_origin)])
-for _part in (session, models, pulls, conversations, folders, search, runs, tools):
+for _part in (session, models, pulls, conversations, folders, search, runs, tools, artifacts):
     router.include_router(_part.router)
 
 __all__ = ["router"]

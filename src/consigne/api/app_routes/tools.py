@@ -8,6 +8,7 @@ from consigne.api.app_routes import tools_schemas as schemas
 from consigne.api.app_routes.access import Person
 from consigne.api.app_routes.replies import reply
 from consigne.api.auth import services_of
+from consigne.chat.tools.python_package import VERSION
 
 router = APIRouter(prefix="/tools", tags=["Tools"])
 
@@ -16,6 +17,7 @@ router = APIRouter(prefix="/tools", tags=["Tools"])
 async def list_tools(request: Request, caller: Person) -> Response:
     """List the tools, and which of them are on."""
     switches = await services_of(request).toolbox.switches(caller)
+    python = VERSION if any(each.tool.name == "run_python" for each in switches) else None
     names = {each.tool.name for each in switches}
     tools = [
         {
@@ -28,7 +30,7 @@ async def list_tools(request: Request, caller: Person) -> Response:
         for each in switches
         if not each.tool.research
     ]
-    return reply({"tools": tools, "research": {"web_search", "plan"} <= names})
+    return reply({"tools": tools, "research": {"web_search", "plan"} <= names, "python": python})
 
 
 @router.patch("/{name}", status_code=204)

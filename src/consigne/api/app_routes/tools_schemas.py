@@ -1,5 +1,6 @@
 """What the web app's API says and takes of tools."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -53,3 +54,28 @@ class Tools(Out):
     tools: list[Tool]
     research: bool
     """Whether there is what research needs."""
+    python: str | None
+    """Which Python runs in browsers, if one is installed."""
+
+
+class NewArtifact(In):
+    """Something to stand beside a conversation."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    kind: Literal["html", "svg", "code", "document"]
+    content: Annotated[str, Field(max_length=500_000)]
+    language: Annotated[str, Field(max_length=40)] = ""
+
+
+class Artifact(Out):
+    """A version of something that stands beside a conversation."""
+
+    id: str
+    conversation_id: str
+    title: str
+    kind: Literal["html", "svg", "code", "document"]
+    language: str
+    number: int
+    versions: int
+    content: str
+    created_at: datetime

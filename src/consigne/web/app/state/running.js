@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 
 import { ApiError } from "../api.js";
 import { follow } from "../stream.js";
+import { workFor } from "./python.js";
 
 /**
  * The one answer that this page follows while the server writes it.
@@ -19,6 +20,9 @@ import { follow } from "../stream.js";
 
 /** The screen is brought up to date at most this often. */
 const LEAST_INTERVAL_MS = 50;
+
+/** What is told again to a page that comes late may have been done already: look on first. */
+const WORK_AFTER_MS = 100;
 
 /** Whether the connection to the answer is lost (it is being sought again). */
 export const lost = signal(false);
@@ -86,6 +90,7 @@ function receive(mine, event, data) {
       break;
     case "tool_asks":
       mine.blocks = staged(mine.blocks, data.id, data.page ? "page" : "asks", data.title);
+      if (data.page) setTimeout(() => work(mine, data.id), WORK_AFTER_MS);
       draw(mine);
       break;
     case "tool_runs":
@@ -112,6 +117,18 @@ function receive(mine, event, data) {
       return true;
   }
   return false;
+}
+
+/**
+ * @param {NonNullable<typeof current>} mine
+ * @param {string} call
+ */
+function work(mine, call) {
+  const done = mine.blocks.some((one) => one.type === "tool_result" && one.tool_use_id === call);
+  const use = mine.blocks.find((one) => one.type === "tool_use" && one.id === call);
+  if (current === mine && !done && use?.type === "tool_use") {
+    workFor(mine.runId, use, mine.link.signal);
+  }
 }
 
 /**

@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 
 import { request } from "../api.js";
 import { explain } from "../i18n.js";
+import { python } from "./python.js";
 import { toast } from "./toasts.js";
 
 /**
@@ -29,6 +30,7 @@ export async function loadTools() {
   if (!found) return;
   tools.value = found.tools;
   canResearch.value = found.research;
+  python.value = found.python;
 }
 
 /**
