@@ -123,6 +123,55 @@ class RecordSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Days that stored responses and chat completions are kept; 0 keeps them until deleted."""
 
 
+class SearchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The service that searches the web for models; see [tools](tools.md)."""
+
+    kind: Literal["", "searxng", "brave", "http"] = ""
+    """What it speaks: ``searxng``, ``brave``, or ``http`` (your own); empty: no search."""
+    url: str = ""
+    """Its address; ``brave`` has one of its own."""
+    api_key: str = ""
+    """Its key; better kept out of the file, with ``api_key_env``."""
+    api_key_env: str = ""
+    """The environment variable that holds the key."""
+    results: int = 8
+    """Results of one search, 20 at most."""
+
+    @property
+    def secret(self) -> str:
+        """The key, wherever it is kept."""
+        return os.environ.get(self.api_key_env, "") if self.api_key_env else self.api_key
+
+
+class ToolServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A server of tools, spoken to by the Model Context Protocol."""
+
+    name: str
+    """Its name for people; letters, digits, ``_`` and ``-``."""
+    command: str = ""
+    """The program to run on this machine; instead of ``url``."""
+    args: tuple[str, ...] = ()
+    """The program's arguments."""
+    env: dict[str, str] = {}
+    """What its environment holds beside the usual."""
+    url: str = ""
+    """Its address; instead of ``command``."""
+    headers: dict[str, str] = {}
+    """Headers sent with each request."""
+
+
+class ToolSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What models may use in the chat; see [tools](tools.md)."""
+
+    web_pages: bool = False
+    """Whether pages of the web are read for models."""
+    private_addresses: bool = False
+    """Whether pages and servers of tools that people name may be in the operator's own network."""
+    search: SearchSettings = SearchSettings()
+    servers: tuple[ToolServerSettings, ...] = ()
+    """Servers of tools, each a table ``[[tools.servers]]``."""
+
+
 class ProviderModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A model that a provider's server answers for."""
 
@@ -191,6 +240,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     files: FileSettings = FileSettings()
     batches: BatchSettings = BatchSettings()
     records: RecordSettings = RecordSettings()
+    tools: ToolSettings = ToolSettings()
     providers: tuple[ProviderSettings, ...] = ()
     """Servers elsewhere, each a table ``[[providers]]``; see [providers](providers.md)."""
 
@@ -257,6 +307,7 @@ def load_settings(
         origin = f" (settings file: {path})" if path else ""
         raise OperatorError(f"The settings are wrong: {error}{origin}.") from None
     _check_providers(settings.providers)
+    _check_tools(settings.tools)
     return msgspec.structs.replace(settings, data_dir=settings.data_dir.expanduser().absolute())
 
 
@@ -279,6 +330,26 @@ def _check_providers(providers: tuple[ProviderSettings, ...]) -> None:
             if not (_HEADER.fullmatch(header) and value.isascii() and value.isprintable()):
                 raise OperatorError(f"{where}.headers: {header!r} is not a valid header.")
         _check_provider_models(provider, where)
+
+
+def _check_tools(tools: ToolSettings) -> None:
+    search, where = tools.search, "The settings are wrong: tools"
+    if search.kind in ("searxng", "http") and not _is_http(search.url):
+        raise OperatorError(f"{where}.search.url must be an http or https address.")
+    if search.kind == "brave" and not search.secret:
+        raise OperatorError(f"{where}.search: brave needs an api_key or api_key_env.")
+    if not 1 <= search.results <= 20:
+        raise OperatorError(f"{where}.search.results must be from 1 to 20.")
+    seen: set[str] = set()
+    for at, server in enumerate(tools.servers):
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,24}", server.name) or server.name in seen:
+            raise OperatorError(
+                f"{where}.servers[{at}].name must be letters, digits, _ or -, 24 at most, "
+                "and of this one alone."
+            )
+        seen.add(server.name)
+        if bool(server.command) == bool(server.url) or (server.url and not _is_http(server.url)):
+            raise OperatorError(f"{where}.servers[{at}] needs a command, or an http address.")
 
 
 def _is_http(url: str) -> bool:

@@ -1,24 +1,37 @@
 """A scripted gateway whose models differ as the chat cares: small context, starter or not."""
 
 import asyncio
+from collections.abc import Sequence
 
+from consigne.chat.titles import TITLE_TOKENS
 from consigne.domain.events import Event
 from consigne.domain.messages import Request
-from consigne.domain.models import Modality, Model
-from doubles.scripted import START, ScriptedGateway, stop, text
+from consigne.domain.models import Capabilities, Modality, Model
+from doubles.scripted import START, ScriptedGateway, Step, stop, text
 
 STARTER = Model("tiny", "Tiny Instruct", "text", 1_700_000_000, 2048, starter=True)
 BETTER = Model("better", "Better Instruct", "text", 1_700_000_100, 2048)
+CAPABLE = Model("capable", "Capable", "text", 1_700_000_200, 100_000, Capabilities(tools=True))
 
 
 class ChatGateway(ScriptedGateway):
     """Answers to the two models' names and counts tokens by words."""
 
+    def models(self) -> list[Model]:
+        """Return the models there are, the one that can use tools last."""
+        return [*super().models(), CAPABLE]
+
     def resolve(self, name: str, modality: Modality = "text") -> Model:
         """Return the model of this name; the empty name means the starter."""
-        if name == BETTER.id:
-            return BETTER
+        for model in (BETTER, CAPABLE):
+            if name == model.id:
+                return model
         return STARTER if not name or name == STARTER.id else super().resolve(name, modality)
+
+    def script_for(self, request: Request) -> Sequence[Step]:
+        """Return what is played: the capable model's scripts are for answers, not for titles."""
+        title = request.model == CAPABLE.id and request.max_tokens == TITLE_TOKENS
+        return self.script if title else super().script_for(request)
 
     async def count_tokens(self, request: Request) -> int:
         """Return the number of words."""

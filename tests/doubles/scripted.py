@@ -104,10 +104,14 @@ class ScriptedGateway:
         """Return that everything is ready."""
         return "ready"
 
+    def script_for(self, request: Request) -> Sequence[Step]:
+        """Return the script that is played to a request."""
+        return self.scripts.pop(0) if self.scripts else self.script
+
     async def generate(self, request: Request) -> AsyncIterator[Event]:
         """Play a script."""
         self.requests.append(request)
-        script = self.scripts.pop(0) if self.scripts else self.script
+        script = self.script_for(request)
         self.running += 1
         try:
             for step in script:

@@ -9,7 +9,8 @@ import uvicorn
 from playwright.async_api import Page
 
 from consigne.business.caller import Caller
-from consigne.web import static
+from consigne.chat.tools import python_package
+from consigne.web import python_frame, static
 from support.site import Site, open_site
 from support.waiting import until
 
@@ -36,6 +37,8 @@ async def served_site(folder: Path) -> AsyncIterator[ServedSite]:
     """Serve a new site on loopback, on this event loop."""
     async with open_site(folder) as site:
         site.app.router.routes.extend(static.routes())
+        python = python_package.installed(folder)
+        site.app.router.routes.extend(python_frame.routes(python, ""))
         identity = site.services.identity
         signed_in = await identity.sign_in(await identity.create_login_link())
         config = uvicorn.Config(

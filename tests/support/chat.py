@@ -10,6 +10,7 @@ import msgspec
 from consigne.business.caller import Caller
 from consigne.chat.conversations import Conversations
 from consigne.chat.runs import Runs
+from consigne.chat.tools.toolbox import Toolbox
 from consigne.chat.turns import Question
 from consigne.chat.values import Conversation, RunEvent, Sent, StoredMessage, Thread
 from consigne.store.db import Database
@@ -25,7 +26,8 @@ class Chat:
         self.db = db
         self.gateway = gateway
         self.caller = caller
-        self.runs = Runs(db, gateway)
+        self.toolbox = Toolbox(db)
+        self.runs = Runs(db, gateway, toolbox=self.toolbox)
         self.conversations = Conversations(db)
         self._client_ids = itertools.count(1)
 

@@ -16,6 +16,7 @@ from consigne.api.app_routes.access import COOKIE
 from consigne.business.identity import Identity
 from consigne.business.keys import Keys
 from consigne.business.secret import hash_secret, new_secret
+from consigne.chat.artifacts import Artifacts
 from consigne.chat.assistants import Assistants
 from consigne.chat.conversations import Conversations
 from consigne.chat.feedback import Feedback
@@ -29,6 +30,7 @@ from consigne.chat.scheduling import Scheduling
 from consigne.chat.search import Search
 from consigne.chat.skills import Skills
 from consigne.chat.temporary import Temporary
+from consigne.chat.tools.opening import open_toolbox
 from consigne.domain import sources
 from consigne.domain.ids import new_id
 from consigne.engines.base import InstalledModel
@@ -150,7 +152,8 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
     gateway, library = ChatGateway(), ModelLibrary(folder / "models")
     personal, skills, jobs = Personal(db), Skills(db, folder / "skills"), InlineJobs()
     guide, conversations = Guiding(personal, skills), Conversations(db)
-    runs = Runs(db, gateway, guide)
+    toolbox = open_toolbox(Settings(data_dir=folder), db)
+    runs = Runs(db, gateway, guide, toolbox)
     services = SimpleNamespace(
         settings=Settings(data_dir=folder, server=ServerSettings(**server)),
         gateway=gateway,
@@ -171,6 +174,8 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
         temporary=Temporary(db, gateway, guide),
         jobs=jobs,
         feedback=Feedback(db),
+        toolbox=toolbox,
+        artifacts=Artifacts(db),
         pulls=Pulls(library, _never),
     )
     app = FastAPI()

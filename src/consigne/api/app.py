@@ -7,7 +7,8 @@ from consigne.api import anthropic, app_routes, errors, middleware, openai, open
 from consigne.api.body_limits import body_limits
 from consigne.api.services import Services
 from consigne.api.within import Within
-from consigne.web import static
+from consigne.chat.tools import python_package
+from consigne.web import python_frame, static
 
 
 def create_app(services: Services) -> FastAPI:
@@ -27,6 +28,8 @@ def create_app(services: Services) -> FastAPI:
     openapi.install(app)
     _health(app, services)
     app.router.routes.extend(static.routes())
+    python = python_package.installed(services.settings.data_dir)
+    app.router.routes.extend(python_frame.routes(python, services.settings.server.public_url))
     errors.install(app)
     middleware.install(app, services.settings.server, body_limits(services.settings))
     services.batches.answer_through(Within(app))

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from consigne.business.keys import Keys
     from consigne.business.limits import Limiter
     from consigne.business.uploads import Uploads
+    from consigne.chat.artifacts import Artifacts
     from consigne.chat.assistants import Assistants
     from consigne.chat.conversations import Conversations
     from consigne.chat.feedback import Feedback
     from consigne.chat.folders import Folders
+    from consigne.chat.guiding import Guiding
     from consigne.chat.personal import Personal
     from consigne.chat.prompts import Prompts
     from consigne.chat.runs import Runs
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from consigne.chat.skills import Skills
     from consigne.chat.sweeping import ChatSweep
     from consigne.chat.temporary import Temporary
+    from consigne.chat.tools.toolbox import Toolbox
     from consigne.engines.library import ModelLibrary
     from consigne.engines.pool import EnginePool
     from consigne.gateway.gateway import Gateway
@@ -56,6 +59,8 @@ class Services(msgspec.Struct, frozen=True):
     search: "Search"
     chat_sweep: "ChatSweep"
     runs: "Runs"
+    toolbox: "Toolbox"
+    artifacts: "Artifacts"
     pulls: "Pulls"
     files: "Files"
     uploads: "Uploads"
@@ -129,6 +134,7 @@ def _import_store() -> None:
     import consigne.chat.search
     import consigne.chat.sweeping
     import consigne.chat.temporary
+    import consigne.chat.tools.opening
     import consigne.gateway.pulls
     import consigne.records.records
     import consigne.store.db  # noqa: F401 - imported for its effect on the module cache
@@ -139,15 +145,18 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.business.identity import Identity
     from consigne.business.keys import Keys
     from consigne.business.limits import Limiter
+    from consigne.chat.artifacts import Artifacts
     from consigne.chat.conversations import Conversations
     from consigne.chat.feedback import Feedback
     from consigne.chat.folders import Folders
+    from consigne.chat.guiding import Guiding
     from consigne.chat.personal import Personal
     from consigne.chat.prompts import Prompts
     from consigne.chat.schedules import Schedules
     from consigne.chat.search import Search
     from consigne.chat.skills import Skills
     from consigne.chat.sweeping import ChatSweep
+    from consigne.chat.tools.opening import open_toolbox
     from consigne.gateway.pulls import Pulls
     from consigne.jobs.runtime import Jobs
     from consigne.records.records import Records
@@ -157,7 +166,8 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     stack.push_async_callback(db.close)
     personal, skills = Personal(db), Skills(db, settings.data_dir / "skills")
     conversations, jobs = Conversations(db), Jobs(settings.jobs_path)
-    runs, temporary, assistants = await _open_chats(db, engines, stack, personal, skills)
+    toolbox, guide = open_toolbox(settings, db), Guiding(personal, skills)
+    runs, temporary, assistants = await _open_chats(db, engines, stack, guide, toolbox)
     records = Records(db, settings.records)
     stack.push_async_callback(records.close)
     await records.open()
@@ -179,6 +189,8 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         search=Search(db),
         chat_sweep=ChatSweep(db),
         runs=runs,
+        toolbox=toolbox,
+        artifacts=Artifacts(db),
         pulls=pulls,
         files=files,
         uploads=uploads,
@@ -199,16 +211,14 @@ async def _open_chats(
     db: "Database",
     engines: Engines,
     stack: AsyncExitStack,
-    personal: "Personal",
-    skills: "Skills",
+    guide: "Guiding",
+    toolbox: "Toolbox",
 ) -> "tuple[Runs, Temporary, Assistants]":
     from consigne.chat.assistants import Assistants
-    from consigne.chat.guiding import Guiding
     from consigne.chat.runs import Runs
     from consigne.chat.temporary import Temporary
 
-    guide = Guiding(personal, skills)
-    runs = Runs(db, engines.gateway, guide)
+    runs = Runs(db, engines.gateway, guide, toolbox)
     await runs.recover()
     stack.push_async_callback(runs.close)
     temporary = Temporary(db, engines.gateway, guide)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from consigne.chat.values import StoredMessage
-from consigne.domain.messages import Sampling, TextBlock
+from consigne.domain.messages import Sampling, TextBlock, Tool
 from consigne.domain.models import Model
 
 if TYPE_CHECKING:
@@ -35,10 +35,13 @@ class Guidance(msgspec.Struct, frozen=True, omit_defaults=True):
     """The id of the assistant that answers."""
     skill: str | None = None
     """The name of the skill whose text was taken in."""
+    tools: tuple[Tool, ...] = ()
+    """What the model may call."""
 
     def recorded(self) -> str | None:
-        """Return it as JSON, as runs keep it; ``None`` where there is nothing to keep."""
-        return None if self == Guidance() else msgspec.json.encode(self).decode()
+        """Return it as JSON, as runs keep it, without its tools; ``None`` if nothing is left."""
+        kept = msgspec.structs.replace(self, tools=())
+        return None if kept == Guidance() else msgspec.json.encode(kept).decode()
 
 
 class Guide(Protocol):

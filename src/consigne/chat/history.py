@@ -1,14 +1,24 @@
 """A conversation's branch as the request for its next answer, as far as the model can read it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Protocol
 
 import msgspec
 
 from consigne.chat.guidance import Guidance
+from consigne.chat.tools.limits import as_seen
 from consigne.chat.values import StoredMessage
-from consigne.domain.messages import ContentBlock, Message, Request, TextBlock, ThinkingBlock
+from consigne.domain.messages import (
+    ContentBlock,
+    Message,
+    Request,
+    Role,
+    TextBlock,
+    ThinkingBlock,
+    ToolResultBlock,
+    ToolUseBlock,
+)
 from consigne.domain.models import Model
 
 ANSWER_TOKENS = 4096
@@ -45,8 +55,9 @@ async def build(
 ) -> History:
     """Return the request that answers a branch (root first), or goes on with its last answer.
 
-    Where the branch is too long for the model's context, its oldest turns (a question with its
-    answer) are left out whole; the last question always stays.
+    What tools were asked and answered is shown to a model that is offered tools. Where the branch
+    is too long for the model's context, its oldest turns (a question with its answer) are left out
+    whole; the last question always stays.
     """
     guidance = guidance or Guidance()
     turns = _turns(branch)
@@ -75,16 +86,26 @@ def _room(context: int) -> int:
 
 def _surely_fits(request: Request, room: int) -> bool:
     """Save the count where bytes alone tell: no token is shorter than a byte."""
-    size = sum(len(message.text.encode()) + _TEMPLATE_BYTES for message in request.messages)
-    size += sum(len(block.text.encode()) + _TEMPLATE_BYTES for block in request.system)
+    size = sum(_bytes(message.content) + _TEMPLATE_BYTES for message in request.messages)
+    if request.system or request.tools:
+        size += len(msgspec.json.encode((request.system, request.tools)))
     return size + 256 <= room
+
+
+def _bytes(content: Sequence[ContentBlock]) -> int:
+    return sum(
+        len(block.text.encode())
+        if isinstance(block, TextBlock)
+        else 2 * _TEMPLATE_BYTES + len(msgspec.json.encode(block))
+        for block in content
+    )
 
 
 def _surely_too_long(turns: Sequence[Sequence[StoredMessage]], room: int) -> int:
     """Return how many turns need no counting: the later ones alone fill the context."""
     left = room * _LONG_TOKEN_BYTES
     for at in range(len(turns) - 1, -1, -1):
-        left -= sum(len(message.text.encode()) for message in turns[at])
+        left -= sum(_bytes(message.content) for message in turns[at])
         if left < 0:
             return min(at + 1, len(turns) - 1)
     return 0
@@ -103,22 +124,58 @@ def _history(
     model: Model, turns: Sequence[Sequence[StoredMessage]], dropped: int, guidance: Guidance
 ) -> History:
     messages: list[Message] = []
-    for stored in chain.from_iterable(turns[dropped:]):
-        # What a model once thought is not shown to it again, as their templates ask.
-        content: tuple[ContentBlock, ...] = tuple(
-            block for block in stored.content if not isinstance(block, ThinkingBlock)
-        )
+    for message in chain.from_iterable(map(_messages, chain.from_iterable(turns[dropped:]))):
+        content = tuple(as_seen(block, model) for block in message.content)
+        if not guidance.tools:
+            content = tuple(b for b in content if not isinstance(b, ToolUseBlock | ToolResultBlock))
         if not any(not isinstance(b, TextBlock) or b.text for b in content):
             continue
-        if messages and messages[-1].role == stored.role:
+        if messages and messages[-1].role == message.role:
             # An answer between them failed; many templates insist that the roles alternate.
             content = (*messages.pop().content, TextBlock("\n\n"), *content)
-        messages.append(Message(stored.role, content))
+        messages.append(Message(message.role, content))
     request = Request(
         model=model.id,
         messages=tuple(messages),
         system=guidance.system,
+        tools=guidance.tools,
         sampling=guidance.sampling,
         max_tokens=min(guidance.max_tokens or ANSWER_TOKENS, ANSWER_TOKENS),
     )
     return History(request, sum(len(turn) for turn in turns[:dropped]))
+
+
+def _messages(stored: StoredMessage) -> Iterator[Message]:
+    """Yield the turns of one message: results are told by the user, calls are each answered.
+
+    What a model once thought is not shown to it again, as their templates ask.
+    """
+    said: list[ContentBlock] = []
+    told: list[ContentBlock] = []
+    for block in stored.content:
+        if isinstance(block, ThinkingBlock):
+            continue
+        if isinstance(block, ToolResultBlock):
+            told.append(block)
+            continue
+        if told:
+            yield from _answered(said, told)
+            said, told = [], []
+        said.append(block)
+    if said or told:
+        yield from _answered(said, told, role=stored.role)
+
+
+def _answered(
+    said: Sequence[ContentBlock], told: list[ContentBlock], role: Role = "assistant"
+) -> Iterator[Message]:
+    if said:
+        yield Message(role, tuple(said))
+    asked = [block.id for block in said if isinstance(block, ToolUseBlock)]
+    results = {block.tool_use_id: block for block in told if isinstance(block, ToolResultBlock)}
+    if asked:
+        yield Message("user", tuple(results.get(name) or _unanswered(name) for name in asked))
+
+
+def _unanswered(call: str) -> ToolResultBlock:
+    return ToolResultBlock(call, (TextBlock("The call was broken off."),), is_error=True)

@@ -2,12 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
-from consigne.chat.values import EventKind, Problem, RunEvent, StoredMessage
-from consigne.domain.messages import ContentBlock, TextBlock, ThinkingBlock
+from consigne.chat.values import EventKind, Problem, RunEvent, Source, StoredMessage
+from consigne.domain.messages import (
+    ContentBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolResultBlock,
+    ToolUseBlock,
+)
 from consigne.domain.usage import Usage
 
 Cut = Literal["stopped", "interrupted", "failed"]
@@ -28,21 +34,29 @@ class Transcript:
 
     def __init__(self, before: Sequence[ContentBlock]) -> None:
         self._before = tuple(before)
-        self._parts: list[tuple[TextKind, list[str]]] = []
+        self._parts: list[tuple[TextKind, list[str]] | ContentBlock] = []
 
     def add(self, kind: TextKind, text: str) -> None:
         """Take the next piece."""
-        if self._parts and self._parts[-1][0] == kind:
-            self._parts[-1][1].append(text)
+        last = self._parts[-1] if self._parts else None
+        if isinstance(last, tuple) and last[0] == kind:
+            last[1].append(text)
         else:
             self._parts.append((kind, [text]))
+
+    def add_block(self, block: ContentBlock) -> None:
+        """Take a whole block: a tool's call or its result."""
+        self._parts.append(block)
 
     @property
     def content(self) -> tuple[ContentBlock, ...]:
         """All blocks; text that goes on from earlier text is one block with it."""
         content = list(self._before)
-        for kind, pieces in self._parts:
-            text = "".join(pieces)
+        for part in self._parts:
+            if not isinstance(part, tuple):
+                content.append(part)
+                continue
+            kind, text = part[0], "".join(part[1])
             last = content[-1] if content else None
             if kind == "thinking":
                 content.append(ThinkingBlock(text))
@@ -74,6 +88,8 @@ class LiveRun:
         self.done = False
         self.settings: str | None = None
         """JSON of what shapes the answer beside its branch; stored with the run."""
+        self.asked: dict[str, asyncio.Future[Any]] = {}
+        """What waits for the reader: an approval or a result, by the id of its call."""
         self._transcript = Transcript(message.content)
         self._pending: list[tuple[EventKind, list[str]]] = []
         self._log: list[RunEvent] = []
@@ -88,6 +104,29 @@ class LiveRun:
             self._pending[-1][1].append(text)
         else:
             self._pending.append((kind, [text]))
+
+    @property
+    def content(self) -> tuple[ContentBlock, ...]:
+        """What the message holds so far."""
+        return self._transcript.content
+
+    def add_block(
+        self, kind: Literal["tool_use", "tool_result"], block: ToolUseBlock | ToolResultBlock
+    ) -> None:
+        """Take a tool's call or its result, whole."""
+        self._transcript.add_block(block)
+        self.say(kind, block)
+
+    def cite(self, title: str, url: str, passage: str) -> int:
+        """Return the number of a source in this answer; the same address has the same."""
+        cited = self.message.sources
+        for source in cited:
+            if source.url == url:
+                return source.number
+        source = Source(len(cited) + 1, _storable(title), _storable(url), _storable(passage))
+        self.message = msgspec.structs.replace(self.message, sources=(*cited, source))
+        self.say("sources", {"sources": [source]})
+        return source.number
 
     def say(self, kind: EventKind, body: object) -> None:
         """Add an event with this body."""
@@ -148,6 +187,12 @@ class LiveRun:
             else:
                 await self._next()
 
+    async def stored(self) -> None:
+        """Return once all that was written up to now is stored and published."""
+        last = self._taken + len(self._pending)
+        while len(self._log) < last:
+            await self._next()
+
     async def finished(self) -> None:
         """Return once the run's end is stored and published."""
         while not self.done:
@@ -168,9 +213,16 @@ class LiveRun:
             self.work.cancel()
 
 
-def start_body(message: StoredMessage) -> dict[str, str | None]:
-    """Return what readers learn as a run begins; ``text`` is what its deltas go on from."""
-    return {"message_id": message.id, "model": message.model, "text": message.text}
+def start_body(message: StoredMessage) -> dict[str, Any]:
+    """Return what readers learn as a run begins; ``text`` is what its deltas go on from.
+
+    Where the message used tools already, ``content`` is, and ``sources`` are those it cites.
+    """
+    body: dict[str, Any] = {"message_id": message.id, "model": message.model}
+    body["text"] = message.text
+    if any(isinstance(block, ToolUseBlock) for block in message.content):
+        body |= {"content": message.content, "sources": message.sources}
+    return body
 
 
 def done_event(number: int, message: StoredMessage) -> RunEvent:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from consigne.business.caller import Caller
-from consigne.chat.values import Conversation, Problem, StoredMessage
+from consigne.chat.values import Conversation, Problem, Source, StoredMessage
 from consigne.domain import sources
 from consigne.domain.errors import NotFound
 from consigne.domain.ids import is_id, new_id
@@ -17,6 +17,7 @@ from consigne.domain.usage import Usage
 from consigne.store.tables import ConversationRow, MessageRow, RunEventRow, RunRow
 
 _content = msgspec.json.Decoder(tuple[ContentBlock, ...])
+_sources = msgspec.json.Decoder(tuple[Source, ...])
 
 RUNNING = exists(
     select(RunRow.id).where(
@@ -220,6 +221,7 @@ async def end_run(
         "cached_input_tokens": usage.cached_input_tokens if usage else None,
         "output_tokens": usage.output_tokens if usage else None,
         "left_out": message.left_out,
+        "sources": msgspec.json.encode(message.sources).decode() if message.sources else None,
     }
     written = (MessageRow.id == message.id) & (MessageRow.organisation_id == organisation_id)
     ended = (RunRow.id == message.run_id) & (RunRow.organisation_id == organisation_id)
@@ -254,7 +256,7 @@ def as_message(row: MessageRow) -> StoredMessage:
     usage = None
     if row.input_tokens is not None:
         usage = Usage(row.input_tokens, row.cached_input_tokens or 0, row.output_tokens or 0)
-    found: dict[str, Any] = {"role": row.role, "state": row.state}
+    found: dict[str, Any] = {"role": row.role, "state": row.state, "mode": row.mode or ""}
     return StoredMessage(
         id=row.id,
         parent_id=row.parent_id,
@@ -267,6 +269,7 @@ def as_message(row: MessageRow) -> StoredMessage:
         left_out=row.left_out,
         created_at=row.created_at,
         run_id=row.run_id,
+        sources=_sources.decode(row.sources) if row.sources else (),
     )
 
 

@@ -7,28 +7,31 @@ take ten times the message's room. Who reads a run that has ended gets its messa
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Protocol
 
 import msgspec
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import Caller
 from consigne.chat import history, repository, titles, turns
 from consigne.chat.conversations import set_model_title
 from consigne.chat.guidance import Guidance, Guide
 from consigne.chat.journal import NOT_SAVED, Journal
-from consigne.chat.live import Ending, LiveRun, Transcript, done_event, start_body
+from consigne.chat.live import Ending, LiveRun, done_event, start_body
+from consigne.chat.recovery import interrupt
+from consigne.chat.tools.guidance import plan_of
+from consigne.chat.tools.loop import Loop, unanswered
+from consigne.chat.tools.toolbox import Toolbox
 from consigne.chat.turns import Question, Turn
 from consigne.chat.values import Problem, RunEvent, RunRef, Sent, Started, StoredMessage
-from consigne.domain.errors import ConsigneError, OperatorError
-from consigne.domain.events import Event, MessageStop, TextDelta, ThinkingDelta
+from consigne.domain.errors import Conflict, ConsigneError, OperatorError
+from consigne.domain.events import Event, TextDelta
 from consigne.domain.messages import Request
 from consigne.domain.models import Model
 from consigne.store.db import Database
-from consigne.store.tables import MessageRow, RunEventRow, RunRow
+from consigne.store.tables import RunRow
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +55,15 @@ class Generator(Protocol):
 class Runs:
     """Begins, feeds, stops and remembers runs."""
 
-    def __init__(self, db: Database, gateway: Generator, guide: Guide | None = None) -> None:
+    def __init__(
+        self,
+        db: Database,
+        gateway: Generator,
+        guide: Guide | None = None,
+        toolbox: Toolbox | None = None,
+    ) -> None:
         self._db = db
+        self._toolbox = toolbox or Toolbox(db)
         self._gateway = gateway
         self._guide = guide
         self._journal = Journal(db)
@@ -135,6 +145,21 @@ class Runs:
         if live := self._live.get(run_id):
             live.break_off("stopped")
 
+    async def answer_call(self, caller: Caller, run_id: str, call_id: str, answer: Any) -> None:
+        """Give a tool's call what it waits for: the reader's leave, or their page's result.
+
+        Raises:
+            NotFound: The caller has no such run.
+            Conflict: The call waits for nothing (any more).
+        """
+        async with self._db.reading() as session:
+            await repository.run_row(session, caller, run_id)
+        live = self._live.get(run_id)
+        waits = live.asked.get(call_id) if live is not None else None
+        if waits is None or waits.done():
+            raise Conflict("This call waits for nothing any more.")
+        waits.set_result(answer)
+
     def stop_conversation(self, conversation_id: str) -> None:
         """Stop all runs of a conversation, which the caller was found to own."""
         for run in list(self._live.values()):
@@ -149,7 +174,7 @@ class Runs:
                 return
         async with self._db.session() as session:
             for row in (await session.scalars(left)).all():
-                await _interrupt(session, row)
+                await interrupt(session, row)
 
     async def close(self) -> None:
         """Interrupt all runs, and return when what they wrote is stored."""
@@ -183,37 +208,39 @@ class Runs:
         del self._live[run.id]
 
     async def _generate(self, run: LiveRun, turn: Turn) -> Ending:
+        mode = turn.question.mode
+        tools = await self._toolbox.offered(turn.caller, turn.model, mode=mode)
+        loop = Loop(self._gateway, run, turn.caller, tools, self._toolbox, noted=self._journal.note)
+        begun = bool(unanswered(run.content))
+        await loop.catch_up()
         async with self._db.reading() as session:
             branch = await repository.branch(session, run.organisation_id, turn.answer.id)
+        if begun:
+            branch[-1] = msgspec.structs.replace(branch[-1], content=run.content)
         guidance = await self._guide.guidance(turn, branch) if self._guide else Guidance()
-        built = await history.build(self._gateway, turn.model, branch, guidance)
+        plan = plan_of(guidance, mode, tools, begun=bool(run.content))
+        built = await history.build(self._gateway, turn.model, branch, plan.guidance)
         run.settings = guidance.recorded()
         run.message = msgspec.structs.replace(run.message, left_out=built.left_out)
-        events = self._gateway.generate(built.request)
-        try:
-            return await self._feed(run, turn, events)
-        finally:
-            if close := getattr(events, "aclose", None):
-                await close()
+        return await loop.feed(
+            built.request,
+            turn.model,
+            most_steps=plan.most_steps,
+            first=plan.first,
+            written=self._titler(run, turn),
+        )
 
-    async def _feed(self, run: LiveRun, turn: Turn, events: AsyncIterator[Event]) -> Ending:
+    def _titler(self, run: LiveRun, turn: Turn) -> Callable[[], None]:
+        """Return what lets the model find a title once the answer is under way."""
         untitled = bool(turn.new_title) and not turn.model.starter
-        async for event in events:
-            match event:
-                case TextDelta():
-                    run.write("delta", event.text)
-                case ThinkingDelta():
-                    run.write("thinking", event.thinking)
-                case MessageStop():
-                    return Ending("complete", stop_reason=event.stop_reason, usage=event.usage)
-                case _:
-                    continue
-            self._journal.note(run)
-            if untitled:
-                # Beside the answer, which is under way by now: nobody waits for the title.
+
+        def written() -> None:
+            nonlocal untitled
+            if untitled:  # beside the answer: nobody waits for the title
                 untitled = False
                 self._keep(self._titling, asyncio.create_task(self._entitle(run, turn)))
-        raise ConsigneError("The model's answer has no end.")
+
+        return written
 
     async def _entitle(self, run: LiveRun, turn: Turn) -> None:
         asked = titles.request(turn.model.id, turn.question.text)
@@ -266,21 +293,3 @@ async def _replay(
     start = RunEvent(1, "start", msgspec.json.encode(start_body(message)))
     done = done_event(last_event, message)
     yield [start, done] if after < 1 else [done]
-
-
-async def _interrupt(session: AsyncSession, row: RunRow) -> None:
-    message = await session.get_one(MessageRow, row.message_id)
-    rows = await session.scalars(
-        select(RunEventRow)
-        .where(RunEventRow.run_id == row.id, RunEventRow.organisation_id == row.organisation_id)
-        .order_by(RunEventRow.number)
-    )
-    stored = repository.as_message(message)
-    transcript, last = Transcript(stored.content), 0
-    for event in rows:
-        last = event.number
-        if event.kind in ("delta", "thinking"):
-            body: dict[str, str] = msgspec.json.decode(event.data)
-            transcript.add("delta" if event.kind == "delta" else "thinking", body["text"])
-    ended = msgspec.structs.replace(stored, content=transcript.content, state="interrupted")
-    await repository.end_run(session, row.organisation_id, ended, last + 1)

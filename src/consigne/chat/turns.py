@@ -19,11 +19,11 @@ from consigne.chat.repository import (
     has_children,
     message_rows,
 )
-from consigne.chat.values import RunRef, StoredMessage
+from consigne.chat.values import Mode, RunRef, StoredMessage
 from consigne.domain import sources
 from consigne.domain.errors import Conflict, InvalidRequest, NotFound
 from consigne.domain.ids import new_id
-from consigne.domain.messages import TextBlock
+from consigne.domain.messages import TextBlock, ToolUseBlock
 from consigne.domain.models import Model
 from consigne.store.tables import ConversationRow, MessageRow
 
@@ -45,6 +45,8 @@ class Question(msgspec.Struct, frozen=True):
     """The answer it follows; ``None`` begins the conversation, or begins it anew."""
     model: str = ""
     """Empty takes the conversation's."""
+    mode: Mode = ""
+    """How it is to be answered."""
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -138,6 +140,7 @@ async def ask(
         state="complete",
         left_out=0,
         client_id=question.client_id,
+        mode=question.mode or None,
         created_at=sources.now(),
     )
     session.add(asked)
@@ -179,7 +182,7 @@ async def go_on(session: AsyncSession, caller: Caller, answer_id: str, resolve: 
     if await has_children(session, row):
         raise Conflict("The conversation goes on after this answer. Ask for a new one instead.")
     chosen = await choose(session, caller, row.model or "", resolve)
-    if not as_message(row).text:
+    if not _is_begun(as_message(row)):
         row.content = "[]"  # thought alone can't be gone on with: the answer begins anew
     row.state, row.stop_reason, row.error_code, row.error_message = "running", None, None, None
     row.run_id = new_id("run")
@@ -189,6 +192,10 @@ async def go_on(session: AsyncSession, caller: Caller, answer_id: str, resolve: 
     await session.flush()
     asked, _ = await message_rows(session, caller, row.parent_id or "")
     return _turn(caller, conversation, asked, row, chosen, "")
+
+
+def _is_begun(answer: StoredMessage) -> bool:
+    return bool(answer.text) or any(isinstance(block, ToolUseBlock) for block in answer.content)
 
 
 async def _answer(

@@ -11,7 +11,21 @@ from consigne.domain.usage import Usage
 MessageState = Literal["complete", "running", "stopped", "failed", "interrupted"]
 """``stopped``: by its reader; ``interrupted``: the service ended in mid-answer."""
 
-EventKind = Literal["start", "delta", "thinking", "title", "done"]
+EventKind = Literal[
+    "start",
+    "delta",
+    "thinking",
+    "title",
+    "tool_use",
+    "tool_asks",
+    "tool_runs",
+    "tool_result",
+    "sources",
+    "done",
+]
+
+Mode = Literal["", "research"]
+"""How a question is answered; ``research`` plans, searches, reads and writes a cited report."""
 
 
 class Conversation(msgspec.Struct, frozen=True):
@@ -46,6 +60,18 @@ class Problem(msgspec.Struct, frozen=True):
     message: str
 
 
+class Source(msgspec.Struct, frozen=True):
+    """Something that an answer stands on; the text cites it as ``[number]``."""
+
+    number: int
+    """Counts from 1 within the answer."""
+    title: str
+    url: str
+    """Where it is read: an address of the web, or of this service."""
+    passage: str = ""
+    """The words that matter, or the beginning."""
+
+
 class StoredMessage(msgspec.Struct, frozen=True):
     """One turn of a conversation."""
 
@@ -65,6 +91,10 @@ class StoredMessage(msgspec.Struct, frozen=True):
     created_at: datetime
     run_id: str | None
     """The run that wrote it last."""
+    sources: tuple[Source, ...] = ()
+    """What the answer cites."""
+    mode: Mode = ""
+    """Of a question: how it is to be answered."""
 
     @property
     def text(self) -> str:

@@ -27,6 +27,7 @@ class LazyGroup(click.Group):
         "keys": "Make and revoke API keys.",
         "users": "Make users and sign-in links.",
         "feedback": "Read what people think of the answers.",
+        "tools": "Bring what tools of the chat need.",
         "doctor": "Check this installation and say how to mend it.",
         "bench": "Measure a server's speed under load.",
     }

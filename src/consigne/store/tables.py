@@ -229,6 +229,10 @@ class MessageRow(Table):
     output_tokens: Mapped[int | None]
     left_out: Mapped[int] = mapped_column(default=0)
     """How many of the conversation's earliest messages the model could not be shown."""
+    sources: Mapped[str | None] = mapped_column(Text)
+    """What the answer cites, as JSON."""
+    mode: Mapped[str | None]
+    """Of a question: how it is to be answered, ``research`` or as usual."""
     client_id: Mapped[str | None]
     run_id: Mapped[str | None] = mapped_column(ID)
     """The run that wrote it last."""

@@ -28,6 +28,29 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _FOR_GOOD = "public, max-age=31536000, immutable"
+_FRAME = {
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-cache",
+    "content-security-policy": "; ".join(
+        [
+            "sandbox allow-scripts",
+            "default-src 'none'",
+            "script-src 'unsafe-inline' 'unsafe-eval' blob: data:",
+            "style-src 'unsafe-inline'",
+            "img-src data: blob:",
+            "font-src data:",
+            "media-src data: blob:",
+            "worker-src blob:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'self'",
+            "webrtc 'block'",
+        ]
+    ),
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-dns-prefetch-control": "off",
+}
 _STATIC_IMPORT = re.compile(r"""^(?:import|export)\b[^;"']*["'](\.[^"']+)["'];?$""", re.MULTILINE)
 _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
@@ -38,6 +61,7 @@ def routes() -> list[Route]:
     return [
         Route("/", site.page, methods=["GET"], include_in_schema=False),
         Route("/c/{conversation}", site.page, methods=["GET"], include_in_schema=False),
+        Route("/frame/artifact", site.frame, methods=["GET"], include_in_schema=False),
         Route("/static/{digest}/{path:path}", site.file, methods=["GET"], include_in_schema=False),
     ]
 
@@ -111,6 +135,10 @@ class _Site:
             return Response(status_code=304, headers=headers)
         return _encoded(request, body, compressed, headers)
 
+    async def frame(self, request: Request) -> Response:
+        """The empty page in which artifacts run: of an origin of its own, without any network."""
+        return Response((self._root / "frames" / "artifact.html").read_bytes(), headers=_FRAME)
+
     async def file(self, request: Request) -> Response:
         name = request.path_params["path"]
         body = self._files.get(name)
@@ -155,6 +183,7 @@ def content_security_policy(html: str) -> str:
             "manifest-src 'self'",
             "base-uri 'none'",
             "form-action 'self'",
+            "frame-src 'self'",
             "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
             "trusted-types dompurify",

@@ -23,6 +23,7 @@ def zipped() -> bytes:
 SKILL = zipped()
 MESSAGE = {"text": "Hello", "parent_id": None, "client_id": "one"}
 SCHEDULE = {"name": "Mine", "text": "Hello", "cron": "0 8 * * *", "time_zone": "Europe/Paris"}
+DRAWING = {"title": "Mine", "kind": "svg", "content": "<svg/>"}
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/conversations/{conversation_id}/messages"): MESSAGE,
     ("POST", "/api/messages/{message_id}/answers"): {},
@@ -45,6 +46,10 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/temporary/keep"): {"messages": [{"role": "user", "text": "Hello"}]},
     ("POST", "/api/folders"): {"name": "Later"},
     ("PATCH", "/api/folders/{folder_id}"): {"name": "Mine now"},
+    ("POST", "/api/runs/{run_id}/calls/{call_id}/leave"): {"decision": "once"},
+    ("POST", "/api/runs/{run_id}/calls/{call_id}/result"): {"text": "Mine now"},
+    ("PATCH", "/api/tools/{name}"): {"on": False},
+    ("POST", "/api/conversations/{conversation_id}/artifacts"): DRAWING,
 }
 SHARED = {
     # What belongs to the person who asks, or to the installation.
@@ -68,6 +73,8 @@ SHARED = {
     "/api/skills",
     "/api/temporary",
     "/api/temporary/keep",
+    "/api/tools",
+    "/api/tools/{name}",
 }
 CUSTOMERS = SHARED - {
     "/api/session",
@@ -87,7 +94,7 @@ LISTS = {
 TENANT_TABLES = re.compile(
     r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions|folders"
     r"|message_texts|feedback|memories|personal_instructions|prompts|assistants|schedules|skills"
-    r"|skill_choices)\b"
+    r"|skill_choices|tool_switches|tool_approvals|artifacts|artifact_versions|tool_servers)\b"
 )
 
 
@@ -104,12 +111,16 @@ async def furnished(visitor: Visitor) -> dict[str, str]:
     conversation = await visitor.ask("POST", "/conversations", {})
     sent = await visitor.ask("POST", f"/conversations/{conversation['id']}/messages", MESSAGE)
     await visitor.events(f"/runs/{sent['run']['id']}/events")
+    path = f"/conversations/{conversation['id']}/artifacts"
     return {
+        "artifact_id": (await visitor.ask("POST", path, DRAWING))["id"],
         "conversation_id": conversation["id"],
         "message_id": sent["answer"]["id"],
         "run_id": sent["run"]["id"],
         "folder_id": (await visitor.ask("POST", "/folders", {"name": "Mine"}))["id"],
         "pull_id": "pull_1",
+        "call_id": "toolu_1",
+        "name": "calculate",
         **await furnished_personal(visitor),
     }
 
@@ -160,7 +171,7 @@ async def test_another_s_things_are_not_found(site: Site, method: str, path: str
 async def test_nothing_answers_to_nobody(site: Site, method: str, path: str):
     if (method, path) in (("POST", "/api/session"), ("DELETE", "/api/session")):
         return
-    names = dict.fromkeys(re.findall(r"{(\w+)}", path), "x")
+    names = dict.fromkeys(re.findall(r"\{(\w+)\}", path), "x")
     body = BODIES.get((method, path), {"source": "starter"} if path.endswith("pulls") else {})
     nobody = Visitor(site)
     wanted = path.removeprefix("/api").format(**names)

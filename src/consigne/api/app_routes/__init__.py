@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Depends
 
 from consigne.api.app_routes import (
+    artifacts,
     assistants,
     conversations,
     feedback,
@@ -17,6 +18,7 @@ from consigne.api.app_routes import (
     session,
     skills,
     temporary,
+    tools,
 )
 from consigne.api.app_routes.access import require_same_origin
 
@@ -24,6 +26,7 @@ router = APIRouter(prefix="/api", dependencies=[Depends(require_same_origin)])
 _parts = (
     session, models, pulls, conversations, folders, search, runs,
     feedback, personal, prompts, assistants, schedules, skills, temporary,
+    tools, artifacts,
 )  # fmt: skip
 for _part in _parts:
     router.include_router(_part.router)

@@ -109,6 +109,7 @@ async def send_message(
         client_id=body.client_id,
         parent_id=body.parent_id,
         model=body.model or "",
+        mode=body.mode,
     )
     return reply(await services_of(request).runs.send(caller, question), 201)
 

@@ -4,7 +4,7 @@ Answers are encoded from the chat's own values; tests hold them to these schemas
 """
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -61,6 +61,8 @@ class NewMessage(In):
     model: Annotated[str, Field(max_length=200)] | None = None
     client_id: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
     """Made by the page; a message sent twice with the same is taken once."""
+    mode: Literal["", "research"] = ""
+    """How it is to be answered."""
 
 
 class AnotherAnswer(In):
@@ -256,6 +258,42 @@ class Thinking(Out):
     signature: str
 
 
+class ToolUse(Out):
+    """A tool's call."""
+
+    type: Literal["tool_use"]
+    id: str
+    name: str
+    input: dict[str, Any]
+
+
+class Picture(Out):
+    """A picture that a tool made: its bytes in base64, or where they are."""
+
+    type: Literal["image"]
+    media_type: str | None
+    data: str | None
+    url: str | None
+
+
+class ToolResult(Out):
+    """What a tool answered."""
+
+    type: Literal["tool_result"]
+    tool_use_id: str
+    content: list[Annotated[Text | Picture, Field(discriminator="type")]]
+    is_error: bool
+
+
+class Source(Out):
+    """What an answer cites as ``[number]``."""
+
+    number: int
+    title: str
+    url: str
+    passage: str
+
+
 class Usage(Out):
     """Tokens."""
 
@@ -270,7 +308,7 @@ class Message(Out):
     id: str
     parent_id: str | None
     role: Literal["user", "assistant"]
-    content: list[Annotated[Text | Thinking, Field(discriminator="type")]]
+    content: list[Annotated[Text | Thinking | ToolUse | ToolResult, Field(discriminator="type")]]
     model: str | None
     state: Literal["complete", "running", "stopped", "failed", "interrupted"]
     stop_reason: str | None
@@ -279,6 +317,8 @@ class Message(Out):
     left_out: int
     created_at: datetime
     run_id: str | None
+    sources: list[Source]
+    mode: Literal["", "research"]
 
 
 class Thread(Out):

@@ -9,6 +9,7 @@ from consigne.store import (  # noqa: F401 - their tables join the metadata
     edge_tables,
     files_tables,
     responses_tables,
+    tools_tables,
 )
 from consigne.store.tables import Table
 

@@ -9,6 +9,7 @@ import { loadFolders } from "./state/folders.js";
 import { loadLibrary, watchSchedules } from "./state/library.js";
 import { arrival, loadModels, loadPulls } from "./state/models.js";
 import { begin, session } from "./state/session.js";
+import { loadTools } from "./state/tools.js";
 import { chooseModel, watchThread } from "./state/thread.js";
 import { toast } from "./state/toasts.js";
 import { watchAnswers } from "./ui/announcer.js";
@@ -37,6 +38,7 @@ effect(() => {
     loadModels();
     loadPulls();
     loadLibrary();
+    loadTools();
   });
 });
 

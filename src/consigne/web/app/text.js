@@ -5,7 +5,8 @@
  * @param {Message} message
  */
 export function textOf(message) {
-  return message.content.map((block) => (block.type === "text" ? block.text : "")).join("");
+  const texts = message.content.map((block) => (block.type === "text" ? block.text : ""));
+  return texts.filter((text) => text.trim()).join("\n\n");
 }
 
 /**

@@ -37,7 +37,22 @@
  *
  * @typedef {{conversations: Conversation[], messages: Hit[], more: boolean}} Found
  *
- * @typedef {{type: "text", text: string} | {type: "thinking", thinking: string}} Block
+ * @typedef {{type: "tool_use", id: string, name: string, input: Record<string, any>,
+ *   stage?: "asks" | "page" | "runs", title?: {en: string, fr: string}}} ToolUse a tool's call;
+ *   `stage` is where it stands while its run goes on
+ * @typedef {{type: "tool_result", tool_use_id: string, is_error: boolean, content: (
+ *   {type: "text", text: string} | {type: "image", media_type: string | null, data: string | null,
+ *   url: string | null})[]}} ToolResult
+ * @typedef {{type: "text", text: string} | {type: "thinking", thinking: string} | ToolUse |
+ *   ToolResult} Block
+ * @typedef {{number: number, title: string, url: string, passage: string}} Source
+ *
+ * @typedef {object} Tool one that a person may switch
+ * @property {string} name
+ * @property {{en: string, fr: string}} title
+ * @property {string} group the server it comes from; empty for Consigne's own
+ * @property {boolean} read_only
+ * @property {boolean} on
  *
  * @typedef {object} Message
  * @property {string} id
@@ -52,6 +67,7 @@
  * @property {number} left_out how many of the oldest messages the model was not given
  * @property {string} created_at
  * @property {string | null} run_id
+ * @property {Source[]} [sources] what the answer cites
  *
  * @typedef {object} Model
  * @property {string} id
@@ -60,6 +76,7 @@
  * @property {string} where "here", or a provider and its region
  * @property {number} context
  * @property {boolean} starter
+ * @property {{tools: boolean, images_in: boolean, thinking: boolean}} [capabilities]
  * @property {"idle" | "loading" | "ready"} state
  * @property {string[]} languages
  * @property {string} license

@@ -2,6 +2,7 @@ import "dompurify";
 import MarkdownIt from "markdown-it";
 
 import { t } from "../i18n.js";
+import { python } from "../state/python.js";
 import { highlight } from "./highlight.js";
 
 /**
@@ -98,6 +99,22 @@ function caption(block) {
   button.type = "button";
   button.className = "copy-code";
   button.textContent = t("code.copy");
-  bar.append(label, button);
+  bar.append(label);
+  const language = (block.getAttribute("data-language") ?? "").toLowerCase();
+  if (language === "html" || language === "svg") bar.append(command("open-code", t("code.open")));
+  if (python.value && /^(?:python|py)3?$/.test(language)) bar.append(command("run-code", t("code.run")));
+  bar.append(button);
   return bar;
+}
+
+/**
+ * @param {string} kind
+ * @param {string} words
+ */
+function command(kind, words) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = `copy-code ${kind}`;
+  button.textContent = words;
+  return button;
 }

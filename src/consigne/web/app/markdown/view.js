@@ -5,7 +5,9 @@ import { toNodes } from "./render.js";
 import { html } from "../html.js";
 import { language, t } from "../i18n.js";
 import { copyText } from "../platform.js";
+import { python } from "../state/python.js";
 import { drawnIn } from "../state/running.js";
+import { act } from "./code_actions.js";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 const COPIED_MS = 2_000;
@@ -59,7 +61,7 @@ class View {
 export function Markdown({ text, growing }) {
   const element = useRef(/** @type {HTMLElement | null} */ (null));
   const view = useRef(/** @type {View | null} */ (null));
-  const look = `${language.value} ${arrivals.value}`;
+  const look = `${language.value} ${arrivals.value} ${python.value}`;
   useLayoutEffect(() => {
     const began = performance.now();
     view.current ??= new View(/** @type {HTMLElement} */ (element.current));
@@ -72,8 +74,10 @@ export function Markdown({ text, growing }) {
 /** @param {MouseEvent} event */
 async function copyCode(event) {
   const button = /** @type {Element} */ (event.target).closest("button.copy-code");
-  const code = button?.closest(".code")?.querySelector("code");
-  if (!button || !code) return;
+  const block = button?.closest(".code");
+  const code = block?.querySelector("code");
+  if (!button || !block || !code) return;
+  if (button.matches(".open-code, .run-code")) return act(button, block, code.textContent ?? "");
   if (!(await copyText(code.textContent ?? ""))) return;
   button.textContent = t("code.copied");
   setTimeout(() => {

@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 
 import { ApiError } from "../api.js";
 import { follow } from "../stream.js";
+import { workFor } from "./python.js";
 
 /**
  * The one answer that this page follows while the server writes it.
@@ -11,6 +12,7 @@ import { follow } from "../stream.js";
  *
  * @typedef {object} Hearer
  * @property {(content: Block[]) => void} written told now and then what stands so far
+ * @property {(sources: import("../types.js").Source[]) => void} cited it stands on these too
  * @property {(title: string) => void} titled the conversation got a title
  * @property {(message: Message) => void} done the answer is whole, or ended otherwise
  * @property {() => void} gone the server does not know this run any more
@@ -18,6 +20,9 @@ import { follow } from "../stream.js";
 
 /** The screen is brought up to date at most this often. */
 const LEAST_INTERVAL_MS = 50;
+
+/** What is told again to a page that comes late may have been done already: look on first. */
+const WORK_AFTER_MS = 100;
 
 /** Whether the connection to the answer is lost (it is being sought again). */
 export const lost = signal(false);
@@ -76,7 +81,24 @@ function receive(mine, event, data) {
   if (current !== mine) return true;
   switch (event) {
     case "start":
-      mine.blocks = data.text ? [{ type: "text", text: data.text }] : [];
+      mine.blocks = data.content ?? (data.text ? [{ type: "text", text: data.text }] : []);
+      break;
+    case "tool_use":
+    case "tool_result":
+      mine.blocks = append(mine.blocks, data);
+      draw(mine);
+      break;
+    case "tool_asks":
+      mine.blocks = staged(mine.blocks, data.id, data.page ? "page" : "asks", data.title);
+      if (data.page) setTimeout(() => work(mine, data.id), WORK_AFTER_MS);
+      draw(mine);
+      break;
+    case "tool_runs":
+      mine.blocks = staged(mine.blocks, data.id, "runs");
+      draw(mine);
+      break;
+    case "sources":
+      mine.hearer.cited(data.sources);
       break;
     case "delta":
       mine.blocks = append(mine.blocks, { type: "text", text: data.text });
@@ -95,6 +117,33 @@ function receive(mine, event, data) {
       return true;
   }
   return false;
+}
+
+/**
+ * @param {NonNullable<typeof current>} mine
+ * @param {string} call
+ */
+function work(mine, call) {
+  const done = mine.blocks.some((one) => one.type === "tool_result" && one.tool_use_id === call);
+  const use = mine.blocks.find((one) => one.type === "tool_use" && one.id === call);
+  if (current === mine && !done && use?.type === "tool_use") {
+    workFor(mine.runId, use, mine.link.signal);
+  }
+}
+
+/**
+ * @param {Block[]} blocks
+ * @param {string} call
+ * @param {"asks" | "page" | "runs"} stage
+ * @param {{en: string, fr: string}} [title]
+ * @returns {Block[]}
+ */
+function staged(blocks, call, stage, title) {
+  return blocks.map((block) =>
+    block.type === "tool_use" && block.id === call
+      ? { ...block, stage, title: title ?? block.title }
+      : block,
+  );
 }
 
 /** @param {NonNullable<typeof current>} mine */

@@ -10,6 +10,7 @@ import { prefer } from "./models.js";
 import { leave, listen } from "./running.js";
 import { keepHere, show, temporary } from "./temporary.js";
 import { answerTemporarily, leaveTemporary, sendTemporarily } from "./temporary_turns.js";
+import { takeMode } from "./tools.js";
 
 /**
  * The conversation being read: the branch on screen, and what is being sent.
@@ -179,7 +180,7 @@ export async function send(text, parentId, { clientId, model, opened }) {
     if (later.peek() && parentId === head.peek()) await toLatest();
     outgoing.value = { text, parentId };
     const kept = conversation.peek() ?? (await begin(model, opened));
-    const body = { text, parent_id: parentId, client_id: clientId, model };
+    const body = { text, parent_id: parentId, client_id: clientId, model, mode: takeMode() };
     const reply = await request("POST", `/api/conversations/${kept.id}/messages`, body);
     if (conversation.peek()?.id !== kept.id) return loadList();
     // The reader may have gone to another version meanwhile: then what was sent is shown afresh.
@@ -280,6 +281,13 @@ function hearer(id) {
     written(content) {
       const message = messages.peek().get(id);
       if (message) put({ ...message, content });
+    },
+    cited(found) {
+      const message = messages.peek().get(id);
+      if (!message) return;
+      const known = message.sources ?? [];
+      const fresh = found.filter(({ number }) => !known.some((one) => one.number === number));
+      if (fresh.length) put({ ...message, sources: [...known, ...fresh] });
     },
     titled(title) {
       const current = conversation.peek();

@@ -7,7 +7,9 @@ import { conversationOf, moving } from "../state/conversations.js";
 import { drawer, overlay } from "../state/look.js";
 import { session } from "../state/session.js";
 import { conversation } from "../state/thread.js";
+import { artifact } from "../state/artifact.js";
 import { ArchiveDialog } from "./archive.js";
+import { ArtifactPanel } from "./artifact_panel.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { explaining } from "../state/feedback.js";
@@ -31,7 +33,7 @@ export function App() {
   if (session.value === undefined) return null;
   if (session.value === null) return html`<${SignIn} />`;
   return html`<a class="skip" href="#composer">${t("app.skip")}</a>
-    <div class="frame ${drawer.value ? "drawer-open" : ""}">
+    <div class="frame ${drawer.value ? "drawer-open" : ""} ${artifact.value ? "beside" : ""}">
       <${Sidebar} />
       <div class="veil" onClick=${() => { drawer.value = false; }}></div>
       <main>
@@ -40,6 +42,7 @@ export function App() {
         <${Thread} />
         <${Composer} />
       </main>
+      <${ArtifactPanel} />
     </div>
     <${Toasts} />
     <${Announcer} />

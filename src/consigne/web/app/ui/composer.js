@@ -13,6 +13,7 @@ import { uuid } from "../platform.js";
 import { Icon } from "./icons.js";
 import { ModelPicker } from "./model_picker.js";
 import { promptHints, promptKey, PromptMenu } from "./prompt_menu.js";
+import { ToolsMenu } from "./tools_menu.js";
 
 /** Why the last instruction was not sent, and in which conversation. */
 const refusal = signal(/** @type {{where: string | null, error: Error} | null} */ (null));
@@ -61,6 +62,7 @@ export function Composer() {
         onKeyDown=${onKeyDown} ...${promptHints(text)}></textarea>
       <div class="composer-row">
         <${ModelPicker} />
+        <${ToolsMenu} />
         <${Submit} busy=${busy} ready=${text.trim() !== "" && !outgoing.value} />
       </div>
     </div>

@@ -61,11 +61,13 @@ export function Menu({ label, button, worded = false, buttonClass = "", side = "
 }
 
 /**
- * @param {{onSelect: () => void, checked?: boolean, stay?: boolean, children: any}} props
- *   `checked` makes it one of several choices; `stay` leaves the menu open
+ * @param {{onSelect: () => void, checked?: boolean, many?: boolean, stay?: boolean,
+ *   children: any}} props `checked` makes it one of several choices, of which several may be
+ *   checked where there are `many`; `stay` leaves the menu open
  */
-export function MenuItem({ onSelect, checked, stay = false, children }) {
-  const role = checked === undefined ? "menuitem" : "menuitemradio";
+export function MenuItem({ onSelect, checked, many = false, stay = false, children }) {
+  const choice = many ? "menuitemcheckbox" : "menuitemradio";
+  const role = checked === undefined ? "menuitem" : choice;
   return html`<button type="button" class="menu-item" role=${role} tabindex="-1"
     aria-checked=${checked} data-stay=${stay || undefined} onClick=${onSelect}>${children}</button>`;
 }

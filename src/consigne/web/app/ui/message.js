@@ -18,6 +18,7 @@ import { Icon } from "./icons.js";
 import { Menu } from "./menu.js";
 import { Choice } from "./model_picker.js";
 import { Outcome } from "./outcome.js";
+import { Sources, Steps } from "./steps.js";
 
 /**
  * @typedef {import("../types.js").Message} Message
@@ -110,14 +111,17 @@ export function Answer({ message, place, last }) {
   const text = textOf(message);
   const thinking = thinkingOf(message);
   const growing = message.state === "running";
+  const uses = message.content.some((block) => block.type === "tool_use");
   return html`<article class="answer ${growing ? "growing" : ""} ${last ? "last" : ""}"
     aria-busy=${growing}>
     <h2 class="unseen">${t("message.answer")}</h2>
-    ${thinking && html`<details class="thinking" open=${growing && !text}>
+    ${thinking && !uses && html`<details class="thinking" open=${growing && !text}>
       <summary>${t("message.thinking")}</summary><div dir="auto">${thinking}</div>
     </details>`}
-    ${text && html`<${Markdown} text=${text} growing=${growing} />`}
-    ${growing && !text && !thinking && html`<${Waiting} />`}
+    ${uses ? html`<${Steps} message=${message} growing=${growing} />`
+      : text && html`<${Markdown} text=${text} growing=${growing} />`}
+    ${growing && !message.content.length && html`<${Waiting} />`}
+    ${!growing && html`<${Sources} message=${message} />`}
     <${Outcome} message=${message} last=${last} />
     ${!growing && html`<div class="actions">
       <${Stepper} place=${place} />

@@ -3,6 +3,7 @@ import { t } from "../i18n.js";
 import { overlay } from "../state/look.js";
 import { loadModels, modelFor, models, writers } from "../state/models.js";
 import { chooseModel, conversation } from "../state/thread.js";
+import { usesTools } from "../state/tools.js";
 import { Icon } from "./icons.js";
 import { Menu, MenuItem } from "./menu.js";
 
@@ -38,9 +39,21 @@ export function Choice({ model, chosen, onChoose }) {
       <span>${model.name} ${model.starter && html`<span class="tag">${t("model.starter")}</span>`}</span>
       <span class="muted small"><span class="dot ${model.state}"></span>
         ${t(`model.state.${model.state}`)} · ${place(model)}</span>
+      <${Abilities} model=${model} />
     </span>
     ${chosen && html`<${Icon} name="check" />`}
   <//>`;
+}
+
+/** What a model can do beside writing. @param {{model: Model}} props */
+function Abilities({ model }) {
+  const known = [
+    usesTools(model) && t("model.tools"),
+    model.capabilities?.images_in && t("model.sees"),
+    model.capabilities?.thinking && t("model.thinks"),
+  ].filter(Boolean);
+  if (!known.length) return null;
+  return html`<span class="muted small">${known.join(" · ")}</span>`;
 }
 
 /** @param {Model} model */

@@ -1,0 +1,81 @@
+"""What the web app's API says and takes of tools."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from consigne.api.app_routes.schemas import In, Note, Out
+
+
+class Leave(In):
+    """What the reader decides of a call: this once, for the whole conversation, or not at all."""
+
+    decision: Literal["once", "always", "refuse"]
+
+
+class PageFile(In):
+    """A file that was written where the page works."""
+
+    name: Annotated[str, Field(max_length=200)]
+    media_type: Annotated[str, Field(max_length=100)]
+    data: Annotated[str, Field(max_length=2_800_000)]
+    """In base64."""
+
+
+class PageResult(In):
+    """What a page answers to a call that it was to do."""
+
+    text: Annotated[str, Field(max_length=200_000)]
+    is_error: bool = False
+    files: Annotated[list[PageFile], Field(max_length=8, default_factory=list)]
+
+
+class ToolSwitch(In):
+    """Whether a tool is offered to models."""
+
+    on: bool
+
+
+class Tool(Out):
+    """A tool as a person may switch it."""
+
+    name: str
+    title: Note
+    group: str
+    """The server it comes from; empty for Consigne's own."""
+    read_only: bool
+    on: bool
+
+
+class Tools(Out):
+    """All tools that a person may use."""
+
+    tools: list[Tool]
+    research: bool
+    """Whether there is what research needs."""
+    python: str | None
+    """Which Python runs in browsers, if one is installed."""
+
+
+class NewArtifact(In):
+    """Something to stand beside a conversation."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    kind: Literal["html", "svg", "code", "document"]
+    content: Annotated[str, Field(max_length=500_000)]
+    language: Annotated[str, Field(max_length=40)] = ""
+
+
+class Artifact(Out):
+    """A version of something that stands beside a conversation."""
+
+    id: str
+    conversation_id: str
+    title: str
+    kind: Literal["html", "svg", "code", "document"]
+    language: str
+    number: int
+    versions: int
+    content: str
+    created_at: datetime

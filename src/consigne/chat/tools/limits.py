@@ -1,0 +1,94 @@
+"""What tools answer, within what a model can read."""
+
+import msgspec
+
+from consigne.chat.tools.base import Outcome
+from consigne.domain.messages import (
+    ContentBlock,
+    ImageBlock,
+    Message,
+    Request,
+    TextBlock,
+    ToolResultBlock,
+    ToolUseBlock,
+)
+from consigne.domain.models import Model
+
+LONGEST_RESULT = 60_000
+"""Most characters of one result."""
+SHORTEST_RESULT = 2_000
+_CHARACTERS_PER_TOKEN = 3
+_UNSEEN = "(A picture, which the reader sees and you do not.)"
+_LEFT_OUT = "(This result was left out, for there is no room for it any more.)"
+
+
+def fitted(outcome: Outcome, model: Model | None) -> Outcome:
+    """Return an outcome whose text is cut to a quarter of what a model can read, or less."""
+    context = model.context if model is not None else LONGEST_RESULT
+    room = min(LONGEST_RESULT, max(SHORTEST_RESULT, context * _CHARACTERS_PER_TOKEN // 4))
+    content: list[TextBlock | ImageBlock] = []
+    for block in outcome.content:
+        if isinstance(block, ImageBlock):
+            content.append(block)
+            continue
+        text = block.text.encode("utf-8", "replace").decode().replace("\x00", "")
+        if len(text) > room:
+            text = f"{text[:room]}\n(Cut here; {len(text) - room:,} characters more.)"
+        room = max(0, room - len(text))
+        content.append(TextBlock(text))
+    return Outcome(tuple(content), outcome.is_error)
+
+
+def as_seen(block: ContentBlock, model: Model) -> ContentBlock:
+    """Return a result as a model can take it: pictures it cannot see are told of."""
+    if not isinstance(block, ToolResultBlock):
+        return block
+    content = tuple(
+        each if not isinstance(each, ImageBlock) or _sees(model, each) else TextBlock(_UNSEEN)
+        for each in block.content
+    )
+    return ToolResultBlock(block.tool_use_id, content, block.is_error)
+
+
+def _sees(model: Model, picture: ImageBlock) -> bool:
+    return model.capabilities.images_in and picture.data is not None
+
+
+def step_aside(request: Request, model: Model) -> Request:
+    """Return a request whose earliest results are left out as far as the context demands."""
+    room = model.context * _CHARACTERS_PER_TOKEN * 3 // 4
+    messages = list(request.messages)
+    over = sum(map(_size, messages)) - room
+    for at, message in enumerate(messages[:-1]):  # the latest results always stay
+        if over <= 0:
+            break
+        content = tuple(_shortened(block) for block in message.content)
+        shorter = Message(message.role, content)
+        over -= _size(message) - _size(shorter)
+        messages[at] = shorter
+    return msgspec.structs.replace(request, messages=tuple(messages))
+
+
+def _shortened(block: ContentBlock) -> ContentBlock:
+    if not isinstance(block, ToolResultBlock):
+        return block
+    shorter = ToolResultBlock(block.tool_use_id, (TextBlock(_LEFT_OUT),), block.is_error)
+    return shorter if _block_size(shorter) < _block_size(block) else block
+
+
+def _size(message: Message) -> int:
+    return sum(map(_block_size, message.content))
+
+
+def _block_size(block: ContentBlock) -> int:
+    match block:
+        case TextBlock():
+            return len(block.text)
+        case ToolResultBlock():
+            return sum(map(_block_size, block.content))
+        case ToolUseBlock():
+            return len(msgspec.json.encode(block.input))
+        case ImageBlock():
+            return 1500 * _CHARACTERS_PER_TOKEN
+        case _:
+            return 0

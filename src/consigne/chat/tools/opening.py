@@ -1,0 +1,25 @@
+"""The one place where the tools of the chat are listed."""
+
+from consigne.chat.artifacts import Artifacts
+from consigne.chat.tools import python_package
+from consigne.chat.tools.artifact_tools import artifact_tools
+from consigne.chat.tools.builtin import CALCULATOR, DATE
+from consigne.chat.tools.python_tool import python_tool
+from consigne.chat.tools.research import PLAN
+from consigne.chat.tools.toolbox import Toolbox
+from consigne.chat.tools.web import web_tools
+from consigne.settings import Settings
+from consigne.store.db import Database
+
+
+def open_toolbox(settings: Settings, db: Database) -> Toolbox:
+    """Return the tools of this service, as its operator set them up."""
+    toolbox = Toolbox(db)
+    toolbox.add(CALCULATOR, DATE, *web_tools(settings.tools))
+    artifacts = Artifacts(db)
+    toolbox.add(*artifact_tools(artifacts))
+    if python_package.installed(settings.data_dir):
+        toolbox.add(python_tool(artifacts))
+    if settings.tools.search.kind:
+        toolbox.add(PLAN)
+    return toolbox

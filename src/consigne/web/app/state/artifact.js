@@ -1,0 +1,48 @@
+import { signal } from "@preact/signals";
+
+import { request } from "../api.js";
+import { explain } from "../i18n.js";
+import { toast } from "./toasts.js";
+
+/**
+ * What stands beside the conversation.
+ *
+ * @typedef {{id: string, conversation_id: string, title: string, number: number, versions: number,
+ *   kind: "html" | "svg" | "code" | "document", language: string, content: string}} Artifact
+ */
+
+export const artifact = signal(/** @type {Artifact | null} */ (null));
+
+/**
+ * Open an artifact beside the conversation, at its latest version if none is named.
+ * @param {string} id
+ * @param {number} [version]
+ */
+export async function openArtifact(id, version) {
+  const which = version ? `?version=${version}` : "";
+  try {
+    artifact.value = await request("GET", `/api/artifacts/${id}${which}`);
+  } catch (error) {
+    toast(explain(/** @type {Error} */ (error)));
+  }
+}
+
+export function closeArtifact() {
+  artifact.value = null;
+}
+
+/**
+ * Put a block of an answer beside the conversation.
+ * @param {string} conversationId
+ * @param {"html" | "svg"} kind
+ * @param {string} title
+ * @param {string} content
+ */
+export async function openBeside(conversationId, kind, title, content) {
+  try {
+    const body = { title, kind, content };
+    artifact.value = await request("POST", `/api/conversations/${conversationId}/artifacts`, body);
+  } catch (error) {
+    toast(explain(/** @type {Error} */ (error)));
+  }
+}
