@@ -20,6 +20,10 @@ class ChatGateway(ScriptedGateway):
             return BETTER
         return STARTER if not name or name == STARTER.id else super().resolve(name, modality)
 
+    def default_model(self, modality: Modality = "text") -> Model | None:
+        """Return the starter; nothing here embeds."""
+        return STARTER if modality == "text" else None
+
     async def count_tokens(self, request: Request) -> int:
         """Return the number of words."""
         return sum(len(message.text.split()) for message in request.messages)

@@ -1,5 +1,16 @@
 """Files for tests."""
 
+import io
+
+from PIL import Image
+
+
+def png() -> bytes:
+    """Return a small picture."""
+    target = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(target, "PNG")
+    return target.getvalue()
+
 
 def pdf(*pages: str) -> bytes:
     """Return a PDF with a line of text on each page."""

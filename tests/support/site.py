@@ -18,8 +18,11 @@ from consigne.business.keys import Keys
 from consigne.business.secret import hash_secret, new_secret
 from consigne.chat.conversations import Conversations
 from consigne.chat.folders import Folders
+from consigne.chat.grounding import Grounding
 from consigne.chat.runs import Runs
 from consigne.chat.search import Search
+from consigne.documents.library import Documents
+from consigne.documents.retrieval import Retrieval
 from consigne.domain import sources
 from consigne.domain.ids import new_id
 from consigne.engines.base import InstalledModel
@@ -28,8 +31,10 @@ from consigne.engines.library import ModelLibrary
 from consigne.gateway.pulls import Pulls
 from consigne.settings import ServerSettings, Settings
 from consigne.store.db import Database
+from consigne.store.objects import Objects
 from consigne.store.tables import OrganisationRow, SessionRow, WorkspaceRow
 from doubles.chat_gateway import ChatGateway
+from doubles.inline_jobs import InlineJobs
 
 Json = dict[str, Any]
 URL = "http://consigne.test"
@@ -138,6 +143,8 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
     """Open the application on a new database."""
     db = await Database.open(folder / "consigne.db")
     gateway, library = ChatGateway(), ModelLibrary(folder / "models")
+    objects = Objects.open("", folder / "objects")
+    documents = Documents(db, objects, gateway, InlineJobs())
     services = SimpleNamespace(
         settings=Settings(data_dir=folder, server=ServerSettings(**server)),
         gateway=gateway,
@@ -148,7 +155,8 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
         conversations=Conversations(db),
         folders=Folders(db),
         search=Search(db),
-        runs=Runs(db, gateway),
+        documents=documents,
+        runs=Runs(db, gateway, Grounding(documents, Retrieval(db, gateway))),
         pulls=Pulls(library, _never),
     )
     app = FastAPI()

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from consigne.chat.runs import Runs
     from consigne.chat.search import Search
     from consigne.chat.sweeping import ChatSweep
+    from consigne.documents.library import Documents
     from consigne.engines.library import ModelLibrary
     from consigne.engines.pool import EnginePool
     from consigne.gateway.gateway import Gateway
     from consigne.gateway.pulls import Pulls
+    from consigne.jobs.runtime import Jobs
     from consigne.records.records import Records
     from consigne.store.db import Database
 
@@ -43,6 +45,7 @@ class Services(msgspec.Struct, frozen=True):
     limiter: "Limiter"
     answers: "KeptAnswers"
     conversations: "Conversations"
+    documents: "Documents"
     folders: "Folders"
     search: "Search"
     chat_sweep: "ChatSweep"
@@ -119,16 +122,24 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.business.limits import Limiter
     from consigne.chat.conversations import Conversations
     from consigne.chat.folders import Folders
+    from consigne.chat.grounding import Grounding
     from consigne.chat.runs import Runs
     from consigne.chat.search import Search
     from consigne.chat.sweeping import ChatSweep
+    from consigne.documents.library import Documents
+    from consigne.documents.retrieval import Retrieval
     from consigne.gateway.pulls import Pulls
+    from consigne.jobs.runtime import Jobs
     from consigne.records.records import Records
     from consigne.store.db import Database
 
     db = await Database.open(settings.database_path)
     stack.push_async_callback(db.close)
-    runs = Runs(db, engines.gateway)
+    jobs = Jobs(settings.jobs_path)
+    files, uploads, batches = await _open_files(settings, engines, db, jobs, stack)
+    documents = Documents(db, files.objects, engines.gateway, jobs)
+    grounding = Grounding(documents, Retrieval(db, engines.gateway))
+    runs = Runs(db, engines.gateway, grounding)
     await runs.recover()
     stack.push_async_callback(runs.close)
     records = Records(db, settings.records)
@@ -136,7 +147,6 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     await records.open()
     pulls = Pulls(engines.library)
     stack.push_async_callback(pulls.close)
-    files, uploads, batches = await _open_files(settings, engines, db, stack)
     return Services(
         settings=settings,
         library=engines.library,
@@ -148,6 +158,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         limiter=Limiter(),
         answers=KeptAnswers(db, settings.idempotency),
         conversations=Conversations(db),
+        documents=documents,
         folders=Folders(db),
         search=Search(db),
         chat_sweep=ChatSweep(db),
@@ -161,16 +172,19 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
 
 
 async def _open_files(
-    settings: Settings, engines: Engines, db: "Database", stack: AsyncExitStack
+    settings: Settings,
+    engines: Engines,
+    db: "Database",
+    jobs: "Jobs",
+    stack: AsyncExitStack,
 ) -> "tuple[Files, Uploads, Batches]":
     from consigne.batches.batches import Batches
     from consigne.business.files import Files
     from consigne.business.uploads import Uploads
-    from consigne.jobs.runtime import Jobs
     from consigne.store.objects import Objects
 
     where = settings.files.store_url, settings.objects_dir
     files = Files(db, await asyncio.to_thread(Objects.open, *where))
-    batches = Batches(db, files, Jobs(settings.jobs_path), engines.gateway.traffic)
+    batches = Batches(db, files, jobs, engines.gateway.traffic)
     stack.push_async_callback(batches.close)
     return files, Uploads(db, files), batches

@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from consigne.chat.values import EventKind, Problem, RunEvent, StoredMessage
+from consigne.chat.citing import cited
+from consigne.chat.values import Citation, EventKind, Problem, RunEvent, StoredMessage
 from consigne.domain.messages import ContentBlock, TextBlock, ThinkingBlock
 from consigne.domain.usage import Usage
 
@@ -72,6 +73,8 @@ class LiveRun:
         """Set when the generation is broken off from outside."""
         self.work: asyncio.Task[Ending] | None = None
         self.done = False
+        self.shown: dict[int, Citation] = {}
+        """The passages that the model was shown, by their numbers."""
         self._transcript = Transcript(message.content)
         self._pending: list[tuple[EventKind, list[str]]] = []
         self._log: list[RunEvent] = []
@@ -111,9 +114,12 @@ class LiveRun:
     def ended_message(self) -> StoredMessage:
         """Return the message as the ending leaves it."""
         assert self.ending is not None
+        content = self._transcript.content
+        text = "".join(block.text for block in content if isinstance(block, TextBlock))
         return msgspec.structs.replace(
             self.message,
-            content=self._transcript.content,
+            content=content,
+            citations=cited(text, self.shown) if self.shown else self.message.citations,
             state=self.ending.state,
             stop_reason=self.ending.stop_reason,
             error=self.ending.error,

@@ -17,14 +17,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import Caller
 from consigne.chat import history, repository, titles, turns
+from consigne.chat.citing import HOW_TO_CITE
 from consigne.chat.conversations import set_model_title
+from consigne.chat.grounding import Grounding
 from consigne.chat.journal import NOT_SAVED, Journal
 from consigne.chat.live import Ending, LiveRun, Transcript, done_event, start_body
 from consigne.chat.turns import Question, Turn
 from consigne.chat.values import Problem, RunEvent, RunRef, Sent, Started, StoredMessage
 from consigne.domain.errors import ConsigneError, OperatorError
 from consigne.domain.events import Event, MessageStop, TextDelta, ThinkingDelta
-from consigne.domain.messages import Request
+from consigne.domain.messages import Request, TextBlock
 from consigne.domain.models import Model
 from consigne.store.db import Database
 from consigne.store.tables import MessageRow, RunEventRow, RunRow
@@ -51,9 +53,12 @@ class Generator(Protocol):
 class Runs:
     """Begins, feeds, stops and remembers runs."""
 
-    def __init__(self, db: Database, gateway: Generator) -> None:
+    def __init__(
+        self, db: Database, gateway: Generator, grounding: Grounding | None = None
+    ) -> None:
         self._db = db
         self._gateway = gateway
+        self._grounding = grounding
         self._journal = Journal(db)
         self._live: dict[str, LiveRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -183,9 +188,15 @@ class Runs:
     async def _generate(self, run: LiveRun, turn: Turn) -> Ending:
         async with self._db.reading() as session:
             branch = await repository.branch(session, run.organisation_id, turn.answer.id)
+        if self._grounding is not None:
+            grounded = await self._grounding.ground(turn.model, turn.organisation_id, branch)
+            branch, run.shown = list(grounded.branch), grounded.shown
         built = await history.build(self._gateway, turn.model, branch)
         run.message = msgspec.structs.replace(run.message, left_out=built.left_out)
-        events = self._gateway.generate(built.request)
+        asked = built.request
+        if run.shown:
+            asked = msgspec.structs.replace(asked, system=(TextBlock(HOW_TO_CITE),))
+        events = self._gateway.generate(asked)
         try:
             return await self._feed(run, turn, events)
         finally:

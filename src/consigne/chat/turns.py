@@ -1,8 +1,9 @@
 """What a person does to a conversation, each in one transaction: ask, ask again, let go on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec.json import encode
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,9 +19,10 @@ from consigne.chat.repository import (
     has_children,
     message_rows,
 )
-from consigne.chat.values import RunRef, StoredMessage
+from consigne.chat.values import Attachment, RunRef, StoredMessage
+from consigne.documents.values import Document
 from consigne.domain import sources
-from consigne.domain.errors import Conflict, InvalidRequest, NotFound
+from consigne.domain.errors import Conflict, ImagesUnsupported, InvalidRequest, NotFound
 from consigne.domain.ids import new_id
 from consigne.domain.messages import TextBlock
 from consigne.domain.models import Model
@@ -44,6 +46,15 @@ class Question(msgspec.Struct, frozen=True):
     """The answer it follows; ``None`` begins the conversation, or begins it anew."""
     model: str = ""
     """Empty takes the conversation's."""
+    attachments: tuple[Attachment, ...] = ()
+    """Files that the caller was found to own."""
+
+
+def attachment(file: Document) -> Attachment:
+    """Return a file as the question says that it has it."""
+    return Attachment(
+        file.id, file.kind, file.filename, file.media_type, file.size, file.excerpt[:200]
+    )
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -86,6 +97,7 @@ async def ask(
         NotFound: The caller has no such conversation, or it has no such parent.
         ModelNotFound: There is no such model.
         InvalidRequest: The text is empty, or the parent is no answer.
+        ImagesUnsupported: A picture is attached, and the model sees none.
         Conflict: The parent is still being written.
     """
     conversation = await conversation_row(session, caller, question.conversation_id)
@@ -98,6 +110,7 @@ async def ask(
     if question.parent_id is not None:
         _check_parent(parent)
     model = resolve(question.model or conversation.model)
+    _check_seen(question.attachments, model)
     asked = MessageRow(
         id=new_id("msg"),
         organisation_id=conversation.organisation_id,
@@ -108,6 +121,7 @@ async def ask(
         state="complete",
         left_out=0,
         client_id=question.client_id,
+        attachments=encode(question.attachments).decode() if question.attachments else None,
         created_at=sources.now(),
     )
     session.add(asked)
@@ -130,7 +144,9 @@ async def ask_again(
     asked, conversation = await message_rows(session, caller, question_id)
     if asked.role != "user":
         raise InvalidRequest("Only a question can be answered again.")
-    return await _answer(session, conversation, asked, resolve(model or conversation.model), "")
+    answering = resolve(model or conversation.model)
+    _check_seen(as_message(asked).attachments, answering)
+    return await _answer(session, conversation, asked, answering, "")
 
 
 async def go_on(session: AsyncSession, caller: Caller, answer_id: str, resolve: Resolve) -> Turn:
@@ -215,6 +231,14 @@ async def _answered(
         .limit(1)
     )
     return as_message(asked), as_message(answers.one())
+
+
+def _check_seen(attachments: Sequence[Attachment], model: Model) -> None:
+    if not model.capabilities.images_in and any(each.kind == "image" for each in attachments):
+        raise ImagesUnsupported(
+            f"{model.name} can't see pictures. Choose a model that can, or remove the picture.",
+            param="attachments",
+        )
 
 
 def _check_parent(parent: MessageRow | None) -> None:

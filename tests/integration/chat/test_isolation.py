@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from sqlalchemy import event
 
 from consigne.api import app_routes
+from support.files import png
 from support.site import Site, Visitor
 
 MESSAGE = {"text": "Hello", "parent_id": None, "client_id": "one"}
@@ -30,11 +31,12 @@ SHARED = {
     "/api/conversations",
     "/api/folders",
     "/api/search",
+    "/api/documents",
 }
 CUSTOMERS = {"/api/conversations", "/api/folders", "/api/search"}
 TENANT_TABLES = re.compile(
     r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions|folders"
-    r"|message_texts)\b"
+    r"|message_texts|documents|passages)\b"
 )
 
 
@@ -44,6 +46,13 @@ def endpoints() -> list[tuple[str, str]]:
     app.include_router(app_routes.router)
     paths = app.openapi()["paths"]
     return [(method.upper(), path) for path in sorted(paths) for method in sorted(paths[path])]
+
+
+async def attached(visitor: Visitor) -> str:
+    """Add a picture and return its id."""
+    made = {"file": ("dot.png", png(), "image/png")}
+    added = await visitor.ask("POST", "/documents", files=made)
+    return str(added["id"])
 
 
 async def furnished(visitor: Visitor) -> dict[str, str]:
@@ -56,6 +65,7 @@ async def furnished(visitor: Visitor) -> dict[str, str]:
         "message_id": sent["answer"]["id"],
         "run_id": sent["run"]["id"],
         "folder_id": (await visitor.ask("POST", "/folders", {"name": "Mine"}))["id"],
+        "document_id": await attached(visitor),
         "pull_id": "pull_1",
     }
 
@@ -89,7 +99,9 @@ async def test_another_s_things_are_not_found(site: Site, method: str, path: str
 async def test_nothing_answers_to_nobody(site: Site, method: str, path: str):
     if (method, path) in (("POST", "/api/session"), ("DELETE", "/api/session")):
         return
-    names = dict.fromkeys(("conversation_id", "message_id", "run_id", "pull_id", "folder_id"), "x")
+    names = dict.fromkeys(
+        ("conversation_id", "message_id", "run_id", "pull_id", "folder_id", "document_id"), "x"
+    )
     body = BODIES.get((method, path), {"source": "starter"} if path.endswith("pulls") else {})
     nobody = Visitor(site)
     wanted = path.removeprefix("/api").format(**names)

@@ -10,7 +10,7 @@ from consigne.api.app_routes.replies import reply
 from consigne.api.auth import services_of
 from consigne.chat.branches import Stretch
 from consigne.chat.places import Change
-from consigne.chat.turns import Question
+from consigne.chat.turns import Question, attachment
 
 router = APIRouter(tags=["Conversations"])
 
@@ -102,12 +102,14 @@ async def send_message(
     request: Request, caller: Person, conversation_id: str, body: schemas.NewMessage
 ) -> Response:
     """Say something, and let it be answered."""
+    files = await services_of(request).documents.those(caller, body.attachments)
     question = Question(
         conversation_id=conversation_id,
         text=body.text,
         client_id=body.client_id,
         parent_id=body.parent_id,
         model=body.model or "",
+        attachments=tuple(attachment(file) for file in files),
     )
     return reply(await services_of(request).runs.send(caller, question), 201)
 

@@ -61,6 +61,8 @@ class NewMessage(In):
     model: Annotated[str, Field(max_length=200)] | None = None
     client_id: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
     """Made by the page; a message sent twice with the same is taken once."""
+    attachments: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=20)] = []
+    """Ids of documents."""
 
 
 class AnotherAnswer(In):
@@ -264,6 +266,69 @@ class Usage(Out):
     output_tokens: int
 
 
+class Attachment(Out):
+    """A file that was sent with a question."""
+
+    id: str
+    kind: Literal["text", "image"]
+    filename: str
+    media_type: str
+    size: int
+    excerpt: str
+
+
+class Citation(Out):
+    """A passage that an answer cites by its number."""
+
+    number: int
+    document_id: str
+    filename: str
+    passage: int
+    page: int | None
+    section: str
+    text: str
+
+
+class Document(Out):
+    """A file that was given and read."""
+
+    id: str
+    kind: Literal["text", "image"]
+    filename: str
+    media_type: str
+    size: int
+    pages: int | None
+    characters: int
+    passages: int
+    indexed: int
+    """How many passages can be found by their meaning so far."""
+    excerpt: str
+    cut: bool
+    """Whether the file has more text than is read."""
+    created_at: datetime
+
+
+class Passage(Out):
+    """A passage of a document."""
+
+    document_id: str
+    filename: str
+    number: int
+    page: int | None
+    section: str
+    start: int
+    text: str
+
+
+class Passages(Out):
+    """A stretch of a document."""
+
+    document: Document
+    passages: list[Passage]
+    earlier: bool
+    later: bool
+
+
 class Message(Out):
     """One turn; messages form a tree by ``parent_id``."""
 
@@ -279,6 +344,8 @@ class Message(Out):
     left_out: int
     created_at: datetime
     run_id: str | None
+    attachments: list[Attachment]
+    citations: list[Citation]
 
 
 class Thread(Out):

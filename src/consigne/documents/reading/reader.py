@@ -43,6 +43,7 @@ class UnreadableFile(InvalidRequest):
     def __init__(self, reason: str) -> None:
         super().__init__(_REASONS[reason], param="file")
         self.reason = reason
+        """In one word; the page has its own sentence for each ``unreadable_…``."""
 
 
 class Reader:

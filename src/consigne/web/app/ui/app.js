@@ -6,6 +6,7 @@ import { go, openId } from "../router.js";
 import { conversationOf, moving } from "../state/conversations.js";
 import { drawer, overlay } from "../state/look.js";
 import { session } from "../state/session.js";
+import { openSource } from "../state/source.js";
 import { conversation } from "../state/thread.js";
 import { ArchiveDialog } from "./archive.js";
 import { Announcer } from "./announcer.js";
@@ -17,6 +18,7 @@ import { SearchDialog } from "./search.js";
 import { ShortcutsDialog } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import { SignIn } from "./sign_in.js";
+import { SourcePanel } from "./source.js";
 import { SuggestionsDialog } from "./suggestions.js";
 import { Thread } from "./thread.js";
 import { Toasts } from "./toasts.js";
@@ -41,6 +43,7 @@ export function App() {
     ${overlay.value === "search" && html`<${SearchDialog} />`}
     ${overlay.value === "archive" && html`<${ArchiveDialog} />`}
     ${overlay.value === "keys" && html`<${ShortcutsDialog} />`}
+    ${openSource.value && html`<${SourcePanel} />`}
     ${moving.value && html`<${MoveDialog} />`}
     ${overlay.value === "models" && html`<${SuggestionsDialog} />`}`;
 }

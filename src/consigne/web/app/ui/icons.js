@@ -20,6 +20,8 @@ const PATHS = {
   pin: "M10 12v5M6 12h8M7.5 3h5M8 3v5l-2 4M12 3v5l2 4",
   folder: "M3 5.5h5l1.5 2H17v8H3z",
   archive: "M3 4h14v3.5H3zM4.5 7.5V16h11V7.5M8 10.5h4",
+  attach: "M15 9.5l-5 5a3.5 3.5 0 0 1-5-5l6-6a2.3 2.3 0 0 1 3.3 3.3l-6 6a1.1 1.1 0 0 1-1.6-1.6l5.3-5.3",
+  file: "M5 3h6l4 4v10H5zM11 3v4h4",
   alert: "M10 3 18 17H2zM10 8v4M10 14.5h.01",
 };
 

@@ -10,6 +10,8 @@ import { loadModels, modelFor, writers } from "../state/models.js";
 import { answerAgain, conversation, editing, readVersion, running } from "../state/thread.js";
 import { toast } from "../state/toasts.js";
 import { textOf, thinkingOf } from "../text.js";
+import { SentFiles } from "./attachments.js";
+import { Cited } from "./citations.js";
 import { fit, sendFrom } from "./composer.js";
 import { Icon } from "./icons.js";
 import { Menu } from "./menu.js";
@@ -31,6 +33,7 @@ export function Question({ message, place }) {
   const text = textOf(message);
   return html`<article class="question">
     <h2 class="unseen">${t("message.you")}</h2>
+    <${SentFiles} files=${message.attachments} />
     <div class="question-text" dir="auto" title=${exactTime(message.created_at)}>${text}</div>
     <div class="actions">
       <${Stepper} place=${place} />
@@ -41,10 +44,11 @@ export function Question({ message, place }) {
   </article>`;
 }
 
-/** @param {{text: string}} props a question that the server has not confirmed yet */
-export function SentQuestion({ text }) {
+/** @param {{text: string, files: import("../types.js").Attachment[]}} props a question that the server has not confirmed yet */
+export function SentQuestion({ text, files }) {
   return html`<article class="question pending">
     <h2 class="unseen">${t("message.you")}</h2>
+    <${SentFiles} files=${files} />
     <div class="question-text" dir="auto">${text}</div>
   </article>`;
 }
@@ -66,7 +70,8 @@ function QuestionEditor({ message }) {
   const save = () => {
     const changed = text.value.trim();
     if (!changed) return;
-    sendFrom(changed, message.parent_id, leave, () => { editing.value = message.id; });
+    sendFrom(changed, message.parent_id, leave, () => { editing.value = message.id; },
+      message.attachments);
   };
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape") {
@@ -100,7 +105,8 @@ export function Answer({ message, place, last }) {
     ${thinking && html`<details class="thinking" open=${growing && !text}>
       <summary>${t("message.thinking")}</summary><div dir="auto">${thinking}</div>
     </details>`}
-    ${text && html`<${Markdown} text=${text} growing=${growing} />`}
+    ${text && html`<${Cited} citations=${message.citations}>
+      <${Markdown} text=${text} growing=${growing} /><//>`}
     ${growing && !text && !thinking && html`<${Waiting} />`}
     <${Outcome} message=${message} last=${last} />
     ${!growing && html`<div class="actions">
