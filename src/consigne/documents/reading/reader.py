@@ -43,7 +43,8 @@ class UnreadableFile(InvalidRequest):
     def __init__(self, reason: str) -> None:
         super().__init__(_REASONS[reason], param="file")
         self.reason = reason
-        """In one word; the page has its own sentence for each ``unreadable_…``."""
+        # The page has its own sentence for each.
+        self.code = f"unreadable_{reason}"  # type: ignore[misc]
 
 
 class Reader:

@@ -230,4 +230,12 @@ export default {
   "source.later": "Show what follows",
   "source.gone": "The file was deleted. This passage was kept with the answer:",
   "error.images_unsupported": "This model can’t see pictures. Choose one that can, or remove the picture.",
+  "error.unreadable_empty": "This file is empty.",
+  "error.unreadable_encrypted": "This file is protected by a password. Remove the password and attach it again.",
+  "error.unreadable_damaged": "This file is damaged, or not of the kind its name says. Open it, save it anew and attach it again.",
+  "error.unreadable_no_text": "This file holds no text, only pictures of pages perhaps. Attach a version whose text can be selected.",
+  "error.unreadable_unknown": "Files of this kind can’t be read here. Attach text, PDF, Word, Excel, PowerPoint, CSV, HTML, code or a picture.",
+  "error.unreadable_old_office": "This file is of an old Office version. Save it as .docx, .xlsx or .pptx.",
+  "error.unreadable_too_large": "This file unpacks to more than can be read. Split it and attach the parts.",
+  "error.unreadable_too_slow": "Reading this file takes too long. Split it and attach the parts.",
 };
