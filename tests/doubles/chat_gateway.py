@@ -33,6 +33,10 @@ class ChatGateway(ScriptedGateway):
         title = request.model == CAPABLE.id and request.max_tokens == TITLE_TOKENS
         return self.script if title else super().script_for(request)
 
+    def default_model(self, modality: Modality = "text") -> Model | None:
+        """Return the starter; nothing here embeds."""
+        return STARTER if modality == "text" else None
+
     async def count_tokens(self, request: Request) -> int:
         """Return the number of words."""
         return sum(len(message.text.split()) for message in request.messages)

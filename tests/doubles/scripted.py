@@ -96,9 +96,9 @@ class ScriptedGateway:
                 return model
         raise ModelNotFound(f"The model '{name}' does not exist here.", param="model")
 
-    def default_model(self) -> Model:
-        """Return the first model."""
-        return MODELS[0]
+    def default_model(self, modality: Modality = "text") -> Model | None:
+        """Return the first model of a kind."""
+        return next(model for model in MODELS if model.modality == modality)
 
     def state(self, model_id: str) -> str:
         """Return that everything is ready."""

@@ -21,6 +21,7 @@ from consigne.chat.assistants import Assistants
 from consigne.chat.conversations import Conversations
 from consigne.chat.feedback import Feedback
 from consigne.chat.folders import Folders
+from consigne.chat.grounding import Grounding
 from consigne.chat.guiding import Guiding
 from consigne.chat.personal import Personal
 from consigne.chat.prompts import Prompts
@@ -31,6 +32,8 @@ from consigne.chat.search import Search
 from consigne.chat.skills import Skills
 from consigne.chat.temporary import Temporary
 from consigne.chat.tools.opening import open_toolbox
+from consigne.documents.library import Documents
+from consigne.documents.retrieval import Retrieval
 from consigne.domain import sources
 from consigne.domain.ids import new_id
 from consigne.engines.base import InstalledModel
@@ -39,6 +42,7 @@ from consigne.engines.library import ModelLibrary
 from consigne.gateway.pulls import Pulls
 from consigne.settings import ServerSettings, Settings
 from consigne.store.db import Database
+from consigne.store.objects import Objects
 from consigne.store.tables import OrganisationRow, SessionRow, WorkspaceRow
 from doubles.chat_gateway import ChatGateway
 from doubles.inline_jobs import InlineJobs
@@ -153,7 +157,9 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
     personal, skills, jobs = Personal(db), Skills(db, folder / "skills"), InlineJobs()
     guide, conversations = Guiding(personal, skills), Conversations(db)
     toolbox = open_toolbox(Settings(data_dir=folder), db)
-    runs = Runs(db, gateway, guide, toolbox)
+    documents = Documents(db, Objects.open("", folder / "objects"), gateway, jobs)
+    grounding = Grounding(documents, Retrieval(db, gateway))
+    runs = Runs(db, gateway, guide, toolbox, grounding)
     services = SimpleNamespace(
         settings=Settings(data_dir=folder, server=ServerSettings(**server)),
         gateway=gateway,
@@ -176,6 +182,7 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
         feedback=Feedback(db),
         toolbox=toolbox,
         artifacts=Artifacts(db),
+        documents=documents,
         pulls=Pulls(library, _never),
     )
     app = FastAPI()

@@ -28,6 +28,10 @@ class Download(Response):
         self._chunks = content.chunks
         self._sent = _headers(content, media_type, filename, partial=partial)
 
+    def also(self, headers: dict[str, str]) -> None:
+        """Send these headers too."""
+        self._sent += [(name.encode(), value.encode()) for name, value in headers.items()]
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it all."""
         await send(

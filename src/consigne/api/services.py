@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from consigne.chat.conversations import Conversations
     from consigne.chat.feedback import Feedback
     from consigne.chat.folders import Folders
+    from consigne.chat.grounding import Grounding
     from consigne.chat.guiding import Guiding
     from consigne.chat.personal import Personal
     from consigne.chat.prompts import Prompts
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from consigne.chat.sweeping import ChatSweep
     from consigne.chat.temporary import Temporary
     from consigne.chat.tools.toolbox import Toolbox
+    from consigne.documents.library import Documents
     from consigne.engines.library import ModelLibrary
     from consigne.engines.pool import EnginePool
     from consigne.gateway.gateway import Gateway
@@ -55,6 +57,7 @@ class Services(msgspec.Struct, frozen=True):
     limiter: "Limiter"
     answers: "KeptAnswers"
     conversations: "Conversations"
+    documents: "Documents"
     folders: "Folders"
     search: "Search"
     chat_sweep: "ChatSweep"
@@ -149,6 +152,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.conversations import Conversations
     from consigne.chat.feedback import Feedback
     from consigne.chat.folders import Folders
+    from consigne.chat.grounding import Grounding
     from consigne.chat.guiding import Guiding
     from consigne.chat.personal import Personal
     from consigne.chat.prompts import Prompts
@@ -157,6 +161,8 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.skills import Skills
     from consigne.chat.sweeping import ChatSweep
     from consigne.chat.tools.opening import open_toolbox
+    from consigne.documents.library import Documents
+    from consigne.documents.retrieval import Retrieval
     from consigne.gateway.pulls import Pulls
     from consigne.jobs.runtime import Jobs
     from consigne.records.records import Records
@@ -166,14 +172,16 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     stack.push_async_callback(db.close)
     personal, skills = Personal(db), Skills(db, settings.data_dir / "skills")
     conversations, jobs = Conversations(db), Jobs(settings.jobs_path)
+    files, uploads, batches = await _open_files(settings, engines, db, jobs, stack)
+    documents = Documents(db, files.objects, engines.gateway, jobs)
     toolbox, guide = open_toolbox(settings, db), Guiding(personal, skills)
-    runs, temporary, assistants = await _open_chats(db, engines, stack, guide, toolbox)
+    grounding = Grounding(documents, Retrieval(db, engines.gateway))
+    runs, temporary, assistants = await _open_chats(db, engines, stack, guide, toolbox, grounding)
     records = Records(db, settings.records)
     stack.push_async_callback(records.close)
     await records.open()
     pulls = Pulls(engines.library)
     stack.push_async_callback(pulls.close)
-    files, uploads, batches = await _open_files(settings, engines, db, jobs, stack)
     return Services(
         settings=settings,
         library=engines.library,
@@ -185,6 +193,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         limiter=Limiter(),
         answers=KeptAnswers(db, settings.idempotency),
         conversations=conversations,
+        documents=documents,
         folders=Folders(db),
         search=Search(db),
         chat_sweep=ChatSweep(db),
@@ -213,12 +222,13 @@ async def _open_chats(
     stack: AsyncExitStack,
     guide: "Guiding",
     toolbox: "Toolbox",
+    grounding: "Grounding",
 ) -> "tuple[Runs, Temporary, Assistants]":
     from consigne.chat.assistants import Assistants
     from consigne.chat.runs import Runs
     from consigne.chat.temporary import Temporary
 
-    runs = Runs(db, engines.gateway, guide, toolbox)
+    runs = Runs(db, engines.gateway, guide, toolbox, grounding)
     await runs.recover()
     stack.push_async_callback(runs.close)
     temporary = Temporary(db, engines.gateway, guide)

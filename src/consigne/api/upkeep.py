@@ -27,7 +27,13 @@ async def _look_after(services: Services) -> None:
     await _try(services.batches.start())
     await _try(services.scheduling.start())
     while True:
-        for owner in (services.files, services.uploads, services.batches, services.chat_sweep):
+        for owner in (
+            services.files,
+            services.uploads,
+            services.batches,
+            services.chat_sweep,
+            services.documents,
+        ):
             await _try(owner.sweep())
         await asyncio.sleep(SWEEP_EVERY_S)
 

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from consigne.chat.values import EventKind, Problem, RunEvent, Source, StoredMessage
+from consigne.chat.citing import cited
+from consigne.chat.values import Citation, EventKind, Problem, RunEvent, Source, StoredMessage
 from consigne.domain.messages import (
     ContentBlock,
     TextBlock,
@@ -90,6 +91,8 @@ class LiveRun:
         """JSON of what shapes the answer beside its branch; stored with the run."""
         self.asked: dict[str, asyncio.Future[Any]] = {}
         """What waits for the reader: an approval or a result, by the id of its call."""
+        self.shown: dict[int, Citation] = {}
+        """The passages that the model was shown, by their numbers."""
         self._transcript = Transcript(message.content)
         self._pending: list[tuple[EventKind, list[str]]] = []
         self._log: list[RunEvent] = []
@@ -123,7 +126,8 @@ class LiveRun:
         for source in cited:
             if source.url == url:
                 return source.number
-        source = Source(len(cited) + 1, _storable(title), _storable(url), _storable(passage))
+        number = max([*self.shown, *(source.number for source in cited)], default=0) + 1
+        source = Source(number, _storable(title), _storable(url), _storable(passage))
         self.message = msgspec.structs.replace(self.message, sources=(*cited, source))
         self.say("sources", {"sources": [source]})
         return source.number
@@ -152,9 +156,12 @@ class LiveRun:
     def ended_message(self) -> StoredMessage:
         """Return the message as the ending leaves it."""
         assert self.ending is not None
+        content = self._transcript.content
+        text = "".join(block.text for block in content if isinstance(block, TextBlock))
         return msgspec.structs.replace(
             self.message,
-            content=self._transcript.content,
+            content=content,
+            citations=cited(text, self.shown) if self.shown else self.message.citations,
             state=self.ending.state,
             stop_reason=self.ending.stop_reason,
             error=self.ending.error,

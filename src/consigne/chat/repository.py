@@ -8,7 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from consigne.business.caller import Caller
-from consigne.chat.values import Conversation, Problem, Source, StoredMessage
+from consigne.chat.values import (
+    Attachment,
+    Citation,
+    Conversation,
+    Problem,
+    Source,
+    StoredMessage,
+)
 from consigne.domain import sources
 from consigne.domain.errors import NotFound
 from consigne.domain.ids import is_id, new_id
@@ -16,6 +23,8 @@ from consigne.domain.messages import ContentBlock
 from consigne.domain.usage import Usage
 from consigne.store.tables import ConversationRow, MessageRow, RunEventRow, RunRow
 
+_attachments = msgspec.json.Decoder(tuple[Attachment, ...])
+_citations = msgspec.json.Decoder(tuple[Citation, ...])
 _content = msgspec.json.Decoder(tuple[ContentBlock, ...])
 _sources = msgspec.json.Decoder(tuple[Source, ...])
 
@@ -222,6 +231,7 @@ async def end_run(
         "output_tokens": usage.output_tokens if usage else None,
         "left_out": message.left_out,
         "sources": msgspec.json.encode(message.sources).decode() if message.sources else None,
+        "citations": msgspec.json.encode(message.citations).decode() if message.citations else None,
     }
     written = (MessageRow.id == message.id) & (MessageRow.organisation_id == organisation_id)
     ended = (RunRow.id == message.run_id) & (RunRow.organisation_id == organisation_id)
@@ -270,6 +280,8 @@ def as_message(row: MessageRow) -> StoredMessage:
         created_at=row.created_at,
         run_id=row.run_id,
         sources=_sources.decode(row.sources) if row.sources else (),
+        attachments=_attachments.decode(row.attachments) if row.attachments else (),
+        citations=_citations.decode(row.citations) if row.citations else (),
     )
 
 

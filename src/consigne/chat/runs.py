@@ -16,7 +16,9 @@ from sqlalchemy.exc import IntegrityError
 
 from consigne.business.caller import Caller
 from consigne.chat import history, repository, titles, turns
+from consigne.chat.citing import HOW_TO_CITE
 from consigne.chat.conversations import set_model_title
+from consigne.chat.grounding import Grounding
 from consigne.chat.guidance import Guidance, Guide
 from consigne.chat.journal import NOT_SAVED, Journal
 from consigne.chat.live import Ending, LiveRun, done_event, start_body
@@ -28,7 +30,7 @@ from consigne.chat.turns import Question, Turn
 from consigne.chat.values import Problem, RunEvent, RunRef, Sent, Started, StoredMessage
 from consigne.domain.errors import Conflict, ConsigneError, OperatorError
 from consigne.domain.events import Event, TextDelta
-from consigne.domain.messages import Request
+from consigne.domain.messages import Request, TextBlock
 from consigne.domain.models import Model
 from consigne.store.db import Database
 from consigne.store.tables import RunRow
@@ -61,11 +63,13 @@ class Runs:
         gateway: Generator,
         guide: Guide | None = None,
         toolbox: Toolbox | None = None,
+        grounding: Grounding | None = None,
     ) -> None:
         self._db = db
         self._toolbox = toolbox or Toolbox(db)
         self._gateway = gateway
         self._guide = guide
+        self._grounding = grounding
         self._journal = Journal(db)
         self._live: dict[str, LiveRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -218,9 +222,15 @@ class Runs:
         if begun:
             branch[-1] = msgspec.structs.replace(branch[-1], content=run.content)
         guidance = await self._guide.guidance(turn, branch) if self._guide else Guidance()
+        run.settings = guidance.recorded()
+        if self._grounding is not None:
+            grounded = await self._grounding.ground(turn.model, turn.organisation_id, branch)
+            branch, run.shown = list(grounded.branch), grounded.shown
+        if run.shown:
+            told = (*guidance.system, TextBlock(HOW_TO_CITE))
+            guidance = msgspec.structs.replace(guidance, system=told)
         plan = plan_of(guidance, mode, tools, begun=bool(run.content))
         built = await history.build(self._gateway, turn.model, branch, plan.guidance)
-        run.settings = guidance.recorded()
         run.message = msgspec.structs.replace(run.message, left_out=built.left_out)
         return await loop.feed(
             built.request,

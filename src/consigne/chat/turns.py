@@ -1,8 +1,9 @@
 """What a person does to a conversation, each in one transaction: ask, ask again, let go on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec.json import encode
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,9 +20,10 @@ from consigne.chat.repository import (
     has_children,
     message_rows,
 )
-from consigne.chat.values import Mode, RunRef, StoredMessage
+from consigne.chat.values import Attachment, Mode, RunRef, StoredMessage
+from consigne.documents.values import Document
 from consigne.domain import sources
-from consigne.domain.errors import Conflict, InvalidRequest, NotFound
+from consigne.domain.errors import Conflict, ImagesUnsupported, InvalidRequest, NotFound
 from consigne.domain.ids import new_id
 from consigne.domain.messages import TextBlock, ToolUseBlock
 from consigne.domain.models import Model
@@ -47,6 +49,8 @@ class Question(msgspec.Struct, frozen=True):
     """Empty takes the conversation's."""
     mode: Mode = ""
     """How it is to be answered."""
+    attachments: tuple[Attachment, ...] = ()
+    """Files that the caller was found to own."""
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -71,6 +75,13 @@ async def choose(session: AsyncSession, caller: Caller, name: str, resolve: Reso
         return Chosen(resolve(name))
     assistant = await usable_assistant(session, caller, name)
     return Chosen(resolve(assistant.model), assistant)
+
+
+def attachment(file: Document) -> Attachment:
+    """Return a file as the question says that it has it."""
+    return Attachment(
+        file.id, file.kind, file.filename, file.media_type, file.size, file.excerpt[:200]
+    )
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -118,6 +129,7 @@ async def ask(
         NotFound: The caller has no such conversation, or it has no such parent.
         ModelNotFound: There is no such model.
         InvalidRequest: The text is empty, or the parent is no answer.
+        ImagesUnsupported: A picture is attached, and the model sees none.
         Conflict: The parent is still being written.
     """
     conversation = await conversation_row(session, caller, question.conversation_id)
@@ -130,6 +142,7 @@ async def ask(
     if question.parent_id is not None:
         _check_parent(parent)
     chosen = await choose(session, caller, question.model or conversation.model, resolve)
+    _check_seen(question.attachments, chosen.model)
     asked = MessageRow(
         id=new_id("msg"),
         organisation_id=conversation.organisation_id,
@@ -141,6 +154,7 @@ async def ask(
         left_out=0,
         client_id=question.client_id,
         mode=question.mode or None,
+        attachments=encode(question.attachments).decode() if question.attachments else None,
         created_at=sources.now(),
     )
     session.add(asked)
@@ -164,6 +178,7 @@ async def ask_again(
     if asked.role != "user":
         raise InvalidRequest("Only a question can be answered again.")
     chosen = await choose(session, caller, model or conversation.model, resolve)
+    _check_seen(as_message(asked).attachments, chosen.model)
     return await _answer(session, caller, conversation, asked, chosen, "")
 
 
@@ -261,6 +276,14 @@ async def _answered(
         .limit(1)
     )
     return as_message(asked), as_message(answers.one())
+
+
+def _check_seen(attachments: Sequence[Attachment], model: Model) -> None:
+    if not model.capabilities.images_in and any(each.kind == "image" for each in attachments):
+        raise ImagesUnsupported(
+            f"{model.name} can't see pictures. Choose a model that can, or remove the picture.",
+            param="attachments",
+        )
 
 
 def _check_parent(parent: MessageRow | None) -> None:

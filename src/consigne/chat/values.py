@@ -72,6 +72,31 @@ class Source(msgspec.Struct, frozen=True):
     """The words that matter, or the beginning."""
 
 
+class Attachment(msgspec.Struct, frozen=True):
+    """A file that was sent with a question; it may have been deleted since."""
+
+    id: str
+    kind: Literal["text", "image"]
+    filename: str
+    media_type: str
+    size: int
+    excerpt: str = ""
+
+
+class Citation(msgspec.Struct, frozen=True):
+    """A passage that an answer cites by its number; its text outlives the file."""
+
+    number: int
+    """As the answer writes it, between brackets."""
+    document_id: str
+    filename: str
+    passage: int
+    """Its place in the document, from 0."""
+    page: int | None
+    section: str
+    text: str
+
+
 class StoredMessage(msgspec.Struct, frozen=True):
     """One turn of a conversation."""
 
@@ -95,6 +120,8 @@ class StoredMessage(msgspec.Struct, frozen=True):
     """What the answer cites."""
     mode: Mode = ""
     """Of a question: how it is to be answered."""
+    attachments: tuple[Attachment, ...] = ()
+    citations: tuple[Citation, ...] = ()
 
     @property
     def text(self) -> str:

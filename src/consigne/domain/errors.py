@@ -3,7 +3,7 @@
 ::
 
     ConsigneError
-    ├── InvalidRequest 400 ── ContextTooLong, FileNotDownloadable, Unsupported
+    ├── InvalidRequest 400 ── ContextTooLong, FileNotDownloadable, Unsupported ── ImagesUnsupported
     ├── NotAuthenticated 401
     ├── NotPermitted 403 ── ModelNotPermitted
     ├── NotFound 404 ── FileExpired, ModelNotFound
@@ -52,6 +52,12 @@ class Unsupported(InvalidRequest):
     """The model cannot do what the request asks (read images, say)."""
 
     code = "unsupported"
+
+
+class ImagesUnsupported(Unsupported):
+    """The model can't see the pictures that it is asked about."""
+
+    code = "images_unsupported"
 
 
 class NotAuthenticated(ConsigneError):

@@ -236,6 +236,10 @@ class MessageRow(Table):
     client_id: Mapped[str | None]
     run_id: Mapped[str | None] = mapped_column(ID)
     """The run that wrote it last."""
+    attachments: Mapped[str | None]
+    """JSON of a question's files; see ``chat.values.Attachment``."""
+    citations: Mapped[str | None]
+    """JSON of the passages that an answer cites; see ``chat.values.Citation``."""
     created_at: Mapped[datetime]
 
     __table_args__ = (

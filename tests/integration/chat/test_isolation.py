@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy import event
 
 from consigne.api import app_routes
+from support.files import png
 from support.site import Site, Visitor
 
 
@@ -75,6 +76,7 @@ SHARED = {
     "/api/temporary/keep",
     "/api/tools",
     "/api/tools/{name}",
+    "/api/documents",
 }
 CUSTOMERS = SHARED - {
     "/api/session",
@@ -94,7 +96,8 @@ LISTS = {
 TENANT_TABLES = re.compile(
     r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions|folders"
     r"|message_texts|feedback|memories|personal_instructions|prompts|assistants|schedules|skills"
-    r"|skill_choices|tool_switches|tool_approvals|artifacts|artifact_versions|tool_servers)\b"
+    r"|skill_choices|tool_switches|tool_approvals|artifacts|artifact_versions|tool_servers"
+    r"|documents|passages)\b"
 )
 
 
@@ -104,6 +107,13 @@ def endpoints() -> list[tuple[str, str]]:
     app.include_router(app_routes.router)
     paths = app.openapi()["paths"]
     return [(method.upper(), path) for path in sorted(paths) for method in sorted(paths[path])]
+
+
+async def attached(visitor: Visitor) -> str:
+    """Add a picture and return its id."""
+    made = {"file": ("dot.png", png(), "image/png")}
+    added = await visitor.ask("POST", "/documents", files=made)
+    return str(added["id"])
 
 
 async def furnished(visitor: Visitor) -> dict[str, str]:
@@ -118,6 +128,7 @@ async def furnished(visitor: Visitor) -> dict[str, str]:
         "message_id": sent["answer"]["id"],
         "run_id": sent["run"]["id"],
         "folder_id": (await visitor.ask("POST", "/folders", {"name": "Mine"}))["id"],
+        "document_id": await attached(visitor),
         "pull_id": "pull_1",
         "call_id": "toolu_1",
         "name": "calculate",

@@ -6,6 +6,7 @@ from consigne.api.app_routes import (
     artifacts,
     assistants,
     conversations,
+    documents,
     feedback,
     folders,
     models,
@@ -26,7 +27,7 @@ router = APIRouter(prefix="/api", dependencies=[Depends(require_same_origin)])
 _parts = (
     session, models, pulls, conversations, folders, search, runs,
     feedback, personal, prompts, assistants, schedules, skills, temporary,
-    tools, artifacts,
+    tools, artifacts, documents,
 )  # fmt: skip
 for _part in _parts:
     router.include_router(_part.router)

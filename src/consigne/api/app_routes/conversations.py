@@ -11,7 +11,7 @@ from consigne.api.app_routes.replies import reply
 from consigne.api.auth import services_of
 from consigne.chat.branches import Stretch
 from consigne.chat.places import Change
-from consigne.chat.turns import Question
+from consigne.chat.turns import Question, attachment
 
 router = APIRouter(tags=["Conversations"])
 
@@ -103,6 +103,7 @@ async def send_message(
     request: Request, caller: Person, conversation_id: str, body: schemas.NewMessage
 ) -> Response:
     """Say something, and let it be answered."""
+    files = await services_of(request).documents.those(caller, body.attachments)
     question = Question(
         conversation_id=conversation_id,
         text=body.text,
@@ -110,6 +111,7 @@ async def send_message(
         parent_id=body.parent_id,
         model=body.model or "",
         mode=body.mode,
+        attachments=tuple(attachment(file) for file in files),
     )
     return reply(await services_of(request).runs.send(caller, question), 201)
 

@@ -63,6 +63,8 @@ class NewMessage(In):
     """Made by the page; a message sent twice with the same is taken once."""
     mode: Literal["", "research"] = ""
     """How it is to be answered."""
+    attachments: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=20)] = []
+    """Ids of documents."""
 
 
 class AnotherAnswer(In):
@@ -302,6 +304,69 @@ class Usage(Out):
     output_tokens: int
 
 
+class Attachment(Out):
+    """A file that was sent with a question."""
+
+    id: str
+    kind: Literal["text", "image"]
+    filename: str
+    media_type: str
+    size: int
+    excerpt: str
+
+
+class Citation(Out):
+    """A passage that an answer cites by its number."""
+
+    number: int
+    document_id: str
+    filename: str
+    passage: int
+    page: int | None
+    section: str
+    text: str
+
+
+class Document(Out):
+    """A file that was given and read."""
+
+    id: str
+    kind: Literal["text", "image"]
+    filename: str
+    media_type: str
+    size: int
+    pages: int | None
+    characters: int
+    passages: int
+    indexed: int
+    """How many passages can be found by their meaning so far."""
+    excerpt: str
+    cut: bool
+    """Whether the file has more text than is read."""
+    created_at: datetime
+
+
+class Passage(Out):
+    """A passage of a document."""
+
+    document_id: str
+    filename: str
+    number: int
+    page: int | None
+    section: str
+    start: int
+    text: str
+
+
+class Passages(Out):
+    """A stretch of a document."""
+
+    document: Document
+    passages: list[Passage]
+    earlier: bool
+    later: bool
+
+
 class Message(Out):
     """One turn; messages form a tree by ``parent_id``."""
 
@@ -319,6 +384,8 @@ class Message(Out):
     run_id: str | None
     sources: list[Source]
     mode: Literal["", "research"]
+    attachments: list[Attachment]
+    citations: list[Citation]
 
 
 class Thread(Out):

@@ -68,6 +68,14 @@
  * @property {string} created_at
  * @property {string | null} run_id
  * @property {Source[]} [sources] what the answer cites
+ * @property {Attachment[]} [attachments]
+ * @property {Citation[]} [citations]
+ *
+ * @typedef {{id: string, kind: "text" | "image", filename: string, media_type: string, size: number,
+ *   excerpt: string}} Attachment
+ *
+ * @typedef {{number: number, document_id: string, filename: string, passage: number,
+ *   page: number | null, section: string, text: string}} Citation a passage that an answer cites
  *
  * @typedef {object} Model
  * @property {string} id

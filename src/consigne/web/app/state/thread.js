@@ -17,7 +17,7 @@ import { takeMode } from "./tools.js";
  *
  * @typedef {import("../types.js").Conversation} Conversation
  * @typedef {import("../types.js").Message} Message
- * @typedef {{text: string, parentId: string | null}} Outgoing
+ * @typedef {{text: string, parentId: string | null, files: import("../types.js").Attachment[]}} Outgoing
  */
 
 export const conversation = signal(/** @type {Conversation | null} */ (null));
@@ -171,16 +171,20 @@ export async function readVersion(messageId) {
  *
  * @param {string} text
  * @param {string | null} parentId the answer it follows; `null` begins the conversation
- * @param {{clientId: string, model?: string, opened: (id: string) => void}} options
+ * @param {{clientId: string, model?: string, files?: import("../types.js").Attachment[],
+ *   opened: (id: string) => void}} options
  * @throws {ApiError} nothing was kept; the same `clientId` makes trying again safe
  */
-export async function send(text, parentId, { clientId, model, opened }) {
+export async function send(text, parentId, { clientId, model, files = [], opened }) {
   if (temporary.peek()) return sendTemporarily(text, parentId, model);
   try {
     if (later.peek() && parentId === head.peek()) await toLatest();
-    outgoing.value = { text, parentId };
+    outgoing.value = { text, parentId, files };
     const kept = conversation.peek() ?? (await begin(model, opened));
-    const body = { text, parent_id: parentId, client_id: clientId, model, mode: takeMode() };
+    const body = {
+      text, parent_id: parentId, client_id: clientId, model, mode: takeMode(),
+      ...(files.length ? { attachments: files.map(({ id }) => id) } : {}),
+    };
     const reply = await request("POST", `/api/conversations/${kept.id}/messages`, body);
     if (conversation.peek()?.id !== kept.id) return loadList();
     // The reader may have gone to another version meanwhile: then what was sent is shown afresh.

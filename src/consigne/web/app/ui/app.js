@@ -6,6 +6,7 @@ import { go, openId } from "../router.js";
 import { conversationOf, moving } from "../state/conversations.js";
 import { drawer, overlay } from "../state/look.js";
 import { session } from "../state/session.js";
+import { openSource } from "../state/source.js";
 import { conversation } from "../state/thread.js";
 import { artifact } from "../state/artifact.js";
 import { ArchiveDialog } from "./archive.js";
@@ -23,6 +24,7 @@ import { SearchDialog } from "./search.js";
 import { ShortcutsDialog } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import { SignIn } from "./sign_in.js";
+import { SourcePanel } from "./source.js";
 import { SuggestionsDialog } from "./suggestions.js";
 import { TemporaryNotice, TemporarySwitch } from "./temporary.js";
 import { Thread } from "./thread.js";
@@ -53,6 +55,7 @@ export function App() {
     ${overlay.value === "library" && html`<${Library} />`}
     ${explaining.value && html`<${FeedbackDialog} key=${explaining.value} />`}
     ${filling.value && html`<${FillDialog} key=${filling.value.id} />`}
+    ${openSource.value && html`<${SourcePanel} />`}
     ${moving.value && html`<${MoveDialog} />`}
     ${overlay.value === "models" && html`<${SuggestionsDialog} />`}`;
 }

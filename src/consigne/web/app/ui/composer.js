@@ -4,12 +4,14 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { html } from "../html.js";
 import { explain, t } from "../i18n.js";
 import { go, openId } from "../router.js";
+import { attached, keepAttached } from "../state/attachments.js";
 import { draft, keepDraft } from "../state/drafts.js";
 import { modelFor, models } from "../state/models.js";
 import { head } from "../state/branch.js";
 import { conversation, editing, outgoing, running, send, shown, stop } from "../state/thread.js";
 import { toast } from "../state/toasts.js";
 import { uuid } from "../platform.js";
+import { AttachButton, Attached, DropZone, onPaste } from "./attachments.js";
 import { Icon } from "./icons.js";
 import { ModelPicker } from "./model_picker.js";
 import { promptHints, promptKey, PromptMenu } from "./prompt_menu.js";
@@ -56,16 +58,17 @@ export function Composer() {
       <span>${t("composer.notSent", { reason: explain(problem.error) })}</span></p>`}
     <${PromptMenu} text=${text} />
     <div class="composer-box">
+      <${Attached} />
       <textarea id="composer" ref=${box} rows="1" value=${text} aria-label=${t("composer.label")}
         placeholder=${t("composer.placeholder")} enterkeyhint="send" dir="auto"
         onInput=${(/** @type {any} */ event) => keepDraft(where, event.target.value)}
-        onKeyDown=${onKeyDown} ...${promptHints(text)}></textarea>
+        onKeyDown=${onKeyDown} onPaste=${onPaste} ...${promptHints(text)}></textarea>
       <div class="composer-row">
-        <${ModelPicker} />
-        <${ToolsMenu} />
-        <${Submit} busy=${busy} ready=${text.trim() !== "" && !outgoing.value} />
+        <div class="composer-tools"><${AttachButton} /><${ModelPicker} /><${ToolsMenu} /></div>
+        <${Submit} busy=${busy} ready=${text.trim() !== "" && !outgoing.value && settled(where)} />
       </div>
     </div>
+    <${DropZone} />
   </form>`;
 }
 
@@ -79,11 +82,25 @@ function Submit({ busy, ready }) {
   </button>`;
 }
 
+/** Whether every file of a draft has arrived. @param {string | null} where */
+function settled(where) {
+  return attached(where).every((file) => file.state === "ready");
+}
+
 async function sendDraft() {
   const where = openId.peek();
   const text = draft(where).trim();
-  if (!text || outgoing.peek()) return;
-  await sendFrom(text, head.peek(), () => keepDraft(where, ""), () => keepDraft(openId.peek(), text));
+  if (!text || outgoing.peek() || !settled(where)) return;
+  const files = attached(where);
+  const leave = () => {
+    keepDraft(where, "");
+    keepAttached(where, []);
+  };
+  const giveBack = () => {
+    keepDraft(openId.peek(), text);
+    keepAttached(openId.peek(), files);
+  };
+  await sendFrom(text, head.peek(), leave, giveBack, files.flatMap((one) => one.file ?? []));
 }
 
 /**
@@ -93,16 +110,17 @@ async function sendDraft() {
  * @param {string | null} parentId
  * @param {() => void} taken called when the text leaves its field
  * @param {() => void} giveBack called when it must return there
+ * @param {import("../types.js").Attachment[]} [files]
  */
-export async function sendFrom(text, parentId, taken, giveBack) {
+export async function sendFrom(text, parentId, taken, giveBack, files = []) {
   if (models.peek()?.length === 0) return toast(t("composer.noModel"));
-  const what = JSON.stringify([conversation.peek()?.id, parentId, text]);
+  const what = JSON.stringify([conversation.peek()?.id, parentId, text, files.map(({ id }) => id)]);
   if (attempt.what !== what) attempt = { what, id: uuid() };
   const model = modelFor(conversation.peek()?.model)?.id;
   taken();
   refusal.value = null;
   try {
-    await send(text, parentId, { clientId: attempt.id, model, opened: (id) => go(id) });
+    await send(text, parentId, { clientId: attempt.id, model, files, opened: (id) => go(id) });
     attempt = { what: "", id: "" };
   } catch (error) {
     giveBack();

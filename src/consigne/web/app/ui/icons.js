@@ -27,6 +27,8 @@ const PATHS = {
   tools: "M3 6h8M15 6h2M3 14h2M9 14h8M13 4v4M7 12v4",
   panel: "M3 4h14v12H3zM11 4v12",
   download: "M10 3v9M6 8.5l4 4 4-4M4 16h12",
+  attach: "M15 9.5l-5 5a3.5 3.5 0 0 1-5-5l6-6a2.3 2.3 0 0 1 3.3 3.3l-6 6a1.1 1.1 0 0 1-1.6-1.6l5.3-5.3",
+  file: "M5 3h6l4 4v10H5zM11 3v4h4",
   alert: "M10 3 18 17H2zM10 8v4M10 14.5h.01",
 };
 

@@ -12,6 +12,8 @@ import { temporary } from "../state/temporary.js";
 import { answerAgain, conversation, editing, readVersion, running } from "../state/thread.js";
 import { toast } from "../state/toasts.js";
 import { textOf, thinkingOf } from "../text.js";
+import { SentFiles } from "./attachments.js";
+import { Cited } from "./citations.js";
 import { fit, sendFrom } from "./composer.js";
 import { Thumbs } from "./feedback.js";
 import { Icon } from "./icons.js";
@@ -35,6 +37,7 @@ export function Question({ message, place }) {
   const text = textOf(message);
   return html`<article class="question">
     <h2 class="unseen">${t("message.you")}</h2>
+    <${SentFiles} files=${message.attachments} />
     <div class="question-text" dir="auto" title=${exactTime(message.created_at)}>${text}</div>
     <div class="actions">
       <${Stepper} place=${place} />
@@ -58,10 +61,11 @@ function RememberButton({ text }) {
   return html`<button type="button" class="plain small" onClick=${keep}>${t("personal.remember")}</button>`;
 }
 
-/** @param {{text: string}} props a question that the server has not confirmed yet */
-export function SentQuestion({ text }) {
+/** @param {{text: string, files: import("../types.js").Attachment[]}} props a question that the server has not confirmed yet */
+export function SentQuestion({ text, files }) {
   return html`<article class="question pending">
     <h2 class="unseen">${t("message.you")}</h2>
+    <${SentFiles} files=${files} />
     <div class="question-text" dir="auto">${text}</div>
   </article>`;
 }
@@ -83,7 +87,8 @@ function QuestionEditor({ message }) {
   const save = () => {
     const changed = text.value.trim();
     if (!changed) return;
-    sendFrom(changed, message.parent_id, leave, () => { editing.value = message.id; });
+    sendFrom(changed, message.parent_id, leave, () => { editing.value = message.id; },
+      message.attachments);
   };
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape") {
@@ -118,8 +123,10 @@ export function Answer({ message, place, last }) {
     ${thinking && !uses && html`<details class="thinking" open=${growing && !text}>
       <summary>${t("message.thinking")}</summary><div dir="auto">${thinking}</div>
     </details>`}
-    ${uses ? html`<${Steps} message=${message} growing=${growing} />`
-      : text && html`<${Markdown} text=${text} growing=${growing} />`}
+    ${uses ? html`<${Cited} citations=${message.citations}>
+        <${Steps} message=${message} growing=${growing} /><//>`
+      : text && html`<${Cited} citations=${message.citations}>
+        <${Markdown} text=${text} growing=${growing} /><//>`}
     ${growing && !message.content.length && html`<${Waiting} />`}
     ${!growing && html`<${Sources} message=${message} />`}
     <${Outcome} message=${message} last=${last} />

@@ -64,7 +64,7 @@ function Messages() {
         </div>`)}
         ${to < ids.length && html`<${Room} key="below" height=${room.between(ids, to, ids.length)} />`}
       </div>
-      ${sent && html`<${SentQuestion} text=${sent.text} />`}
+      ${sent && html`<${SentQuestion} text=${sent.text} files=${sent.files} />`}
       ${later.value && html`<${More} side="after" />`}
     </div>
     ${(away.value || later.value) && html`<button type="button" class="latest" aria-label=${t("message.latest")}

@@ -1,0 +1,101 @@
+"""What a model is shown of the files on a branch: whole where they fit, else what answers best."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from consigne.chat.citing import citation, numbered
+from consigne.chat.values import Citation, StoredMessage
+from consigne.documents.library import Documents
+from consigne.documents.retrieval import Retrieval
+from consigne.documents.values import Passage
+from consigne.domain.messages import ContentBlock, ImageBlock, TextBlock
+from consigne.domain.models import Model
+
+TOKEN_BYTES = 3
+"""Fewer than a token has on average in most texts: what is thought to fit does."""
+PASSAGE_BYTES = 900
+LEAST, MOST = 4, 12
+"""Passages that are shown of what does not fit."""
+SHORT_QUERY = 60
+"""A question this short is searched for together with the one before it."""
+
+
+class Grounded(msgspec.Struct, frozen=True):
+    """A branch with its files."""
+
+    branch: tuple[StoredMessage, ...]
+    """The questions hold what the model is shown of their files."""
+    shown: dict[int, Citation]
+    """The passages that it is shown, by their numbers."""
+
+
+class Grounding:
+    """Puts files into branches."""
+
+    def __init__(self, documents: Documents, retrieval: Retrieval) -> None:
+        self._documents = documents
+        self._retrieval = retrieval
+
+    async def ground(
+        self, model: Model, organisation_id: str, branch: Sequence[StoredMessage]
+    ) -> Grounded:
+        """Return a branch (root first) with the files of its questions.
+
+        Files are read whole, in the order they came, into half of the model's context. From the
+        others the passages that fit the last question best are shown with it; their numbers come
+        after all that earlier answers cite.
+        """
+        if not any(message.attachments for message in branch):
+            return Grounded(tuple(branch), {})
+        left = (model.context - min(1024, model.context // 4)) // 2 * TOKEN_BYTES
+        shown: dict[int, Citation] = {}
+        before: dict[str, list[ContentBlock]] = {}
+        searched: list[str] = []
+        for message in branch:
+            blocks = before.setdefault(message.id, [])
+            for attached in message.attachments:
+                if attached.kind == "image":
+                    blocks.append(await self._image(model, organisation_id, attached.id))
+                    continue
+                passages = await self._documents.whole(organisation_id, attached.id)
+                size = sum(len(passage.text.encode()) for passage in passages)
+                if size > left:
+                    searched.append(attached.id)
+                    continue
+                left -= size
+                blocks.append(_show(passages, shown, len(shown) + 1))
+        last = next(message for message in reversed(branch) if message.role == "user")
+        if searched:
+            most = max(LEAST, min(MOST, left // PASSAGE_BYTES))
+            query = _query(branch, last)
+            found = await self._retrieval.find(organisation_id, searched, query, most)
+            earlier = (c.number for message in branch for c in message.citations)
+            before[last.id].append(_show(found, shown, max([len(shown), *earlier]) + 1))
+        return Grounded(tuple(_with(message, before[message.id]) for message in branch), shown)
+
+    async def _image(self, model: Model, organisation_id: str, document_id: str) -> ContentBlock:
+        if not model.capabilities.images_in:
+            return TextBlock("(A picture that this model can't see.)")
+        found = await self._documents.picture(organisation_id, document_id)
+        if found is None:
+            return TextBlock("(A picture that was deleted.)")
+        return ImageBlock(media_type=found[0], data=found[1])
+
+
+def _show(passages: Sequence[Passage], shown: dict[int, Citation], first: int) -> TextBlock:
+    shown |= {number: citation(number, each) for number, each in enumerate(passages, first)}
+    return TextBlock(numbered(passages, first) + "\n\n" if passages else "")
+
+
+def _with(message: StoredMessage, blocks: Sequence[ContentBlock]) -> StoredMessage:
+    if not blocks:
+        return message
+    return msgspec.structs.replace(message, content=(*blocks, *message.content))
+
+
+def _query(branch: Sequence[StoredMessage], last: StoredMessage) -> str:
+    if len(last.text) > SHORT_QUERY:
+        return last.text
+    asked = [message.text for message in branch if message.role == "user"]
+    return "\n".join(asked[-2:])

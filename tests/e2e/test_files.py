@@ -1,0 +1,87 @@
+"""A file in a question: attached, read, cited, opened; real extraction and retrieval."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from doubles.scripted import START, stop, text
+from e2e.site import ServedSite, served_site
+from e2e.test_accessibility import axe, faults  # noqa: F401 - a fixture
+from support.files import pdf, png
+
+pytestmark = pytest.mark.slow
+
+LEASE = pdf("The rent is 900 euros a month.", "Notice must be given three months ahead.")
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[ServedSite]:
+    async with served_site(tmp_path) as served:
+        yield served
+
+
+async def attach(page: Page, name: str, content: bytes, kind: str) -> None:
+    files = {"name": name, "mimeType": kind, "buffer": content}
+    await page.locator("input[type=file]").set_input_files([files])  # type: ignore[list-item]
+
+
+async def ask(page: Page, words: str) -> None:
+    await page.get_by_role("textbox", name="Your instruction").fill(words)
+    await page.get_by_role("button", name="Send", exact=True).click()
+
+
+@pytest.mark.parametrize("phone", [False, True])
+async def test_an_answer_s_citation_opens_the_passage(
+    site: ServedSite,
+    open_page,
+    axe: str,  # noqa: F811
+    phone: bool,
+) -> None:
+    page = await site.sign_in(await open_page(site.url, phone=phone))
+    await attach(page, "lease.pdf", LEASE, "application/pdf")
+    chip = page.locator(".file.ready")
+    await expect(chip).to_contain_text("The rent is 900 euros")
+    await page.reload()
+    await expect(chip).to_contain_text("lease.pdf")
+    site.site.gateway.script = (START, *text("Three months ahead [2], as `[2]` says."), stop())
+    await ask(page, "How much notice must be given?")
+    await expect(page.locator(".composer .file")).to_have_count(0)
+    cite = page.get_by_role("button", name="Source 2: lease.pdf, page 2")
+    await expect(cite).to_have_count(1)
+    await page.reload()
+    await expect(page.locator(".question").get_by_role("button", name="lease.pdf")).to_be_visible()
+    await cite.focus()
+    await page.keyboard.press("Enter")
+    panel = page.get_by_role("dialog", name="lease.pdf, page 2")
+    await expect(panel.locator("mark")).to_have_text("Notice must be given three months ahead.\n")
+    await expect(panel.locator("mark")).to_be_in_viewport()
+    box = await panel.bounding_box()
+    assert box is not None
+    assert box["width"] == pytest.approx(390 if phone else 576, abs=2)
+    assert await faults(page, axe) == []
+    await page.keyboard.press("Escape")
+    await expect(panel).to_have_count(0)
+    await expect(cite).to_be_focused()
+
+
+async def test_what_can_t_be_read_is_said_and_taken_off(site: ServedSite, open_page) -> None:
+    page = await site.sign_in(await open_page(site.url))
+    await attach(page, "nothing.pdf", b"%PDF-1.7 rubbish", "application/pdf")
+    await expect(page.get_by_role("alert")).to_contain_text("damaged")
+    await page.get_by_role("textbox", name="Your instruction").fill("Read it.")
+    await expect(page.get_by_role("button", name="Send", exact=True)).to_be_disabled()
+    await page.get_by_role("button", name="Remove “nothing.pdf”").click()
+    await expect(page.get_by_role("button", name="Send", exact=True)).to_be_enabled()
+
+
+async def test_a_picture_for_a_model_that_sees_none_stays_in_the_draft(
+    site: ServedSite, open_page
+) -> None:
+    page = await site.sign_in(await open_page(site.url))
+    await attach(page, "dot.png", png(), "image/png")
+    await expect(page.locator(".file.ready img")).to_be_visible()
+    await ask(page, "What is it?")
+    await expect(page.get_by_role("alert")).to_contain_text("can’t see pictures")
+    await expect(page.locator(".composer .file.ready")).to_contain_text("dot.png")
