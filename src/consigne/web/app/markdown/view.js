@@ -1,14 +1,14 @@
 import { arrivals } from "./highlight.js";
 import { MarkdownBlocks } from "./blocks.js";
+import { foldLong, onCodeClick } from "./code.js";
+import { drawDiagrams } from "./diagrams.js";
 import { morph } from "./morph.js";
 import { toNodes } from "./render.js";
 import { html } from "../html.js";
-import { language, t } from "../i18n.js";
-import { copyText } from "../platform.js";
+import { language } from "../i18n.js";
+import { theme } from "../state/look.js";
 import { drawnIn } from "../state/running.js";
 import { useLayoutEffect, useRef } from "preact/hooks";
-
-const COPIED_MS = 2_000;
 
 /** Draws markdown into an element, block by block, touching only what changed. */
 class View {
@@ -59,24 +59,14 @@ class View {
 export function Markdown({ text, growing }) {
   const element = useRef(/** @type {HTMLElement | null} */ (null));
   const view = useRef(/** @type {View | null} */ (null));
-  const look = `${language.value} ${arrivals.value}`;
+  const look = `${language.value} ${arrivals.value} ${theme.value}`;
   useLayoutEffect(() => {
     const began = performance.now();
     view.current ??= new View(/** @type {HTMLElement} */ (element.current));
     view.current.show(text, growing, look);
-    if (growing) drawnIn(performance.now() - began);
+    if (growing) return drawnIn(performance.now() - began);
+    foldLong(view.current.element);
+    drawDiagrams(view.current.element);
   }, [text, growing, look]);
-  return html`<div class="prose" ref=${element} onClick=${copyCode}></div>`;
-}
-
-/** @param {MouseEvent} event */
-async function copyCode(event) {
-  const button = /** @type {Element} */ (event.target).closest("button.copy-code");
-  const code = button?.closest(".code")?.querySelector("code");
-  if (!button || !code) return;
-  if (!(await copyText(code.textContent ?? ""))) return;
-  button.textContent = t("code.copied");
-  setTimeout(() => {
-    button.textContent = t("code.copy");
-  }, COPIED_MS);
+  return html`<div class="prose" ref=${element} onClick=${onCodeClick}></div>`;
 }
