@@ -20,6 +20,7 @@ from consigne.chat.conversations import Conversations
 from consigne.chat.folders import Folders
 from consigne.chat.runs import Runs
 from consigne.chat.search import Search
+from consigne.chat.transfers import Transfers
 from consigne.domain import sources
 from consigne.domain.ids import new_id
 from consigne.engines.base import InstalledModel
@@ -147,6 +148,7 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
         keys=Keys(db),
         conversations=Conversations(db),
         folders=Folders(db),
+        transfers=Transfers(db),
         search=Search(db),
         runs=Runs(db, gateway),
         pulls=Pulls(library, _never),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from consigne.chat.runs import Runs
     from consigne.chat.search import Search
     from consigne.chat.sweeping import ChatSweep
+    from consigne.chat.transfers import Transfers
     from consigne.engines.library import ModelLibrary
     from consigne.engines.pool import EnginePool
     from consigne.gateway.gateway import Gateway
@@ -52,6 +53,7 @@ class Services(msgspec.Struct, frozen=True):
     uploads: "Uploads"
     batches: "Batches"
     records: "Records"
+    transfers: "Transfers"
 
 
 class Engines(msgspec.Struct, frozen=True):
@@ -107,6 +109,7 @@ def _import_store() -> None:
     import consigne.chat.runs
     import consigne.chat.search
     import consigne.chat.sweeping
+    import consigne.chat.transfers
     import consigne.gateway.pulls
     import consigne.records.records
     import consigne.store.db  # noqa: F401 - imported for its effect on the module cache
@@ -122,6 +125,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.runs import Runs
     from consigne.chat.search import Search
     from consigne.chat.sweeping import ChatSweep
+    from consigne.chat.transfers import Transfers
     from consigne.gateway.pulls import Pulls
     from consigne.records.records import Records
     from consigne.store.db import Database
@@ -157,6 +161,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         uploads=uploads,
         batches=batches,
         records=records,
+        transfers=Transfers(db),
     )
 
 

@@ -30,8 +30,10 @@ SHARED = {
     "/api/conversations",
     "/api/folders",
     "/api/search",
+    "/api/export",
+    "/api/import",
 }
-CUSTOMERS = {"/api/conversations", "/api/folders", "/api/search"}
+CUSTOMERS = {"/api/conversations", "/api/folders", "/api/search", "/api/export"}
 TENANT_TABLES = re.compile(
     r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions|folders"
     r"|message_texts)\b"
