@@ -32,6 +32,7 @@ from consigne.chat.search import Search
 from consigne.chat.skills import Skills
 from consigne.chat.temporary import Temporary
 from consigne.chat.tools.opening import open_toolbox
+from consigne.chat.transfers import Transfers
 from consigne.documents.library import Documents
 from consigne.documents.retrieval import Retrieval
 from consigne.domain import sources
@@ -169,6 +170,7 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
         keys=Keys(db),
         conversations=conversations,
         folders=Folders(db),
+        transfers=Transfers(db),
         search=Search(db),
         runs=runs,
         assistants=Assistants(db),

@@ -26,6 +26,8 @@ def body_limits(settings: Settings) -> BodyLimit:
             return settings.files.max_bytes + FORM_BYTES
         if path == "/api/documents":
             return MAX_BYTES + FORM_BYTES
+        if path == "/api/import":
+            return settings.files.max_bytes
         if path == "/v1/messages/batches":
             return max(settings.batches.max_body_bytes, settings.server.max_body_bytes)
         if _PART.match(path):

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from consigne.chat.sweeping import ChatSweep
     from consigne.chat.temporary import Temporary
     from consigne.chat.tools.toolbox import Toolbox
+    from consigne.chat.transfers import Transfers
     from consigne.documents.library import Documents
     from consigne.engines.library import ModelLibrary
     from consigne.engines.pool import EnginePool
@@ -77,6 +78,7 @@ class Services(msgspec.Struct, frozen=True):
     scheduling: "Scheduling"
     skills: "Skills"
     temporary: "Temporary"
+    transfers: "Transfers"
 
 
 class Engines(msgspec.Struct, frozen=True):
@@ -138,6 +140,7 @@ def _import_store() -> None:
     import consigne.chat.sweeping
     import consigne.chat.temporary
     import consigne.chat.tools.opening
+    import consigne.chat.transfers
     import consigne.gateway.pulls
     import consigne.records.records
     import consigne.store.db  # noqa: F401 - imported for its effect on the module cache
@@ -161,6 +164,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.skills import Skills
     from consigne.chat.sweeping import ChatSweep
     from consigne.chat.tools.opening import open_toolbox
+    from consigne.chat.transfers import Transfers
     from consigne.documents.library import Documents
     from consigne.documents.retrieval import Retrieval
     from consigne.gateway.pulls import Pulls
@@ -213,6 +217,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         scheduling=_open_scheduling(db, runs, conversations, jobs, stack),
         skills=skills,
         temporary=temporary,
+        transfers=Transfers(db),
     )
 
 

@@ -19,14 +19,20 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 _ROOT = Path(__file__).parent
-_SERVED = ("app", "i18n", "icons", "styles", "vendor", "manifest.webmanifest")
+_SERVED = ("app", "frames", "i18n", "icons", "styles", "vendor", "manifest.webmanifest")
 _COMPRESSED = {".js", ".css", ".svg", ".webmanifest", ".html"}
 _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".webmanifest": "application/manifest+json",
     ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
 }
+_FRAMED = {"vendor/mermaid.js", "frames/diagram.js"}
+_FRAME_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'self'; "
+    "style-src 'unsafe-inline'; frame-ancestors 'self'"
+)
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _FRAME = {
     "content-type": "text/html; charset=utf-8",
@@ -62,6 +68,7 @@ def routes() -> list[Route]:
         Route("/", site.page, methods=["GET"], include_in_schema=False),
         Route("/c/{conversation}", site.page, methods=["GET"], include_in_schema=False),
         Route("/frame/artifact", site.frame, methods=["GET"], include_in_schema=False),
+        Route("/frames/diagram", site.diagram_frame, methods=["GET"], include_in_schema=False),
         Route("/static/{digest}/{path:path}", site.file, methods=["GET"], include_in_schema=False),
     ]
 
@@ -139,6 +146,19 @@ class _Site:
         """The empty page in which artifacts run: of an origin of its own, without any network."""
         return Response((self._root / "frames" / "artifact.html").read_bytes(), headers=_FRAME)
 
+    async def diagram_frame(self, request: Request) -> Response:
+        own, vendored = self._digests
+        html = (self._root / "frames" / "diagram.html").read_text("utf-8")
+        html = html.replace("{app}", f"/static/{own}").replace("{vendor}", f"/static/{vendored}")
+        headers = {
+            "content-type": "text/html; charset=utf-8",
+            "cache-control": "no-cache",
+            "content-security-policy": _FRAME_POLICY,
+            "referrer-policy": "no-referrer",
+            "x-content-type-options": "nosniff",
+        }
+        return Response(html.encode(), headers=headers)
+
     async def file(self, request: Request) -> Response:
         name = request.path_params["path"]
         body = self._files.get(name)
@@ -150,7 +170,8 @@ class _Site:
         headers = {
             "content-type": _TYPES.get(suffix) or mimetypes.types_map.get(suffix, "text/plain"),
             "cache-control": _FOR_GOOD if current else "no-store",
-            "cross-origin-resource-policy": "same-origin",
+            # A sandboxed frame is of another origin than its own files.
+            "cross-origin-resource-policy": "cross-origin" if name in _FRAMED else "same-origin",
             "x-content-type-options": "nosniff",
         }
         compressed = self._compressed(name) if suffix in _COMPRESSED else None
@@ -180,6 +201,7 @@ def content_security_policy(html: str) -> str:
             "img-src 'self' data: blob:",
             "connect-src 'self'",
             "font-src 'self'",
+            "frame-src 'self'",
             "manifest-src 'self'",
             "base-uri 'none'",
             "form-action 'self'",

@@ -77,8 +77,11 @@ SHARED = {
     "/api/tools",
     "/api/tools/{name}",
     "/api/documents",
+    "/api/export",
+    "/api/import",
 }
 CUSTOMERS = SHARED - {
+    "/api/import",
     "/api/session",
     "/api/models",
     "/api/models/suggestions",

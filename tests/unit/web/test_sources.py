@@ -21,6 +21,8 @@ PUBLISHED = {
     "signals-core.js": "@preact/signals-core/dist/signals-core.mjs",
     "dompurify.js": "dompurify/dist/purify.min.js",
     "markdown-it.js": "markdown-it/dist/browser/markdown-it.esm.min.mjs",
+    "katex/katex.js": "katex/dist/katex.min.js",
+    "mermaid.js": "mermaid/dist/mermaid.min.js",
     "highlight.js": "@highlightjs/cdn-assets/es/core.min.js",
 } | {
     f"languages/{path.name}": f"@highlightjs/cdn-assets/es/languages/{path.stem}.min.js"
@@ -46,6 +48,15 @@ def test_vendored_files_are_as_published(packages: Path) -> None:
     for ours, theirs in PUBLISHED.items():
         published = (packages / theirs).read_text("utf-8")
         assert _code((VENDOR / ours).read_text("utf-8")) == _code(published), ours
+
+
+def test_the_fonts_of_maths_are_as_published(packages: Path) -> None:
+    published = packages / "katex" / "dist"
+    assert (VENDOR / "katex" / "katex.css").read_bytes() == (
+        published / "katex.min.css"
+    ).read_bytes()
+    fonts = {p.name: p.read_bytes() for p in (VENDOR / "katex" / "fonts").iterdir()}
+    assert fonts == {p.name: p.read_bytes() for p in (published / "fonts").glob("*.woff2")}
 
 
 def test_every_vendored_file_is_accounted_for() -> None:

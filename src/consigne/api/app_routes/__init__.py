@@ -20,6 +20,7 @@ from consigne.api.app_routes import (
     skills,
     temporary,
     tools,
+    transfers,
 )
 from consigne.api.app_routes.access import require_same_origin
 
@@ -27,7 +28,7 @@ router = APIRouter(prefix="/api", dependencies=[Depends(require_same_origin)])
 _parts = (
     session, models, pulls, conversations, folders, search, runs,
     feedback, personal, prompts, assistants, schedules, skills, temporary,
-    tools, artifacts, documents,
+    tools, artifacts, documents, transfers,
 )  # fmt: skip
 for _part in _parts:
     router.include_router(_part.router)

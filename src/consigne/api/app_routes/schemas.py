@@ -449,3 +449,18 @@ class Sent(Out):
     message: Message
     answer: Message
     run: Run
+
+
+class LeftOut(Out):
+    """What an import did not take, and how often."""
+
+    what: Literal["file", "tool", "hidden", "empty"]
+    count: int
+
+
+class Imported(Out):
+    """What an import took."""
+
+    conversations: int
+    messages: int
+    left_out: list[LeftOut]

@@ -11,6 +11,10 @@ export function morph(from, to) {
   } else if (from instanceof Text && to instanceof Text) {
     morphText(from, to.data);
   } else if (from instanceof Element && to instanceof Element) {
+    if (from.classList.contains("math")) {
+      if (!from.isEqualNode(to)) from.replaceWith(to); // its styles are rules, no attributes
+      return;
+    }
     morphAttributes(from, to);
     morphChildren(from, [...to.childNodes]);
   }

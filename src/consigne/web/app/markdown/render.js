@@ -1,9 +1,9 @@
 import "dompurify";
 import MarkdownIt from "markdown-it";
 
-import { t } from "../i18n.js";
-import { python } from "../state/python.js";
+import { caption } from "./code.js";
 import { highlight } from "./highlight.js";
+import { typeset, withMath } from "./math.js";
 
 /**
  * Markdown to HTML, and HTML to nodes: `toNodes` is the one place where HTML enters the page.
@@ -29,6 +29,7 @@ const KEPT = {
 };
 
 export const parser = new MarkdownIt({ html: false, linkify: true, typographer: false });
+withMath(parser);
 const { rules } = parser.renderer;
 const { escapeHtml } = parser.utils;
 
@@ -86,35 +87,6 @@ function code(text, language) {
 export function toNodes(markup) {
   const nodes = purifier.sanitize(markup, KEPT);
   for (const block of nodes.querySelectorAll("div.code")) block.prepend(caption(block));
+  typeset(nodes);
   return nodes;
-}
-
-/** @param {Element} block */
-function caption(block) {
-  const bar = document.createElement("div");
-  bar.className = "code-bar";
-  const label = document.createElement("span");
-  label.textContent = block.getAttribute("data-language") || t("code.plain");
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "copy-code";
-  button.textContent = t("code.copy");
-  bar.append(label);
-  const language = (block.getAttribute("data-language") ?? "").toLowerCase();
-  if (language === "html" || language === "svg") bar.append(command("open-code", t("code.open")));
-  if (python.value && /^(?:python|py)3?$/.test(language)) bar.append(command("run-code", t("code.run")));
-  bar.append(button);
-  return bar;
-}
-
-/**
- * @param {string} kind
- * @param {string} words
- */
-function command(kind, words) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = `copy-code ${kind}`;
-  button.textContent = words;
-  return button;
 }

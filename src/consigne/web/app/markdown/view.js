@@ -1,16 +1,15 @@
 import { arrivals } from "./highlight.js";
 import { MarkdownBlocks } from "./blocks.js";
+import { foldLong, onCodeClick } from "./code.js";
+import { drawDiagrams } from "./diagrams.js";
 import { morph } from "./morph.js";
 import { toNodes } from "./render.js";
 import { html } from "../html.js";
-import { language, t } from "../i18n.js";
-import { copyText } from "../platform.js";
+import { language } from "../i18n.js";
+import { theme } from "../state/look.js";
 import { python } from "../state/python.js";
 import { drawnIn } from "../state/running.js";
-import { act } from "./code_actions.js";
 import { useLayoutEffect, useRef } from "preact/hooks";
-
-const COPIED_MS = 2_000;
 
 /** Draws markdown into an element, block by block, touching only what changed. */
 class View {
@@ -61,26 +60,14 @@ class View {
 export function Markdown({ text, growing }) {
   const element = useRef(/** @type {HTMLElement | null} */ (null));
   const view = useRef(/** @type {View | null} */ (null));
-  const look = `${language.value} ${arrivals.value} ${python.value}`;
+  const look = `${language.value} ${arrivals.value} ${theme.value} ${python.value}`;
   useLayoutEffect(() => {
     const began = performance.now();
     view.current ??= new View(/** @type {HTMLElement} */ (element.current));
     view.current.show(text, growing, look);
-    if (growing) drawnIn(performance.now() - began);
+    if (growing) return drawnIn(performance.now() - began);
+    foldLong(view.current.element);
+    drawDiagrams(view.current.element);
   }, [text, growing, look]);
-  return html`<div class="prose" ref=${element} onClick=${copyCode}></div>`;
-}
-
-/** @param {MouseEvent} event */
-async function copyCode(event) {
-  const button = /** @type {Element} */ (event.target).closest("button.copy-code");
-  const block = button?.closest(".code");
-  const code = block?.querySelector("code");
-  if (!button || !block || !code) return;
-  if (button.matches(".open-code, .run-code")) return act(button, block, code.textContent ?? "");
-  if (!(await copyText(code.textContent ?? ""))) return;
-  button.textContent = t("code.copied");
-  setTimeout(() => {
-    button.textContent = t("code.copy");
-  }, COPIED_MS);
+  return html`<div class="prose" ref=${element} onClick=${onCodeClick}></div>`;
 }

@@ -1,0 +1,54 @@
+"""Conversations as files: out, and in."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from consigne.api.app_routes import schemas
+from consigne.api.app_routes.access import Person
+from consigne.api.app_routes.replies import reply
+from consigne.api.auth import services_of
+from consigne.chat import portable
+
+router = APIRouter(tags=["Conversations"])
+
+
+@router.get("/conversations/{conversation_id}/export")
+async def export_conversation(
+    request: Request,
+    caller: Person,
+    conversation_id: str,
+    format: Literal["markdown", "json"] = "json",  # noqa: A002 - the query's own name
+) -> Response:
+    """Return a conversation as a file: ``json`` with all its branches, or ``markdown`` of one."""
+    found = await services_of(request).transfers.export(caller, conversation_id)
+    if format == "markdown":
+        return _file(portable.markdown(found).encode(), "conversation.md", "text/markdown")
+    return _file(portable.encode([found]), "conversation.json", "application/json")
+
+
+@router.get("/export")
+async def export_everything(request: Request, caller: Person) -> Response:
+    """Return all conversations as one file, which can be imported again."""
+    found = await services_of(request).transfers.export_all(caller)
+    return _file(portable.encode(found), "conversations.json", "application/json")
+
+
+@router.post("/import", status_code=201, response_model=schemas.Imported)
+async def import_conversations(request: Request, caller: Person) -> Response:
+    """Take in a file of conversations: one exported here, or ChatGPT's or Claude's (zip or JSON).
+
+    The body is the file itself. All of it is taken, or nothing.
+    """
+    return reply(await services_of(request).transfers.take(caller, await request.body()), 201)
+
+
+def _file(body: bytes, name: str, media_type: str) -> Response:
+    headers = {
+        "content-disposition": f'attachment; filename="{name}"',
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+    }
+    return Response(body, headers=headers, media_type=media_type)

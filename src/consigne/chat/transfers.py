@@ -1,0 +1,162 @@
+"""Taking conversations out, and in: whole or not at all."""
+
+import asyncio
+
+import msgspec
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consigne.business.caller import Caller
+from consigne.chat import imports, titles
+from consigne.chat.conversations import LONGEST_TITLE
+from consigne.chat.imports import LeftOut
+from consigne.chat.portable import PortableConversation, PortableMessage
+from consigne.chat.repository import as_message, conversation_row, encode_content, owned_by
+from consigne.domain import sources
+from consigne.domain.errors import NotPermitted
+from consigne.domain.ids import new_id
+from consigne.domain.messages import ContentBlock, TextBlock, ThinkingBlock
+from consigne.store.db import Database
+from consigne.store.tables import ConversationRow, MessageRow
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What was taken in, and what was not."""
+
+    conversations: int
+    messages: int
+    left_out: tuple[LeftOut, ...]
+
+
+class Transfers:
+    """Gives a person's conversations as they can be kept elsewhere, and takes such in."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def export(self, caller: Caller, conversation_id: str) -> PortableConversation:
+        """Return one conversation with all its branches.
+
+        Raises:
+            NotFound: The caller has no such conversation.
+        """
+        async with self._db.reading() as session:
+            return await _portable(
+                session, await conversation_row(session, caller, conversation_id)
+            )
+
+    async def export_all(self, caller: Caller) -> tuple[PortableConversation, ...]:
+        """Return all of the caller's conversations, the earliest first."""
+        wanted = (
+            select(ConversationRow)
+            .where(owned_by(caller), ConversationRow.deleted_at.is_(None))
+            .order_by(ConversationRow.created_at, ConversationRow.id)
+        )
+        async with self._db.reading() as session:
+            rows = (await session.scalars(wanted)).all()
+            return tuple([await _portable(session, row) for row in rows])
+
+    async def take(self, caller: Caller, body: bytes) -> Imported:
+        """Take in the conversations of a file, all in one transaction.
+
+        Raises:
+            InvalidRequest: It is no file of conversations.
+            NotPermitted: The caller is no person.
+        """
+        if caller.user_id is None:
+            raise NotPermitted("Conversations belong to people; a key can't hold any.")
+        found = await asyncio.to_thread(imports.read, body)
+        async with self._db.session() as session:
+            for conversation in found.conversations:
+                await _add(session, caller, caller.user_id, conversation)
+        count = sum(len(each.messages) for each in found.conversations)
+        return Imported(len(found.conversations), count, found.left_out)
+
+
+async def _portable(session: AsyncSession, row: ConversationRow) -> PortableConversation:
+    rows = await session.scalars(
+        select(MessageRow)
+        .where(
+            MessageRow.conversation_id == row.id,
+            MessageRow.organisation_id == row.organisation_id,
+        )
+        .order_by(MessageRow.created_at, MessageRow.id)
+    )
+    messages = []
+    for stored in map(as_message, rows):
+        state = "interrupted" if stored.state == "running" else stored.state
+        message = PortableMessage(
+            stored.id, stored.parent_id, "user" if stored.role == "user" else "assistant",
+            stored.content, stored.created_at, stored.model, state, stored.stop_reason,
+        )  # fmt: skip
+        messages.append(message)
+    return PortableConversation(
+        title=row.title,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        messages=tuple(messages),
+        model=row.model,
+        head_id=row.head_id,
+        pinned=row.pinned_at is not None,
+        archived=row.archived_at is not None,
+    )
+
+
+async def _add(
+    session: AsyncSession, caller: Caller, user_id: str, given: PortableConversation
+) -> None:
+    now, title = sources.now(), _clean(given.title)[:LONGEST_TITLE]
+    # Ids tell the order of versions: sorted, they keep the file's.
+    ids = sorted(new_id("msg") for _ in given.messages)
+    renamed = {message.id: made for message, made in zip(given.messages, ids, strict=True)}
+    row = ConversationRow(
+        id=new_id("conv"),
+        organisation_id=caller.organisation_id,
+        workspace_id=caller.workspace_id,
+        user_id=user_id,
+        title=title,
+        title_by="user" if title else "rule",
+        title_folded=titles.folded(title),
+        model=_clean(given.model),
+        head_id=renamed.get(given.head_id or ""),
+        created_at=given.created_at,
+        updated_at=given.updated_at,
+        pinned_at=now if given.pinned else None,
+        archived_at=now if given.archived else None,
+    )
+    session.add(row)
+    await session.flush()
+    rows = [_message(row, renamed, message) for message in given.messages]
+    if rows:
+        await session.execute(insert(MessageRow), rows)
+
+
+def _message(
+    row: ConversationRow, renamed: dict[str, str], given: PortableMessage
+) -> dict[str, object]:
+    return {
+        "id": renamed[given.id],
+        "organisation_id": row.organisation_id,
+        "conversation_id": row.id,
+        "parent_id": renamed[given.parent_id] if given.parent_id else None,
+        "role": given.role,
+        "content": encode_content(tuple(_storable(block) for block in given.content)),
+        "model": given.model,
+        "state": "interrupted" if given.state == "running" else given.state,
+        "stop_reason": given.stop_reason,
+        "left_out": 0,
+        "created_at": given.created_at,
+    }
+
+
+def _storable(block: ContentBlock) -> ContentBlock:
+    if isinstance(block, TextBlock):
+        return TextBlock(_clean(block.text))
+    if isinstance(block, ThinkingBlock):
+        return ThinkingBlock(_clean(block.thinking), block.signature)
+    return block
+
+
+def _clean(text: str) -> str:
+    """Return the text without NUL, which PostgreSQL keeps none of."""
+    return text.replace("\x00", "")

@@ -1,0 +1,232 @@
+"""Conversations go out and come in whole, from here and from elsewhere."""
+
+import io
+import json
+import zipfile
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from consigne.business.caller import Caller
+from consigne.chat import imports, portable
+from consigne.chat.conversations import Conversations
+from consigne.chat.portable import PortableConversation, PortableMessage
+from consigne.chat.transfers import Transfers
+from consigne.domain.errors import InvalidRequest, NotFound
+from consigne.domain.messages import TextBlock, ThinkingBlock
+from consigne.store.db import Database
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30)
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> PortableConversation:
+    """A tree of questions and answers, each message a millisecond after the one before."""
+    messages: list[PortableMessage] = []
+    for number in range(draw(st.integers(0, 8))):
+        parent = draw(st.sampled_from([None, *messages]))
+        user = parent is None or parent.role == "assistant"
+        blocks: Any = [st.builds(TextBlock, TEXT)]
+        if not user:
+            blocks.append(st.builds(ThinkingBlock, TEXT))
+        made = PortableMessage(
+            id=f"m{number}",
+            parent_id=parent.id if parent else None,
+            role="user" if user else "assistant",
+            content=tuple(draw(st.lists(st.one_of(blocks), max_size=3))),
+            created_at=BEGAN + timedelta(milliseconds=number),
+            model=None if user else draw(st.sampled_from(["a", "b"])),
+            state=draw(st.sampled_from(["complete", "stopped", "failed", "interrupted"])),
+        )
+        messages.append(made)
+    head = draw(st.sampled_from(messages)).id if messages else None
+    pinned, archived = draw(st.booleans()), draw(st.booleans())
+    return PortableConversation("Kept", BEGAN, BEGAN, tuple(messages), "a", head, pinned, archived)
+
+
+def anonymous(conversation: PortableConversation) -> PortableConversation:
+    """The conversation with its messages' ids in the order of the file."""
+    names = {m.id: f"m{n}" for n, m in enumerate(conversation.messages)}
+    messages = tuple(
+        msgspec.structs.replace(
+            m, id=names[m.id], parent_id=names[m.parent_id] if m.parent_id else None
+        )
+        for m in conversation.messages
+    )
+    head = names[conversation.head_id] if conversation.head_id else None
+    return msgspec.structs.replace(conversation, messages=messages, head_id=head)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(given_=conversations())
+async def test_what_goes_out_comes_in_the_same(
+    db: Database, caller: Caller, given_: PortableConversation
+) -> None:
+    transfers = Transfers(db)
+    before = len(await transfers.export_all(caller))
+    taken = await transfers.take(caller, portable.encode([given_]))
+    assert (taken.conversations, taken.messages) == (1, len(given_.messages))
+    everything = await transfers.export_all(caller)
+    assert anonymous(everything[before]) == given_
+
+
+CHATGPT = [
+    {
+        "title": "Trains",
+        "create_time": 1700000000.5,
+        "update_time": 1700000100.0,
+        "current_node": "a2",
+        "mapping": {
+            "root": {"id": "root", "message": None, "parent": None, "children": ["s"]},
+            "s": {
+                "message": {"author": {"role": "system"}, "content": {"content_type": "text"}},
+                "parent": "root",
+            },
+            "q": {
+                "message": {
+                    "author": {"role": "user"},
+                    "create_time": 1700000001,
+                    "content": {
+                        "content_type": "multimodal_text",
+                        "parts": [{"asset_pointer": "file-1"}, "When does it leave?"],
+                    },
+                },
+                "parent": "s",
+            },
+            "a1": {
+                "message": {
+                    "author": {"role": "assistant"},
+                    "create_time": 1700000002,
+                    "content": {"content_type": "text", "parts": ["At noon."]},
+                    "metadata": {"model_slug": "gpt-4o"},
+                },
+                "parent": "q",
+            },
+            "t": {
+                "message": {"author": {"role": "tool"}, "content": {"content_type": "text"}},
+                "parent": "q",
+            },
+            "a2": {
+                "message": {
+                    "author": {"role": "assistant"},
+                    "create_time": 1700000003,
+                    "content": {"content_type": "text", "parts": ["At one."]},
+                },
+                "parent": "t",
+            },
+            "a3": {
+                "message": {
+                    "author": {"role": "assistant"},
+                    "create_time": 1700000004,
+                    "content": {"content_type": "text", "parts": ["Or at two."]},
+                },
+                "parent": "a1",
+            },
+        },
+    }
+]
+CLAUDE = [
+    {
+        "uuid": "c",
+        "name": "Luggage",
+        "created_at": "2026-01-02T03:04:05.123456Z",
+        "updated_at": "2026-01-02T03:05:05Z",
+        "chat_messages": [
+            {
+                "uuid": "1",
+                "sender": "human",
+                "text": "Where?",
+                "created_at": "2026-01-02T03:04:06Z",
+                "attachments": [{"file_name": "a.txt"}],
+            },
+            {
+                "uuid": "2",
+                "sender": "assistant",
+                "text": "There.",
+                "content": [
+                    {"type": "thinking", "thinking": "Hm."},
+                    {"type": "tool_use", "name": "map"},
+                    {"type": "text", "text": "There."},
+                ],
+                "created_at": "2026-01-02T03:04:07Z",
+            },
+        ],
+    },
+    {"uuid": "d", "name": "", "created_at": "2026-01-02T03:04:05Z", "chat_messages": []},
+]
+
+
+def zipped(name: str, body: Any) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr(name, json.dumps(body))
+    return made.getvalue()
+
+
+def test_chatgpts_branches_are_kept_and_what_is_not_is_told() -> None:
+    found = imports.read(zipped("export/conversations.json", CHATGPT))
+    (trains,) = found.conversations
+    assert [m.text for m in portable.branch(trains)] == ["When does it leave?", "At one."]
+    assert [(m.text, m.parent_id, m.model) for m in trains.messages[1:]] == [
+        ("At noon.\n\nOr at two.", "q", None),
+        ("At one.", "q", None),
+    ]
+    assert {left.what: left.count for left in found.left_out if left.count} == {
+        "file": 1,
+        "tool": 1,
+    }
+
+
+def test_claudes_export_is_read() -> None:
+    found = imports.read(json.dumps(CLAUDE).encode())
+    (luggage,) = found.conversations
+    assert luggage.title == "Luggage"
+    assert luggage.messages[1].content == (ThinkingBlock("Hm."), TextBlock("There."))
+    assert {left.what: left.count for left in found.left_out} == {"empty": 1, "file": 1, "tool": 1}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[1]",
+        b'[{"x": 1}]',
+        b"PK\x03\x04rubbish",
+        b'[{"mapping": 3}]',
+        b"\xff\xfe",
+        zipped("other.json", []),
+        b'{"format": "consigne.conversations", "version": 2, "conversations": []}',
+    ],
+)
+def test_rubbish_is_refused_with_a_reason(body: bytes) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        imports.read(body)
+    assert refusal.value.message
+
+
+async def test_nothing_is_taken_by_half(db: Database, caller: Caller) -> None:
+    good = PortableConversation("Good", BEGAN, BEGAN, ())
+    orphan = PortableMessage("m1", "none", "assistant", (TextBlock("?"),), BEGAN)
+    bad = PortableConversation("Bad", BEGAN, BEGAN, (orphan,))
+    with pytest.raises(InvalidRequest, match="Bad"):
+        await Transfers(db).take(caller, portable.encode([good, bad]))
+    assert (await Conversations(db).page(caller)).conversations == ()
+
+
+async def test_another_persons_conversation_does_not_go_out(
+    db: Database, caller: Caller, make_member: Callable[[str], Awaitable[Caller]]
+) -> None:
+    mine = await Conversations(db).create(caller)
+    other = await make_member("other@example.org")
+    with pytest.raises(NotFound):
+        await Transfers(db).export(other, mine.id)
+    assert await Transfers(db).export_all(other) == ()
