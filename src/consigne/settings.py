@@ -55,6 +55,8 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Most generations a model runs at once."""
     max_queued: int = 256
     """Most generations that wait beyond those; further ones are refused as overloaded."""
+    max_queued_images: int = 16
+    """Most requests for pictures that wait while a model draws; further ones are refused."""
     threads: int = 0
     """Inference threads of a model; 0 leaves the choice to OpenVINO."""
     precision: Literal["auto", "f32", "bf16", "f16"] = "auto"
@@ -68,6 +70,8 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """The model of the chat and of requests that name none; empty takes the first installed."""
     embedding: str = ""
     """The model of embeddings by default; empty takes the first installed."""
+    image: str = ""
+    """The model of pictures by default; empty takes the first installed, else the built-in one."""
     aliases: dict[str, str] = {}
     """Other names for models: ``{"gpt-4o-mini" = "smollm2-135m-instruct"}``."""
 
