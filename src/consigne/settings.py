@@ -127,6 +127,21 @@ class RecordSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Days that stored responses and chat completions are kept; 0 keeps them until deleted."""
 
 
+class ProvenanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How pictures are marked as generated."""
+
+    organisation: str = "Consigne"
+    """The name in the certificate that is made at the first picture."""
+    certificate: str = ""
+    """File of the operator's certificate chain (PEM, the signing one first); empty: self-made."""
+    private_key: str = ""
+    """File of its private key (PEM, not encrypted)."""
+    watermark: bool = True
+    """Whether pictures bear an imperceptible mark in their pixels."""
+    url_minutes: int = 60
+    """Minutes for which the address of a picture that the API gives out works."""
+
+
 class ProviderModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A model that a provider's server answers for."""
 
@@ -145,6 +160,8 @@ class ProviderModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     ``thinking``, ``logprobs``."""
     embedding: bool = False
     """Whether it makes vectors instead of text."""
+    image: bool = False
+    """Whether it makes pictures instead of text."""
     prompt_cache: bool = False
     """Whether an Anthropic server is asked to cache prompts: cheaper for conversations that go on,
     dearer for single questions."""
@@ -195,13 +212,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     files: FileSettings = FileSettings()
     batches: BatchSettings = BatchSettings()
     records: RecordSettings = RecordSettings()
+    provenance: ProvenanceSettings = ProvenanceSettings()
     providers: tuple[ProviderSettings, ...] = ()
     """Servers elsewhere, each a table ``[[providers]]``; see [providers](providers.md)."""
 
     @property
     def has_text_provider(self) -> bool:
         """Whether a provider writes text, so that nothing need be installed to begin."""
-        return any(not model.embedding for each in self.providers for model in each.models)
+        return any(not (model.embedding or model.image) for each in self.providers for model in each.models)
 
     @property
     def models_dir(self) -> Path:
@@ -217,6 +235,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def objects_dir(self) -> Path:
         """The folder of files' contents, where no object store is set."""
         return self.data_dir / "objects"
+
+    @property
+    def provenance_dir(self) -> Path:
+        """The folder of the certificate that is made where the operator gives none."""
+        return self.data_dir / "provenance"
 
     @property
     def jobs_path(self) -> Path:
@@ -305,6 +328,8 @@ def _check_provider_models(provider: ProviderSettings, where: str) -> None:
             raise OperatorError(f"{where}.models[{at}].prompt_cache: this API caches unasked.")
         if model.embedding and provider.kind == "anthropic":
             raise OperatorError(f"{where}.models[{at}].embedding: this API makes no vectors.")
+        if model.image and (provider.kind == "anthropic" or model.embedding):
+            raise OperatorError(f"{where}.models[{at}].image: this API makes no pictures.")
 
 
 def _find_config(environ: Mapping[str, str], data_dir: Path) -> Path | None:
