@@ -16,6 +16,7 @@ import pytest
 import consigne
 from consigne.engines.base import InstalledModel
 from consigne.engines.library import ModelLibrary
+from support import images as images  # reads its variable before anything is tested
 from support.server import ServerProcess
 
 STARTER = "smollm2-135m-instruct"

@@ -219,7 +219,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def has_text_provider(self) -> bool:
         """Whether a provider writes text, so that nothing need be installed to begin."""
-        return any(not (model.embedding or model.image) for each in self.providers for model in each.models)
+        return any(
+            not (model.embedding or model.image) for each in self.providers for model in each.models
+        )
 
     @property
     def models_dir(self) -> Path:

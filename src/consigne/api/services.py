@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from consigne.business.identity import Identity
     from consigne.business.keys import Keys
     from consigne.business.limits import Limiter
+    from consigne.business.pictures import Pictures
     from consigne.business.uploads import Uploads
     from consigne.chat.conversations import Conversations
     from consigne.chat.folders import Folders
@@ -52,6 +53,7 @@ class Services(msgspec.Struct, frozen=True):
     uploads: "Uploads"
     batches: "Batches"
     records: "Records"
+    pictures: "Pictures"
 
 
 class Engines(msgspec.Struct, frozen=True):
@@ -101,6 +103,7 @@ def _import_store() -> None:
     import consigne.business.guard
     import consigne.business.identity
     import consigne.business.keys
+    import consigne.business.pictures
     import consigne.business.uploads
     import consigne.chat.conversations
     import consigne.chat.folders
@@ -117,6 +120,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.business.identity import Identity
     from consigne.business.keys import Keys
     from consigne.business.limits import Limiter
+    from consigne.business.pictures import Pictures
     from consigne.chat.conversations import Conversations
     from consigne.chat.folders import Folders
     from consigne.chat.runs import Runs
@@ -157,6 +161,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         uploads=uploads,
         batches=batches,
         records=records,
+        pictures=Pictures(db, files.objects, settings),
     )
 
 

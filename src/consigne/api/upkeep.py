@@ -26,7 +26,13 @@ async def upkeep(services: Services) -> AsyncIterator[None]:
 async def _look_after(services: Services) -> None:
     await _try(services.batches.start())
     while True:
-        for owner in (services.files, services.uploads, services.batches, services.chat_sweep):
+        for owner in (
+            services.files,
+            services.uploads,
+            services.batches,
+            services.chat_sweep,
+            services.pictures,
+        ):
             await _try(owner.sweep())
         await asyncio.sleep(SWEEP_EVERY_S)
 

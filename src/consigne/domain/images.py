@@ -1,7 +1,7 @@
 """Pictures: what is asked for, and the events of their making.
 
-A stream is one ``ImagesStart``, then for each picture its ``ImageProgress`` and ``ImagePartial`` and
-one ``ImageMade``, and a last ``ImagesStop``. What can't go on raises a ``ConsigneError``.
+A stream is one ``ImagesStart``, then for each picture its ``ImageProgress`` and ``ImagePartial``
+and one ``ImageMade``, and a last ``ImagesStop``. What can't go on raises a ``ConsigneError``.
 """
 
 from typing import Literal

@@ -1,4 +1,4 @@
-"""The certificate that pictures are signed with: the operator's, or one made at the first picture."""
+"""The certificate that pictures are signed with: the operator's, or one made when first needed."""
 
 import os
 from datetime import timedelta
@@ -127,7 +127,7 @@ def _certificate(
     return builder.sign(signer, hashes.SHA256())
 
 
-def _usage(authority: bool) -> "x509.KeyUsage":  # noqa: FBT001 - the one thing it depends on
+def _usage(authority: bool) -> "x509.KeyUsage":
     from cryptography import x509
 
     return x509.KeyUsage(

@@ -1,4 +1,4 @@
-"""What a file says of its own making: its credentials, whether they hold, the mark in its pixels."""
+"""What a file says of its making: its credentials, whether they hold, the mark in its pixels."""
 
 import io
 import logging
@@ -13,9 +13,9 @@ _NOT_OURS = {"signingCredential.untrusted", "signingCredential.invalid", "claimS
 log = logging.getLogger(__name__)
 
 Verdict = Literal["intact", "changed", "stripped", "foreign", "unmarked"]
-"""``intact``: made with Consigne, not a byte was changed since; ``changed``: made with Consigne, and
-changed since; ``stripped``: the pixels bear Consigne's mark, the credentials are gone; ``foreign``:
-credentials of another maker; ``unmarked``: nothing tells where it is from."""
+"""``intact``: made with Consigne, not a byte was changed since; ``changed``: made with Consigne,
+and changed since; ``stripped``: the pixels bear Consigne's mark, the credentials are gone;
+``foreign``: credentials of another maker; ``unmarked``: nothing tells where it is from."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

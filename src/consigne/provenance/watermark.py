@@ -2,8 +2,8 @@
 
 The signs of about eleven hundred low frequencies of the brightness follow a fixed pattern. Such
 frequencies survive compression and scaling, since the mark is written and read at one small size,
-whatever the picture's own; a cut, a turn or a mirror image loses it. The pattern is public: the mark
-says that a picture was generated, the signed credentials say by whom.
+whatever the picture's own; a cut, a turn or a mirror image loses it. The pattern is public: the
+mark says that a picture was generated, the signed credentials say by whom.
 
 Literature: Cox, Kilian, Leighton, Shamoon, "Secure spread spectrum watermarking for multimedia",
 IEEE Transactions on Image Processing 6 (12), 1997; the sign rule is a dither modulation of one bit.
@@ -24,8 +24,8 @@ THRESHOLD: Final = 5.0
 _LOWEST, _HIGHEST = 6, 48
 """The band, by the sum of a frequency's two indices."""
 _LEVELS: Final = ((2.5, 16.0), (4.0, 24.0), (6.0, 36.0), (8.0, 64.0))
-"""How far from zero a coefficient is moved to its side, and the largest one, on the wrong side, that
-is moved at all. The first level that endures is taken: easy pictures get a faint mark."""
+"""How far from zero a coefficient is moved to its side, and the largest one, on the wrong side,
+that is moved at all. The first level that endures is taken: easy pictures get a faint mark."""
 _ENDURED: Final = 13.0
 """The agreement that must be left after a JPEG of quality 75."""
 _ROUNDS: Final = 2
@@ -124,4 +124,5 @@ def _band() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 def _pattern() -> Plane:
     """Return the mark: one sign for each coefficient of the band."""
     generator = np.random.Generator(np.random.PCG64(_SEED))
-    return generator.choice(np.array([-1.0, 1.0]), size=len(_band()[0]))
+    signs: Plane = generator.choice(np.array([-1.0, 1.0]), size=len(_band()[0]))
+    return signs

@@ -148,4 +148,3 @@ def _start(model: str, todo: Plan, judged: Judgement) -> ImagesStart:
         confidence=judged.confidence,
         known=judged.known,
     )
-

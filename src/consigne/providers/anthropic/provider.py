@@ -91,16 +91,13 @@ class AnthropicProvider:
         """
         raise Unsupported("This provider's API makes no vectors.", param="model")
 
-    async def draw(
-        self, deployment: Deployment, request: ImageRequest
-    ) -> AsyncIterator[ImageEvent]:
+    def draw(self, deployment: Deployment, request: ImageRequest) -> AsyncIterator[ImageEvent]:
         """Refuse: this API makes no pictures.
 
         Raises:
             Unsupported: Always.
         """
         raise Unsupported("This provider's API makes no pictures.", param="model")
-        yield
 
     async def _whole(self, deployment: Deployment, body: object) -> Sequence[Event]:
         upstream = self._upstream

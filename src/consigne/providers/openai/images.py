@@ -69,7 +69,9 @@ def body(request: ImageRequest, deployment: Deployment) -> dict[str, Any]:
     if request.user:
         found["user"] = request.user
     if deployment.upstream.startswith("dall-e"):
-        found["response_format"] = "b64_json"  # newer models send nothing else, and refuse the field
+        found["response_format"] = (
+            "b64_json"  # newer models send nothing else, and refuse the field
+        )
     else:
         found["output_format"] = "png"
     return found
