@@ -56,7 +56,7 @@ def models_dir() -> Path:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         library = ModelLibrary(folder / "models")
-        installed = {model.manifest.source for model in library.list()}
+        installed = [model for model in library.list() if model.modality != "image"]
         if len(installed) < len(SOURCES):
             for source in SOURCES:
                 asyncio.run(pull(source, library, progress=lambda _: None))

@@ -117,9 +117,10 @@ def test_a_picture_is_edited_where_the_mask_says(client: openai.OpenAI) -> None:
     result = base64.b64decode(made.data[0].b64_json or "")
     assert _picture(made.data[0].b64_json).size == (SIDE, SIDE)
     assert verifying.verify(result).generated
-    varied = client.images.create_variation(
-        image=("in.png", original.getvalue()), n=1, extra_body={"strength": 1.0}
-    )
+    with pytest.deprecated_call():
+        varied = client.images.create_variation(
+            image=("in.png", original.getvalue()), n=1, extra_body={"strength": 1.0}
+        )
     assert varied.data
     assert varied.data[0].b64_json
 

@@ -29,19 +29,14 @@ _KEPT: Final = (
 _WEIGHTS: Final = "diffusion_pytorch_model.safetensors"
 
 
-class _Traits(msgspec.Struct, frozen=True):
-    """The part of ``consigne.json`` that says how to draw; what is not there is read elsewhere."""
+class _Own(msgspec.Struct, frozen=True):
+    """The part of ``consigne.json`` that says how to draw."""
 
-    width: int | None = None
-    height: int | None = None
-    steps: int | None = None
-    guidance: float | None = None
-    multiple: int | None = None
-    min_side: int | None = None
-    max_side: int | None = None
-    resizes: bool | None = None
-    negative: bool | None = None
-    knows: bool | None = None
+    size: int
+    """Pixels a side: a model of our own draws at its one size."""
+    steps: int
+    guidance: float
+    understanding: dict[str, Any] | None = None
 
 
 def is_image_model(names: Iterable[str]) -> bool:
@@ -77,7 +72,8 @@ def read_traits(folder: Path) -> ImageTraits:
         ModelBroken: They can't be read.
     """
     index = _json(folder / INDEX)
-    told = _own(folder)
+    if own := _own(folder):
+        return _own_traits(folder, own)
     name = str(index.get("_class_name", ""))
     denoiser = next((d for d in _DENOISERS if (folder / d).is_dir()), _DENOISERS[0])
     scale = _scale(folder)
@@ -85,21 +81,34 @@ def read_traits(folder: Path) -> ImageTraits:
     side = sample * scale if isinstance(sample, int) else 1024
     quick = "LatentConsistency" in name or "Flux" in name
     steps, guidance = (4, 8.0 if "Latent" in name else 0.0) if quick else (25, 7.0)
-    encoder = (folder / "vae_encoder").is_dir() or (folder / "vae").is_dir()
-    multiple = 16 if denoiser == "transformer" else scale
     return ImageTraits(
-        width=told.width or side,
-        height=told.height or told.width or side,
-        steps=told.steps or steps,
-        guidance=guidance if told.guidance is None else told.guidance,
-        multiple=told.multiple or multiple,
-        min_side=told.min_side or min(64, side),
-        max_side=told.max_side or max(1024, side),
-        resizes=bool(told.resizes),
-        edits=encoder,
-        negative=denoiser == "unet" if told.negative is None else told.negative,
-        knows=bool(told.knows),
+        width=side,
+        height=side,
+        steps=steps,
+        guidance=guidance,
+        multiple=16 if denoiser == "transformer" else scale,
+        min_side=min(64, side),
+        max_side=max(1024, side),
+        edits=_reads_pictures(folder),
+        negative=denoiser == "unet",
     )
+
+
+def _own_traits(folder: Path, own: _Own) -> ImageTraits:
+    return ImageTraits(
+        width=own.size,
+        height=own.size,
+        steps=own.steps,
+        guidance=own.guidance,
+        min_side=min(64, own.size),
+        resizes=True,
+        edits=_reads_pictures(folder),
+        knows=own.understanding is not None,
+    )
+
+
+def _reads_pictures(folder: Path) -> bool:
+    return (folder / "vae_encoder").is_dir() or (folder / "vae").is_dir()
 
 
 def own_facts(folder: Path) -> dict[str, Any]:
@@ -112,10 +121,10 @@ def own_facts(folder: Path) -> dict[str, Any]:
     return _json(path) if path.is_file() else {}
 
 
-def _own(folder: Path) -> _Traits:
-    drawing = own_facts(folder).get("drawing", {})
+def _own(folder: Path) -> _Own | None:
+    facts = own_facts(folder)
     try:
-        return msgspec.convert(drawing, _Traits)
+        return msgspec.convert(facts, _Own) if facts else None
     except msgspec.ValidationError as error:
         raise ModelBroken(f"The model's {OWN} can't be read: {error}.") from None
 

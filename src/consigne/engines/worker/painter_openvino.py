@@ -11,6 +11,7 @@ from consigne.engines.drawing import Plan
 from consigne.engines.worker.canvas import Pixels
 from consigne.engines.worker.loading import brief
 from consigne.engines.worker.painter import Judgement, OnStep
+from consigne.engines.worker.understanding import load_understanding
 from consigne.settings import EngineSettings
 
 
@@ -43,11 +44,12 @@ class OpenVinoPainter:
                 f"The model {model_id} can't be loaded: {brief(error)} "
                 "(consigne doctor says whether its files are whole)"
             ) from error
+        self._understanding = load_understanding(model_id, folder)
         self._negates = not any(folder.glob("transformer/openvino_model.xml"))
 
     def judge(self, prompt: str) -> Judgement:
-        """Say nothing: these models do not know what they do not know."""
-        return Judgement()
+        """Say whether the model knows what is asked for; most have no way to tell."""
+        return self._understanding.judge(prompt) if self._understanding else Judgement()
 
     def paint(
         self, plan: Plan, seed: int, source: Pixels | None, mask: Pixels | None, on_step: OnStep
