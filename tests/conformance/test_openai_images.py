@@ -58,7 +58,9 @@ def test_pictures_come_signed_and_the_seed_decides(client: openai.OpenAI) -> Non
         )
 
     first, again, other = draw(7), draw(7), draw(8)
-    assert first.data and again.data and other.data
+    assert first.data
+    assert again.data
+    assert other.data
     assert len(first.data) == 2
     pixels = [_picture(each.b64_json).tobytes() for each in (*first.data, *again.data)]
     assert pixels[:2] == pixels[2:]

@@ -1,4 +1,4 @@
-"""An image model for tests: the one that comes with the package, or one named by the environment."""
+"""An image model for tests: that of the package, or one named by the environment."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ _NAMED = os.environ.pop(VARIABLE, None)
 
 
 def image_model_folder() -> Path:
-    """Return the folder of an image model in OpenVINO's form; skip the test, loudly, without one."""
+    """Return the folder of an image model in OpenVINO's form; skip the test without one."""
     built_in = Path(consigne.__file__).parent / "image_model"
     for folder in (built_in, Path(_NAMED) if _NAMED else None):
         if folder is not None and (folder / "model_index.json").is_file():

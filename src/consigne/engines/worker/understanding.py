@@ -31,7 +31,7 @@ class Understanding:
 
     def __init__(self, folder: Path, about: _Understanding, objects: int) -> None:
         import openvino
-        import openvino_tokenizers  # noqa: F401 - brings the tokenizer's operations
+        import openvino_tokenizers
 
         core = openvino.Core()
         core.add_extension(str(_extension(openvino_tokenizers)))

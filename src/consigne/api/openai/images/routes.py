@@ -51,7 +51,7 @@ async def edit_images(request: Request) -> Response:
     model = services_of(request).gateway.resolve(fields.model or "", "image").id
     original = _only(files, "image")
     mask = _only(files, "mask") if "mask" in files else None
-    source, hole = await asyncio.to_thread(_read_pictures, original, mask)
+    source, hole = await asyncio.to_thread(read_pictures, original, mask)
     source_id = await services_of(request).pictures.made_from(caller, original)
     asked = convert.edit(fields, model, source, hole)
     return await _answer(request, caller, asked, fields, "image_edit", source_id)
@@ -65,7 +65,7 @@ async def vary_image(request: Request) -> Response:
     fields = bodies.decode(msgspec.json.encode(convert.typed(given)), variation_adapter)
     model = services_of(request).gateway.resolve(fields.model or "", "image").id
     original = _only(files, "image")
-    source, _ = await asyncio.to_thread(_read_pictures, original, None)
+    source, _ = await asyncio.to_thread(read_pictures, original, None)
     source_id = await services_of(request).pictures.made_from(caller, original)
     asked = convert.variation(fields, model, source)
     return await _answer(request, caller, asked, fields, "image_edit", source_id)
@@ -141,7 +141,7 @@ def _only(files: dict[str, list[bytes]], name: str) -> bytes:
     return found[0]
 
 
-def _read_pictures(image: bytes, mask: bytes | None) -> tuple[bytes, bytes | None]:
+def read_pictures(image: bytes, mask: bytes | None) -> tuple[bytes, bytes | None]:
     """Return picture and mask as the engines take them; transparent parts are the mask's hole.
 
     Raises:
