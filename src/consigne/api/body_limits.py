@@ -6,6 +6,7 @@ from collections.abc import Callable
 from starlette.types import Scope
 
 from consigne.business.uploads import PART_BYTES
+from consigne.provenance.pictures import MOST_BYTES
 from consigne.settings import Settings
 
 FORM_BYTES = 2**20
@@ -23,6 +24,8 @@ def body_limits(settings: Settings) -> BodyLimit:
         path: str = scope["path"]
         if path == "/v1/files":
             return settings.files.max_bytes + FORM_BYTES
+        if path in ("/v1/images/edits", "/v1/images/variations", "/api/verify"):
+            return 2 * MOST_BYTES + FORM_BYTES
         if path == "/v1/messages/batches":
             return max(settings.batches.max_body_bytes, settings.server.max_body_bytes)
         if _PART.match(path):

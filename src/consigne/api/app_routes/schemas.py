@@ -342,3 +342,20 @@ class Sent(Out):
     message: Message
     answer: Message
     run: Run
+
+
+class Provenance(BaseModel):
+    """Where a picture is from."""
+
+    verdict: Literal["intact", "changed", "stripped", "foreign", "unmarked"]
+    ours: bool | None
+    signer: str
+    trusted: bool
+    generator: str
+    model: str
+    made_at: str
+    picture_id: str
+    generated: bool | None
+    mark: float
+    marked: bool
+    problems: list[str]
