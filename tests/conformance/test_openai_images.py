@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,9 +11,12 @@ import openai
 import pytest
 from PIL import Image
 
+from consigne.api.app import create_app
 from consigne.engines.downloads import Facts, add
 from consigne.engines.library import ModelLibrary
 from consigne.provenance import verifying
+from doubles.scripted import ScriptedGateway, scripted_services
+from support.contract import Contract
 from support.images import image_model_folder
 from support.server import ServerProcess
 
@@ -125,6 +129,47 @@ def test_a_picture_is_edited_where_the_mask_says(client: openai.OpenAI) -> None:
         )
     assert varied.data
     assert varied.data[0].b64_json
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_answers_are_as_the_document_says(serving: ServerProcess, stream: bool) -> None:
+    contract = Contract.of(create_app(scripted_services(ScriptedGateway())))
+    path, body = "/v1/images/generations", {"prompt": "a fox", "steps": 2, "stream": stream}
+    assert contract.body_is_valid(path, body)
+    headers = {"authorization": f"Bearer {serving.key}"}
+    answer = httpx.post(f"{serving.url}{path}", json=body, headers=headers)
+    contract.check("POST", path, answer)
+
+
+def test_a_key_for_something_else_draws_nothing(serving: ServerProcess) -> None:
+    printed = serving.run("keys", "create", "texts", "--scopes", "generate").stdout
+    found = re.search(r"sk-csn-[\w-]+", printed)
+    assert found
+    url = f"{serving.url}/v1"
+    with (
+        openai.OpenAI(base_url=url, api_key=found.group(), max_retries=0) as other,
+        pytest.raises(openai.PermissionDeniedError),
+    ):
+        other.images.generate(prompt="a fox")
+
+
+def test_the_terminal_draws_through_the_server_and_verifies(
+    serving: ServerProcess, tmp_path: Path
+) -> None:
+    fox, blue = tmp_path / "fox.png", tmp_path / "blue.webp"
+    serving.run("image", "a fox", "-o", str(fox), "--steps", "2", "--seed", "1")
+    serving.run("image", "blue", "--from", str(fox), "-o", str(blue), "--n", "2", "--steps", "2")
+    assert "not changed since" in serving.run("verify", str(fox)).stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "blue-1.webp",
+        "blue-2.webp",
+        "fox.png",
+    ]
+    with fox.open("rb") as file:
+        told = httpx.post(f"{serving.url}/api/verify", files={"file": file}).json()
+    assert (told["verdict"], told["ours"], told["model"]) == ("intact", True, MODEL)
+    rubbish = httpx.post(f"{serving.url}/api/verify", files={"file": b"rubbish"})
+    assert rubbish.status_code == 400
 
 
 def _bomb() -> bytes:

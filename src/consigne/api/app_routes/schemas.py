@@ -344,7 +344,7 @@ class Sent(Out):
     run: Run
 
 
-class Provenance(BaseModel):
+class Provenance(Out):
     """Where a picture is from."""
 
     verdict: Literal["intact", "changed", "stripped", "foreign", "unmarked"]

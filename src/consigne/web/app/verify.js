@@ -4,8 +4,7 @@
 import { en } from "../i18n/verify.en.js";
 import { fr } from "../i18n/verify.fr.js";
 
-const words = navigator.language.toLowerCase().startsWith("fr") ? fr : en;
-document.documentElement.lang = words === fr ? "fr" : "en";
+const words = document.documentElement.lang === "fr" ? fr : en;
 
 /** @param {string} id */
 function element(id) {
