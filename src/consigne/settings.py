@@ -55,6 +55,8 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Most generations a model runs at once."""
     max_queued: int = 256
     """Most generations that wait beyond those; further ones are refused as overloaded."""
+    max_queued_images: int = 16
+    """Most requests for pictures that wait while a model draws; further ones are refused."""
     threads: int = 0
     """Inference threads of a model; 0 leaves the choice to OpenVINO."""
     precision: Literal["auto", "f32", "bf16", "f16"] = "auto"
@@ -68,6 +70,8 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """The model of the chat and of requests that name none; empty takes the first installed."""
     embedding: str = ""
     """The model of embeddings by default; empty takes the first installed."""
+    image: str = ""
+    """The model of pictures by default; empty takes the first installed, else the built-in one."""
     aliases: dict[str, str] = {}
     """Other names for models: ``{"gpt-4o-mini" = "smollm2-135m-instruct"}``."""
 
@@ -172,6 +176,21 @@ class ToolSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Servers of tools, each a table ``[[tools.servers]]``."""
 
 
+class ProvenanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How pictures are marked as generated."""
+
+    organisation: str = "Consigne"
+    """The name in the certificate that is made at the first picture."""
+    certificate: str = ""
+    """File of the operator's certificate chain (PEM, the signing one first); empty: self-made."""
+    private_key: str = ""
+    """File of its private key (PEM, not encrypted)."""
+    watermark: bool = True
+    """Whether pictures bear an imperceptible mark in their pixels."""
+    url_minutes: int = 60
+    """Minutes for which the address of a picture that the API gives out works."""
+
+
 class ProviderModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A model that a provider's server answers for."""
 
@@ -190,6 +209,8 @@ class ProviderModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     ``thinking``, ``logprobs``."""
     embedding: bool = False
     """Whether it makes vectors instead of text."""
+    image: bool = False
+    """Whether it makes pictures instead of text."""
     prompt_cache: bool = False
     """Whether an Anthropic server is asked to cache prompts: cheaper for conversations that go on,
     dearer for single questions."""
@@ -241,13 +262,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     batches: BatchSettings = BatchSettings()
     records: RecordSettings = RecordSettings()
     tools: ToolSettings = ToolSettings()
+    provenance: ProvenanceSettings = ProvenanceSettings()
     providers: tuple[ProviderSettings, ...] = ()
     """Servers elsewhere, each a table ``[[providers]]``; see [providers](providers.md)."""
 
     @property
     def has_text_provider(self) -> bool:
         """Whether a provider writes text, so that nothing need be installed to begin."""
-        return any(not model.embedding for each in self.providers for model in each.models)
+        return any(
+            not (model.embedding or model.image) for each in self.providers for model in each.models
+        )
 
     @property
     def models_dir(self) -> Path:
@@ -263,6 +287,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def objects_dir(self) -> Path:
         """The folder of files' contents, where no object store is set."""
         return self.data_dir / "objects"
+
+    @property
+    def provenance_dir(self) -> Path:
+        """The folder of the certificate that is made where the operator gives none."""
+        return self.data_dir / "provenance"
 
     @property
     def jobs_path(self) -> Path:
@@ -372,6 +401,8 @@ def _check_provider_models(provider: ProviderSettings, where: str) -> None:
             raise OperatorError(f"{where}.models[{at}].prompt_cache: this API caches unasked.")
         if model.embedding and provider.kind == "anthropic":
             raise OperatorError(f"{where}.models[{at}].embedding: this API makes no vectors.")
+        if model.image and (provider.kind == "anthropic" or model.embedding):
+            raise OperatorError(f"{where}.models[{at}].image: this API makes no pictures.")
 
 
 def _find_config(environ: Mapping[str, str], data_dir: Path) -> Path | None:

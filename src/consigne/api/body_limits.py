@@ -7,6 +7,7 @@ from starlette.types import Scope
 
 from consigne.business.uploads import PART_BYTES
 from consigne.documents.library import MAX_BYTES
+from consigne.provenance.pictures import MOST_BYTES
 from consigne.settings import Settings
 
 FORM_BYTES = 2**20
@@ -28,6 +29,8 @@ def body_limits(settings: Settings) -> BodyLimit:
             return MAX_BYTES + FORM_BYTES
         if path == "/api/import":
             return settings.files.max_bytes
+        if path in ("/v1/images/edits", "/v1/images/variations", "/api/verify"):
+            return 2 * MOST_BYTES + FORM_BYTES
         if path == "/v1/messages/batches":
             return max(settings.batches.max_body_bytes, settings.server.max_body_bytes)
         if _PART.match(path):

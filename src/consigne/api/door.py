@@ -48,4 +48,4 @@ class Door:
 
 
 def _is_static(path: str) -> bool:
-    return path == "/" or path.startswith(("/c/", "/static/"))
+    return path in ("/", "/verify") or path.startswith(("/c/", "/static/"))

@@ -9,7 +9,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from consigne.api.errors import InvalidField
-from consigne.domain.errors import InvalidRequest, UnsupportedMediaType
+from consigne.domain.errors import InvalidRequest, RequestTooLarge, UnsupportedMediaType
 
 T = TypeVar("T")
 
@@ -68,6 +68,37 @@ async def read(
     if not stored:
         raise InvalidField("Field required", param=field, kind="missing")
     return fields, stored[0]
+
+
+async def read_all(
+    request: Request, names: frozenset[str], most: int
+) -> tuple[dict[str, str], dict[str, list[bytes]]]:
+    """Read a form whose few files are held in memory; return its fields, and its files by field.
+
+    A field of ``names`` may be written ``name`` or ``name[]``, and may come more than once.
+
+    Raises:
+        UnsupportedMediaType: The body is not declared as a form.
+        InvalidRequest: It is malformed.
+        RequestTooLarge: A file has more than ``most`` bytes.
+    """
+    events = _events(request, _boundary(request))
+    fields: dict[str, str] = {}
+    files: dict[str, list[bytes]] = {}
+    async for head in events:
+        name = head.name.removesuffix("[]")
+        if name in names:
+            whole = bytearray()
+            async for chunk in _content(events):
+                whole += chunk
+                if len(whole) > most:
+                    raise RequestTooLarge(f"A file has at most {most:,} bytes.", param=name)
+            files.setdefault(name, []).append(bytes(whole))
+            continue
+        if len(fields) >= MAX_FIELDS:
+            raise InvalidRequest(f"The form has more than {MAX_FIELDS} fields.")
+        fields[head.name] = await _text(head.name, _content(events))
+    return fields, files
 
 
 def _boundary(request: Request) -> bytes:

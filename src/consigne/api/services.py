@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from consigne.business.identity import Identity
     from consigne.business.keys import Keys
     from consigne.business.limits import Limiter
+    from consigne.business.pictures import Pictures
     from consigne.business.uploads import Uploads
     from consigne.chat.artifacts import Artifacts
     from consigne.chat.assistants import Assistants
@@ -79,6 +80,7 @@ class Services(msgspec.Struct, frozen=True):
     skills: "Skills"
     temporary: "Temporary"
     transfers: "Transfers"
+    pictures: "Pictures"
 
 
 class Engines(msgspec.Struct, frozen=True):
@@ -128,6 +130,7 @@ def _import_store() -> None:
     import consigne.business.guard
     import consigne.business.identity
     import consigne.business.keys
+    import consigne.business.pictures
     import consigne.business.uploads
     import consigne.chat.conversations
     import consigne.chat.feedback
@@ -151,6 +154,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.business.identity import Identity
     from consigne.business.keys import Keys
     from consigne.business.limits import Limiter
+    from consigne.business.pictures import Pictures
     from consigne.chat.artifacts import Artifacts
     from consigne.chat.conversations import Conversations
     from consigne.chat.feedback import Feedback
@@ -218,6 +222,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         skills=skills,
         temporary=temporary,
         transfers=Transfers(db),
+        pictures=Pictures(db, files.objects, settings),
     )
 
 

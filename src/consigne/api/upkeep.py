@@ -33,6 +33,7 @@ async def _look_after(services: Services) -> None:
             services.batches,
             services.chat_sweep,
             services.documents,
+            services.pictures,
         ):
             await _try(owner.sweep())
         await asyncio.sleep(SWEEP_EVERY_S)

@@ -13,6 +13,7 @@ from consigne.domain.events import (
     TextDelta,
     ThinkingDelta,
 )
+from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request, TextBlock, ThinkingBlock, ToolResultBlock
 from consigne.domain.models import Modality, Model
 from consigne.domain.usage import Usage
@@ -100,6 +101,10 @@ class _Guarded:
             return found
         finally:
             reserved.settle(used)
+
+    def draw(self, request: ImageRequest) -> AsyncIterator[ImageEvent]:
+        self._check(request.model, request.model)
+        return self._gateway.draw(request)
 
     async def _metered(
         self, events: AsyncIterator[Event], request: Request, account: Account

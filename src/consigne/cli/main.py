@@ -23,6 +23,8 @@ class LazyGroup(click.Group):
         "serve": "Start the service: the web chat and the API.",
         "ask": "Ask one question and print the answer.",
         "chat": "Talk with a model in the terminal.",
+        "image": "Make a picture from plain words.",
+        "verify": "Say of a picture who made it, and whether it was changed.",
         "models": "Install, list and remove models.",
         "keys": "Make and revoke API keys.",
         "users": "Make users and sign-in links.",

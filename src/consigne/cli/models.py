@@ -67,7 +67,8 @@ def info(ctx: click.Context, model_id: str, as_json: bool) -> None:
             "from": manifest.source,
             "folder": str(model.path),
             "size": _size(manifest.size_bytes),
-            "context": f"{manifest.context:,} tokens",
+            "context": f"{manifest.context:,} tokens" if manifest.context else "",
+            "draws": _draws(manifest),
             "parameters": f"{manifest.parameters / 1e6:,.0f} M" if manifest.parameters else "",
             "licence": manifest.license,
             "languages": ", ".join(manifest.languages),
@@ -83,10 +84,19 @@ def info(ctx: click.Context, model_id: str, as_json: bool) -> None:
 def pull(ctx: click.Context, source: str, model_id: str) -> None:
     """Bring a model to this machine.
 
-    SOURCE is "starter" (small, English), "minilm" (embeddings), or
-    "hf:OWNER/REPO[:FILE][@REVISION]" of the Hugging Face hub: an OpenVINO folder or one GGUF.
-    A download that was cut goes on where it stopped.
+    SOURCE is "starter" (small, English), "minilm" (embeddings), a name of "suggest --images", or
+    "hf:OWNER/REPO[:FILE][@REVISION]" of the Hugging Face hub: an OpenVINO folder, one GGUF, or an
+    image model. A download that was cut goes on where it stopped.
     """
+    from consigne.gateway.image_catalogue import image_entry
+
+    if entry := image_entry(source):
+        source = source.replace(entry.id, entry.source) if source == entry.id else source
+        click.echo(
+            f"{entry.name}: about {_size(entry.size_bytes)}, licence {entry.license} "
+            f"({entry.license_url})",
+            err=True,
+        )
     _say_installed(pull_with_progress(source, _library(ctx), model_id=model_id))
 
 
@@ -123,11 +133,15 @@ def remove(ctx: click.Context, model_id: str, yes: bool) -> None:
 
 @models.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--images", is_flag=True, help="Models that make pictures.")
 @click.pass_context
-def suggest(ctx: click.Context, as_json: bool) -> None:
+def suggest(ctx: click.Context, as_json: bool, images: bool) -> None:
     """Show models that are worth having on this machine."""
-    from consigne.cli.suggestions import show
+    from consigne.cli.suggestions import show, show_images
 
+    if images:
+        show_images(_library(ctx), as_json=as_json)
+        return
     show(_library(ctx), as_json=as_json)
 
 
@@ -191,10 +205,18 @@ def _row(manifest: "Manifest") -> tuple[str, ...]:
         manifest.id,
         manifest.modality,
         _size(manifest.size_bytes),
-        f"{manifest.context:,}",
+        f"{manifest.context:,}" if manifest.context else "",
         manifest.license or "unknown",
         ", ".join(manifest.languages) or "unknown",
     )
+
+
+def _draws(manifest: "Manifest") -> str:
+    traits = manifest.image
+    if traits is None:
+        return ""
+    edits = ", also from pictures" if traits.edits else ""
+    return f"{traits.width}x{traits.height} pixels in {traits.steps} steps{edits}"
 
 
 def _public(manifest: "Manifest") -> dict[str, Any]:

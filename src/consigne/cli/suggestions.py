@@ -12,6 +12,7 @@ from consigne.cli.tables import columns, print_table
 from consigne.engines.downloads.steps import size
 from consigne.engines.machine import this_machine
 from consigne.gateway.catalogue import Suggestion, catalogue, memory_bandwidth, suggest
+from consigne.gateway.image_catalogue import image_catalogue
 
 if TYPE_CHECKING:
     from consigne.engines.library import ModelLibrary
@@ -41,6 +42,32 @@ def show(library: "ModelLibrary", *, as_json: bool) -> None:
             note = f"* {suggestion.name}. {suggestion.note.en}"
             click.echo(textwrap.fill(note, columns(), subsequent_indent="  "))
             click.echo(f"  consigne models pull {suggestion.source}")
+
+
+def show_images(library: "ModelLibrary", *, as_json: bool) -> None:
+    """Print the image models worth having, as a table or as JSON."""
+    found = image_catalogue()
+    if as_json:
+        body = msgspec.json.format(msgspec.json.encode(found), indent=2)
+        sys.stdout.buffer.write(body + b"\n")
+        return
+    installed = {model.id for model in library.list()}
+    print_table(
+        ("", "name", "size", "pixels", "runs on", "licence"),
+        [
+            (
+                "+" if entry.id in installed else "",
+                entry.id,
+                size(entry.size_bytes),
+                f"{entry.width}x{entry.height}",
+                "torch" if entry.gpu else "OpenVINO",
+                entry.license,
+            )
+            for entry in found.model
+        ],
+        right=(2, 3),
+    )
+    click.echo("\n  consigne models pull NAME")
 
 
 def _row(s: Suggestion) -> tuple[str, ...]:

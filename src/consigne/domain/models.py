@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from consigne.domain.images import ImageTraits
+
 Modality = Literal["text", "embedding", "image"]
 
 
@@ -35,3 +37,5 @@ class Model(msgspec.Struct, frozen=True):
     owner: str = "consigne"
     starter: bool = False
     """Whether it is the small model that comes with the first start."""
+    image: ImageTraits | None = None
+    """Of an image model that runs here."""

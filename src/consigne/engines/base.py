@@ -8,6 +8,7 @@ import msgspec
 
 from consigne.domain.embeddings import Embeddings as Embeddings
 from consigne.domain.events import Event, TokenLogprob
+from consigne.domain.images import ImageEvent, ImageRequest, ImageTraits
 from consigne.domain.messages import Request
 from consigne.domain.models import Capabilities, Modality, Model
 
@@ -37,6 +38,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Count of weights; 0 where unknown."""
     starter: bool = False
     """Whether it is the small model of the first start."""
+    image: ImageTraits | None = None
+    """Of an image model."""
     files: dict[str, str] = {}
     """SHA-256 of each file, by its path inside the folder."""
 
@@ -68,6 +71,7 @@ class InstalledModel(msgspec.Struct, frozen=True):
             context=m.context,
             capabilities=m.capabilities,
             starter=m.starter,
+            image=m.image,
         )
 
 
@@ -120,5 +124,21 @@ class EmbeddingEngine(Protocol):
         Raises:
             ContextTooLong: A text has more tokens than the model reads.
             EngineFailed: The engine could not go on.
+        """
+        ...
+
+
+class ImageEngine(Protocol):
+    """Makes pictures with one model."""
+
+    def draw(self, request: ImageRequest) -> AsyncIterator[ImageEvent]:
+        """Make pictures, event by event.
+
+        Closing the iterator (``aclose``) cancels the work within one denoising step.
+
+        Raises:
+            InvalidRequest: What the model can't do or read (``Unsupported``).
+            Overloaded: Too many pictures wait already.
+            EngineFailed: The engine could not go on (``EngineCrashed`` where its process died).
         """
         ...

@@ -4,8 +4,9 @@ import asyncio
 import itertools
 import socket
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from typing import Final, cast
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Generic, TypeVar, cast
 
 from consigne.domain.errors import (
     ConsigneError,
@@ -14,12 +15,15 @@ from consigne.domain.errors import (
     from_code,
 )
 from consigne.domain.events import Event, MessageStop
+from consigne.domain.images import ImageEvent, ImageRequest, ImagesStop
 from consigne.domain.messages import Request
 from consigne.engines.base import Embeddings, Scores
 from consigne.engines.worker.protocol import (
     Cancel,
     Count,
     Counted,
+    Draw,
+    Drawn,
     Embed,
     Embedded,
     Emitted,
@@ -41,6 +45,7 @@ WORKER_COMMAND: Final = (sys.executable, "-P", "-m", "consigne.engines.worker")
 """``-P``: a file in the working directory must not shadow a module."""
 
 _Reply = Counted | ScoredPrompt | Embedded
+E = TypeVar("E")
 
 
 class Worker:
@@ -52,7 +57,7 @@ class Worker:
         self._connection = _Connection(self)
         self._transport: asyncio.Transport | None = None
         self._numbers = itertools.count(1)
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, _Stream[Any]] = {}
         self._calls: dict[int, asyncio.Future[_Reply]] = {}
         self._loaded: asyncio.Future[Loaded] = asyncio.get_running_loop().create_future()
         self._reaper: asyncio.Task[None] | None = None
@@ -106,14 +111,38 @@ class Worker:
             EngineCrashed: The process ended before the answer did.
         """
         number = next(self._numbers)
-        stream = self._streams[number] = _Stream()
-        try:
+        stream: _Stream[Event] = _Stream()
+        with self._following(number, stream):
             self._send(Generate(number, request))
             while True:
                 for event in await stream.next():
                     yield event
                     if isinstance(event, MessageStop):
                         return
+
+    async def draw(self, request: ImageRequest) -> AsyncGenerator[ImageEvent, None]:
+        """Make pictures; closing the iterator cancels the work in the worker.
+
+        Raises:
+            ConsigneError: Whatever the worker refuses the request with.
+            EngineCrashed: The process ended before the pictures were whole.
+        """
+        number = next(self._numbers)
+        stream: _Stream[ImageEvent] = _Stream()
+        with self._following(number, stream):
+            self._send(Draw(number, request))
+            while True:
+                for event in await stream.next():
+                    yield event
+                    if isinstance(event, ImagesStop):
+                        return
+
+    @contextmanager
+    def _following(self, number: int, stream: "_Stream[Any]") -> Iterator[None]:
+        """Take a request's events; one that is left before its end is cancelled."""
+        self._streams[number] = stream
+        try:
+            yield
         finally:
             del self._streams[number]
             if not stream.over and self.alive:
@@ -186,6 +215,9 @@ class Worker:
                 for number, events in message.batch:
                     if stream := self._streams.get(number):
                         stream.push(events)
+            case Drawn():
+                if stream := self._streams.get(message.number):
+                    stream.push((message.event,))
             case Rejected():
                 self._reject(message)
             case Counted() | ScoredPrompt() | Embedded():
@@ -238,19 +270,19 @@ class Worker:
             self._loaded.set_exception(error)
 
 
-class _Stream:
+class _Stream(Generic[E]):
     """The events of one request that have come and not yet been taken."""
 
     def __init__(self) -> None:
-        self._events: list[Event] = []
+        self._events: list[E] = []
         self._error: ConsigneError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.over = False
         """Whether the worker is done with the request."""
 
-    def push(self, events: Sequence[Event]) -> None:
+    def push(self, events: Sequence[E]) -> None:
         self._events.extend(events)
-        self.over = isinstance(events[-1], MessageStop)
+        self.over = isinstance(events[-1], MessageStop | ImagesStop)
         self._wake()
 
     def fail(self, error: ConsigneError) -> None:
@@ -258,7 +290,7 @@ class _Stream:
         self.over = True
         self._wake()
 
-    async def next(self) -> list[Event]:
+    async def next(self) -> list[E]:
         """Return the events that have come; wait for the first.
 
         Raises:

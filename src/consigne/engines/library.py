@@ -11,7 +11,10 @@ import msgspec
 
 from consigne.domain.errors import ModelNotFound, OperatorError
 from consigne.engines.base import InstalledModel, Manifest
+from consigne.engines.image_folders import INDEX, own_facts, read_traits
 
+BUILT_IN = Path(__file__).parents[1] / "image_model"
+BUILT_IN_ID = "consigne-icons"
 MANIFEST_NAME = "consigne-model.json"
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,95}")
 _CLOCK_TICK_NS = 50_000_000
@@ -21,11 +24,13 @@ _CLOCK_TICK_NS = 50_000_000
 class ModelLibrary:
     """The folder of installed models: ``models_dir/<id>/`` with ``consigne-model.json`` in each.
 
-    Folders whose names begin with a dot are work in progress and never models.
+    Folders whose names begin with a dot are work in progress and never models. The image model that
+    comes with the package is listed last, unless one of its name is installed.
     """
 
-    def __init__(self, models_dir: Path) -> None:
+    def __init__(self, models_dir: Path, built_in: Path = BUILT_IN) -> None:
         self.models_dir = models_dir
+        self._built_in = _read_built_in(built_in)
         self._known: dict[str, InstalledModel] = {}
         self._faults: dict[str, str] = {}
         self._seen_ns = -1
@@ -37,12 +42,17 @@ class ModelLibrary:
         installed or removed is seen; else the cost is one ``stat``.
         """
         self._refresh()
-        return sorted(self._known.values(), key=lambda m: (m.manifest.created, m.id))
+        found = sorted(self._known.values(), key=lambda m: (m.manifest.created, m.id))
+        built_in = self._built_in
+        return [*found, built_in] if built_in and built_in.id not in self._known else found
 
     def get(self, model_id: str) -> InstalledModel | None:
         """Return the model of this id, or ``None``."""
         self._refresh()
-        return self._known.get(model_id)
+        found = self._known.get(model_id)
+        if found is None and self._built_in and self._built_in.id == model_id:
+            return self._built_in
+        return found
 
     def faults(self) -> dict[str, str]:
         """Return the folders that are no usable models, with what is wrong with each."""
@@ -98,6 +108,8 @@ class ModelLibrary:
             OperatorError: The folder can't be changed.
         """
         found = self.get(model_id)
+        if found is not None and found is self._built_in:
+            raise OperatorError(f"The model '{model_id}' comes with Consigne; it can't be removed.")
         if found is None and model_id not in self._faults:
             raise ModelNotFound(f"No model '{model_id}' is installed. See: consigne models list")
         target = self.models_dir / model_id
@@ -139,6 +151,28 @@ class ModelLibrary:
         settled = time.time_ns() - changed_ns > _CLOCK_TICK_NS
         self._known, self._faults = _read(self.models_dir)
         self._seen_ns = changed_ns if settled else -1
+
+
+def _read_built_in(folder: Path) -> InstalledModel | None:
+    """Return the model that comes with the package, if this installation has it."""
+    if not (folder / INDEX).is_file():
+        return None
+    own = own_facts(folder)
+    files = _files(folder)
+    manifest = Manifest(
+        id=BUILT_IN_ID,
+        name=str(own.get("name", "Consigne Icons")),
+        modality="image",
+        context=0,
+        size_bytes=sum(path.stat().st_size for path in files),
+        created=int((folder / INDEX).stat().st_mtime),
+        source="built-in",
+        license=str(own.get("license", "Apache-2.0")),
+        languages=("en", "fr"),
+        starter=True,
+        image=read_traits(folder),
+    )
+    return InstalledModel(folder, manifest)
 
 
 def check_id(model_id: str) -> None:

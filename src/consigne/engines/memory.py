@@ -13,6 +13,9 @@ PROCESS_BYTES: Final = 250 * 2**20
 WEIGHTS_FACTOR: Final = 1.15
 """The runtime lays weights out anew for the processor, with some padding."""
 
+_ACTIVATION_BYTES_PER_PIXEL: Final = 4096
+"""A few layers of 128 to 256 channels in 32 bits, of the decoder's widest stage."""
+
 
 def budget(settings: EngineSettings) -> int:
     """Return how many bytes all loaded models together may take."""
@@ -29,8 +32,21 @@ def machine_bytes(root: Path = Path("/")) -> int:
 def needed(model: InstalledModel, settings: EngineSettings) -> int:
     """Estimate how many bytes a model takes when it is loaded and busy."""
     weights = model.manifest.size_bytes or _folder_bytes(model.path)
-    cache = settings.kv_cache_bytes if model.manifest.modality == "text" else 0
-    return int(weights * WEIGHTS_FACTOR) + cache + PROCESS_BYTES
+    match model.manifest.modality:
+        case "text":
+            extra = settings.kv_cache_bytes
+        case "image":
+            extra = _drawing_bytes(model)
+        case "embedding":
+            extra = 0
+    return int(weights * WEIGHTS_FACTOR) + extra + PROCESS_BYTES
+
+
+def _drawing_bytes(model: InstalledModel) -> int:
+    """Return the room for a picture's activations: the decoder's at full size are the largest."""
+    traits = model.manifest.image
+    pixels = traits.width * traits.height if traits else 512 * 512
+    return pixels * _ACTIVATION_BYTES_PER_PIXEL
 
 
 def resident_bytes(pid: int) -> int:

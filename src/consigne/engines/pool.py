@@ -10,9 +10,17 @@ import msgspec
 
 from consigne.domain.errors import EngineCrashed, EngineFailed, Overloaded
 from consigne.domain.events import Event
+from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request
 from consigne.engines import memory
-from consigne.engines.base import EmbeddingEngine, Embeddings, InstalledModel, Scores, TextEngine
+from consigne.engines.base import (
+    EmbeddingEngine,
+    Embeddings,
+    ImageEngine,
+    InstalledModel,
+    Scores,
+    TextEngine,
+)
 from consigne.engines.host import Worker
 from consigne.engines.worker.protocol import Load
 from consigne.settings import EngineSettings
@@ -60,6 +68,10 @@ class RunningWorker(Protocol):
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Return one vector for each text."""
+        ...
+
+    def draw(self, request: ImageRequest) -> AsyncGenerator[ImageEvent, None]:
+        """Make pictures."""
         ...
 
     async def close(self) -> None:
@@ -122,6 +134,10 @@ class EnginePool:
         """Return the embedding engine of a model; it is loaded when first used."""
         return _Embedding(self, model)
 
+    def image(self, model: InstalledModel) -> ImageEngine:
+        """Return the image engine of a model; it is loaded when first used."""
+        return _Image(self, model)
+
     def preload(self, model: InstalledModel) -> None:
         """Begin to load a model in the background; a failure is told to its first request."""
         slot = self._slot(model)
@@ -140,7 +156,8 @@ class EnginePool:
             if slot.state == "idle":
                 continue
             pid = slot.worker.pid if slot.worker else 0
-            running = min(slot.users, self._settings.max_running)
+            most = 1 if slot.model.modality == "image" else self._settings.max_running
+            running = min(slot.users, most)
             found.append(
                 LoadedModel(
                     id=model_id,
@@ -233,13 +250,13 @@ class EnginePool:
 
     async def _load(self, slot: _Slot) -> RunningWorker:
         manifest = slot.model.manifest
-        assert manifest.modality != "image", manifest
         load = Load(
             path=str(slot.model.path),
             model_id=slot.model.id,
             modality=manifest.modality,
             context=manifest.context,
             settings=self._settings,
+            traits=manifest.image,
         )
         try:
             async with self._making_room:
@@ -320,6 +337,11 @@ class EnginePool:
         """How many requests a model takes before it refuses."""
         return self._settings.max_running + self._settings.max_queued
 
+    @property
+    def most_drawings(self) -> int:
+        """How many requests for pictures an image model takes before it refuses."""
+        return 1 + self._settings.max_queued_images
+
 
 class _Text:
     """A text engine that is loaded when first used."""
@@ -365,6 +387,32 @@ class _Embedding:
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         async with self._pool.lease(self._model, limit=self._pool.most_requests) as worker:
             return await worker.embed(texts)
+
+
+class _Image:
+    """An image engine that is loaded when first used."""
+
+    def __init__(self, pool: EnginePool, model: InstalledModel) -> None:
+        self._pool = pool
+        self._model = model
+
+    async def draw(self, request: ImageRequest) -> AsyncIterator[ImageEvent]:
+        begun = False
+        for last_try in (False, True):
+            try:
+                async with (
+                    self._pool.lease(self._model, limit=self._pool.most_drawings) as worker,
+                    aclosing(worker.draw(request)) as events,
+                ):
+                    async for event in events:
+                        begun = True
+                        yield event
+            except EngineCrashed:
+                # A request that still waited when another's fault ended the process goes on.
+                if begun or last_try:
+                    raise
+            else:
+                return
 
 
 def _gib(size: int) -> str:

@@ -94,7 +94,10 @@ def facts_of(source: str) -> Facts:
                 languages=entry.languages,
                 parameters=entry.parameters,
             )
-    return Facts()
+    from consigne.gateway.image_catalogue import image_entry, image_facts
+
+    entry = image_entry(source)
+    return image_facts(entry) if entry else Facts()
 
 
 def suggest(

@@ -5,9 +5,17 @@ from typing import Literal, Protocol
 
 from consigne.domain.errors import InvalidRequest, ModelNotFound, Unsupported
 from consigne.domain.events import Event
+from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request
 from consigne.domain.models import Modality, Model
-from consigne.engines.base import EmbeddingEngine, Embeddings, InstalledModel, Scores, TextEngine
+from consigne.engines.base import (
+    EmbeddingEngine,
+    Embeddings,
+    ImageEngine,
+    InstalledModel,
+    Scores,
+    TextEngine,
+)
 from consigne.gateway.targets import Target, Targets
 from consigne.gateway.traffic import Traffic
 from consigne.providers.base import Provider
@@ -37,6 +45,10 @@ class Engines(Protocol):
 
     def embedding(self, model: InstalledModel) -> EmbeddingEngine:
         """Return the embedding engine of a model."""
+        ...
+
+    def image(self, model: InstalledModel) -> ImageEngine:
+        """Return the image engine of a model."""
         ...
 
     def preload(self, model: InstalledModel) -> None:
@@ -153,11 +165,23 @@ class Gateway:
                 return await self._engines.embedding(found).embed(texts)
             return await found.embed(texts)
 
+    def draw(self, request: ImageRequest) -> AsyncIterator[ImageEvent]:
+        """Make pictures (see ``ImageEngine.draw`` and ``Provider.draw``).
+
+        Raises:
+            ModelNotFound: No model answers to the request's name.
+            InvalidRequest: The model makes no pictures.
+        """
+        found = self._find(request.model, "image")
+        if isinstance(found, InstalledModel):
+            return self.traffic.drawn(self._engines.image(found).draw(request))
+        return self.traffic.drawn(found.draw(request))
+
     def _find(self, name: str, modality: Modality) -> InstalledModel | Target:
         wanted = self._settings.aliases.get(name, name)
         found = self._named(wanted) if wanted else self._default(modality)
         if found is None:
-            raise ModelNotFound(_unknown(name), param="model")
+            raise ModelNotFound(_unknown(name, modality), param="model")
         if found.modality != modality:
             raise InvalidRequest(
                 f"The model {found.id} is of kind {found.modality}; "
@@ -170,7 +194,14 @@ class Gateway:
         return self._library.get(name) or self._targets.get(name)
 
     def _default(self, modality: Modality) -> InstalledModel | Target | None:
-        named = self._settings.embedding if modality == "embedding" else self._settings.default
+        settings = self._settings
+        match modality:
+            case "text":
+                named = settings.default
+            case "embedding":
+                named = settings.embedding
+            case "image":
+                named = settings.image
         if named and (found := self._named(self._settings.aliases.get(named, named))):
             return found
         candidates = [m for m in self._library.list() if m.modality == modality]
@@ -179,7 +210,9 @@ class Gateway:
         return next(iter(better or candidates), None) or self._targets.first(modality)
 
 
-def _unknown(name: str) -> str:
+def _unknown(name: str, modality: Modality) -> str:
+    if not name and modality == "image":
+        return "No image model is installed. See: consigne models suggest --images"
     if not name:
         return "No model is installed. Install one with: consigne models pull starter"
     return f"The model '{name}' does not exist here. GET /v1/models lists those that do."

@@ -1,12 +1,14 @@
 """Models at providers: each id's deployments in order, the next one where one can't be had."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
 
 import msgspec
 
 from consigne.domain.embeddings import Embeddings
 from consigne.domain.errors import Overloaded, RateLimited, UpstreamFailed
 from consigne.domain.events import Event
+from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request
 from consigne.domain.models import Modality, Model
 from consigne.providers.base import Deployment, Provider
@@ -59,6 +61,23 @@ class Target(msgspec.Struct, frozen=True):
             finally:
                 await _close(events)
 
+    async def draw(self, request: ImageRequest) -> AsyncIterator[ImageEvent]:
+        """Make pictures at the first provider that can (see ``Provider.draw``)."""
+        for at, (provider, deployment) in enumerate(self.routes):
+            events = provider.draw(deployment, request)
+            begun = False
+            try:
+                async for event in events:
+                    begun = True
+                    yield event
+            except _ELSEWHERE:
+                if begun or at == len(self.routes) - 1:
+                    raise
+            else:
+                return
+            finally:
+                await _close(events)
+
     async def count_tokens(self, request: Request) -> int:
         """Return how many tokens the request's prompt has, as the preferred provider counts."""
         provider, deployment = self.routes[0]
@@ -98,7 +117,7 @@ class Targets:
         return next((t for t in self._targets.values() if t.modality == modality), None)
 
 
-async def _close(events: AsyncIterator[Event]) -> None:
+async def _close(events: AsyncIterator[Any]) -> None:
     close = getattr(events, "aclose", None)
     if close is not None:
         await close()

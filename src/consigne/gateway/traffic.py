@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from consigne.domain.events import Event
+from consigne.domain.images import ImageEvent
 from consigne.gateway.passing import Passing
 
 QUIET_S = 3.0
@@ -56,6 +57,16 @@ class Traffic:
         return Passing(self._watched(events), events)
 
     async def _watched(self, events: AsyncIterator[Event]) -> AsyncGenerator[Event, None]:
+        with self.waited_for():
+            try:
+                async for event in events:
+                    yield event
+            finally:
+                if (close := getattr(events, "aclose", None)) is not None:
+                    await close()
+
+    async def drawn(self, events: AsyncIterator[ImageEvent]) -> AsyncGenerator[ImageEvent, None]:
+        """Pass the events of pictures on, counted while they are made."""
         with self.waited_for():
             try:
                 async for event in events:

@@ -8,6 +8,7 @@ import msgspec
 from consigne.domain.embeddings import Embeddings
 from consigne.domain.errors import Unsupported
 from consigne.domain.events import Event
+from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import (
     ContentBlock,
     DocumentBlock,
@@ -65,6 +66,15 @@ class Provider(Protocol):
 
         Raises:
             Unsupported: The provider makes no vectors.
+        """
+        ...
+
+    def draw(self, deployment: Deployment, request: ImageRequest) -> AsyncIterator[ImageEvent]:
+        """Make pictures, event by event.
+
+        Raises:
+            Unsupported: The provider makes no pictures, or not what is asked for.
+            ConsigneError: As ``generate``.
         """
         ...
 

@@ -70,10 +70,10 @@ def _deployment(settings: ProviderSettings, model: ProviderModel) -> Deployment:
         model=Model(
             id=model.id,
             name=model.name or model.id,
-            modality="embedding" if model.embedding else "text",
+            modality="embedding" if model.embedding else "image" if model.image else "text",
             created=0,  # as both vendors say where the day of release is not known
             context=model.context,
-            capabilities=Capabilities() if model.embedding else able,
+            capabilities=Capabilities() if model.embedding or model.image else able,
             where=settings.name,
             owner=settings.name,
         ),

@@ -62,13 +62,14 @@ _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
 def routes() -> list[Route]:
-    """Return the web app's routes: ``/``, ``/c/{conversation}`` and ``/static/…``."""
+    """Return the web app's routes: ``/``, ``/c/{conversation}``, ``/verify``, ``/static/…``."""
     site = _Site(_ROOT)
     return [
         Route("/", site.page, methods=["GET"], include_in_schema=False),
         Route("/c/{conversation}", site.page, methods=["GET"], include_in_schema=False),
         Route("/frame/artifact", site.frame, methods=["GET"], include_in_schema=False),
         Route("/frames/diagram", site.diagram_frame, methods=["GET"], include_in_schema=False),
+        Route("/verify", site.verify, methods=["GET"], include_in_schema=False),
         Route("/static/{digest}/{path:path}", site.file, methods=["GET"], include_in_schema=False),
     ]
 
@@ -96,9 +97,17 @@ class _Site:
 
     @functools.cached_property
     def _page(self) -> tuple[bytes, bytes, dict[str, str]]:
-        """The page, its compressed form and its headers."""
+        """The app's page, its compressed form and its headers."""
+        return self._made("index.html")
+
+    @functools.cached_property
+    def _verify(self) -> tuple[bytes, bytes, dict[str, str]]:
+        """The page that says where a picture is from."""
+        return self._made("verify.html")
+
+    def _made(self, name: str) -> tuple[bytes, bytes, dict[str, str]]:
         own, vendored = self._digests
-        html = (self._root / "index.html").read_text("utf-8")
+        html = (self._root / name).read_text("utf-8")
         html = html.replace("{app}", f"/static/{own}").replace("{vendor}", f"/static/{vendored}")
         preloads = (
             f'    <link rel="modulepreload" href="/static/{own}/{name}">'
@@ -137,7 +146,13 @@ class _Site:
         return gzip.compress(self._files[name], 9, mtime=0)
 
     async def page(self, request: Request) -> Response:
-        body, compressed, headers = self._page
+        return self._sent(request, self._page)
+
+    async def verify(self, request: Request) -> Response:
+        return self._sent(request, self._verify)
+
+    def _sent(self, request: Request, page: tuple[bytes, bytes, dict[str, str]]) -> Response:
+        body, compressed, headers = page
         if request.headers.get("if-none-match") == headers["etag"]:
             return Response(status_code=304, headers=headers)
         return _encoded(request, body, compressed, headers)

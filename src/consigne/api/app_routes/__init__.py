@@ -21,6 +21,7 @@ from consigne.api.app_routes import (
     temporary,
     tools,
     transfers,
+    verify,
 )
 from consigne.api.app_routes.access import require_same_origin
 
@@ -28,7 +29,7 @@ router = APIRouter(prefix="/api", dependencies=[Depends(require_same_origin)])
 _parts = (
     session, models, pulls, conversations, folders, search, runs,
     feedback, personal, prompts, assistants, schedules, skills, temporary,
-    tools, artifacts, documents, transfers,
+    tools, artifacts, documents, transfers, verify,
 )  # fmt: skip
 for _part in _parts:
     router.include_router(_part.router)

@@ -464,3 +464,20 @@ class Imported(Out):
     conversations: int
     messages: int
     left_out: list[LeftOut]
+
+
+class Provenance(Out):
+    """Where a picture is from."""
+
+    verdict: Literal["intact", "changed", "stripped", "foreign", "unmarked"]
+    ours: bool | None
+    signer: str
+    trusted: bool
+    generator: str
+    model: str
+    made_at: str
+    picture_id: str
+    generated: bool | None
+    mark: float
+    marked: bool
+    problems: list[str]

@@ -1,4 +1,4 @@
-"""The OpenAI dialect: chat, text completions, Responses, conversations, vectors, files, models."""
+"""The OpenAI dialect: chat, completions, Responses, conversations, vectors, pictures, files."""
 
 from fastapi import APIRouter
 
@@ -7,6 +7,7 @@ from consigne.api.openai.chat import routes as chat
 from consigne.api.openai.chat import stored as stored_chat
 from consigne.api.openai.completions import routes as completions
 from consigne.api.openai.conversations import routes as conversations
+from consigne.api.openai.images import routes as images
 from consigne.api.openai.responses import routes as responses
 
 router = APIRouter(tags=["OpenAI dialect"])
@@ -17,6 +18,7 @@ for part in (
     responses,
     conversations,
     embeddings,
+    images,
     moderations,
     models,
     files,

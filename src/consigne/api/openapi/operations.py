@@ -13,6 +13,7 @@ _ANTHROPIC = "consigne.api.openapi.anthropic"
 _OPENAI = "consigne.api.openapi.openai"
 _STORED = "consigne.api.openapi.stored"
 _RECORDS = "consigne.api.openapi.records"
+_IMAGES = "consigne.api.openapi.images"
 _RESPONSES = "consigne.api.openai.responses.schemas"
 _CONVERSATIONS = "consigne.api.openai.conversations.schemas"
 
@@ -227,6 +228,25 @@ OPERATIONS: dict[tuple[str, str], tuple[Operation, ...]] = {
             f"{_OPENAI}:EmbeddingList",
             "consigne.api.openai.embeddings:body_adapter",
         ),
+    ),
+    ("POST", "/v1/images/generations"): (
+        Operation(
+            "openai",
+            f"{_IMAGES}:Pictures",
+            "consigne.api.openai.images.schemas:generation_adapter",
+            f"{_IMAGES}:ImageStreamEvent",
+        ),
+    ),
+    ("POST", "/v1/images/edits"): (
+        Operation(
+            "openai",
+            f"{_IMAGES}:Pictures",
+            events=f"{_IMAGES}:ImageStreamEvent",
+            form=f"{_IMAGES}:ImageEditForm",
+        ),
+    ),
+    ("POST", "/v1/images/variations"): (
+        Operation("openai", f"{_IMAGES}:Pictures", form=f"{_IMAGES}:ImageVariationForm"),
     ),
     ("GET", "/v1/models"): (
         Operation("openai", f"{_OPENAI}:OpenAIModels"),

@@ -25,9 +25,11 @@ from consigne.engines.downloads.steps import (
     StepReport,
     convert_gguf,
     describe,
+    describe_image,
     require_space,
     sha256_of,
 )
+from consigne.engines.image_folders import INDEX, image_files, is_image_model
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -81,7 +83,10 @@ def prepare_hub(
     known = _verify(chosen, blobs, report)
     out = work_dir / "model"
     said = _assemble(chosen, blobs, out, report, title=source.repo.split("/")[1])
-    manifest = describe(out, source, said=said, revision=revision, report=report, known=known)
+    if (out / INDEX).is_file():
+        manifest = describe_image(out, source, revision=revision, report=report, known=known)
+    else:
+        manifest = describe(out, source, said=said, revision=revision, report=report, known=known)
     return Prepared(str(out), manifest)
 
 
@@ -103,7 +108,9 @@ def _choose(source: HubSource, remote: Sequence[RemoteFile]) -> list[RemoteFile]
     """Return the files to download, the small ones first."""
     names = [file.path for file in remote]
     where = f"hf:{source.repo}"
-    if not source.file and is_openvino(names):
+    if not source.file and is_image_model(names):
+        wanted = set(image_files(names, where))
+    elif not source.file and is_openvino(names):
         wanted = set(openvino_files(names, where))
     else:
         wanted = {choose_gguf(names, source.file, where), *_PAPERS}
@@ -229,6 +236,7 @@ def _assemble(
         out.mkdir()
     for file in chosen:
         if file is not gguf and not (out / file.path).exists():
+            (out / file.path).parent.mkdir(parents=True, exist_ok=True)
             os.link(blobs / file.key, out / file.path)
     return said
 

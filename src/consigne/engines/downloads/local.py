@@ -8,7 +8,14 @@ from consigne.domain.errors import ModelNotSupported
 from consigne.engines.downloads.child import Prepared
 from consigne.engines.downloads.folders import check_config, choose_gguf, openvino_files
 from consigne.engines.downloads.sources import Facts, PathSource
-from consigne.engines.downloads.steps import StepReport, convert_gguf, describe, require_space
+from consigne.engines.downloads.steps import (
+    StepReport,
+    convert_gguf,
+    describe,
+    describe_image,
+    require_space,
+)
+from consigne.engines.image_folders import INDEX, image_files
 
 
 def prepare_path(source: PathSource, work_dir: Path, report: StepReport) -> Prepared:
@@ -20,6 +27,8 @@ def prepare_path(source: PathSource, work_dir: Path, report: StepReport) -> Prep
     """
     path, out = Path(source.path), work_dir / "model"
     shutil.rmtree(out, ignore_errors=True)
+    if path.is_dir() and (path / INDEX).is_file():
+        return _image_model(source, path, out, report)
     if path.is_dir():
         names = openvino_files((entry.name for entry in path.iterdir()), str(path))
         check_config(path / "config.json", str(path))
@@ -34,9 +43,20 @@ def prepare_path(source: PathSource, work_dir: Path, report: StepReport) -> Prep
         said = convert_gguf(path, out, report)
     else:
         raise ModelNotSupported(
-            f"{path} is no model: give an OpenVINO folder (with openvino_model.xml) or a GGUF file."
+            f"{path} is no model: give an OpenVINO folder (with openvino_model.xml, or with "
+            "model_index.json for images) or a GGUF file."
         )
     return Prepared(str(out), describe(out, source, said=said, report=report))
+
+
+def _image_model(source: PathSource, path: Path, out: Path, report: StepReport) -> Prepared:
+    found = [str(entry.relative_to(path)) for entry in path.rglob("*") if entry.is_file()]
+    names = image_files(found, str(path))
+    require_space(out.parent, sum((path / name).stat().st_size for name in names))
+    for name in names:
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        _link(path / name, out / name)
+    return Prepared(str(out), describe_image(out, source, report=report))
 
 
 def _link(origin: Path, target: Path) -> None:

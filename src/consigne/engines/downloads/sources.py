@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from consigne.domain.errors import OperatorError
+from consigne.domain.images import ImageTraits
 
 STARTER = "starter"
 MINILM = "minilm"
@@ -21,6 +22,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """SPDX identifier."""
     languages: tuple[str, ...] = ()
     parameters: int = 0
+    image: ImageTraits | None = None
+    """Of an image model: how it draws."""
 
 
 class WheelSource(msgspec.Struct, frozen=True, tag="wheel"):

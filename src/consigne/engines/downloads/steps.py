@@ -15,6 +15,7 @@ from consigne.domain.models import Capabilities, Modality
 from consigne.engines.base import Manifest
 from consigne.engines.downloads.progress import Phase
 from consigne.engines.downloads.sources import Facts, Source, label, planned_id
+from consigne.engines.image_folders import own_facts, read_traits
 
 StepReport = Callable[[Phase, int, int], None]
 """Phase, bytes done, bytes in all."""
@@ -124,6 +125,37 @@ def describe(
         languages=facts.languages or said.languages or _languages(folder),
         parameters=facts.parameters or said.parameters,
         starter=starter,
+        files=files,
+    )
+
+
+def describe_image(
+    folder: Path,
+    source: Source,
+    *,
+    revision: str = "",
+    report: StepReport,
+    known: Mapping[str, str] = MappingProxyType({}),
+) -> Manifest:
+    """Return the manifest of an image model's folder (see ``describe``).
+
+    Raises:
+        ModelBroken: Its configuration can't be read.
+    """
+    facts, files = source.facts, hash_files(folder, report, known)
+    own = own_facts(folder)
+    return Manifest(
+        id=planned_id(source),
+        name=facts.name or str(own.get("name", "")) or planned_id(source),
+        modality="image",
+        context=0,
+        size_bytes=sum((folder / path).stat().st_size for path in files),
+        created=int(world.now().timestamp()),
+        source=label(source) + (f"@{revision}" if revision else ""),
+        license=facts.license or str(own.get("license", "")) or _license(folder),
+        languages=facts.languages or tuple(own.get("languages", ())) or _languages(folder),
+        parameters=facts.parameters,
+        image=facts.image or read_traits(folder),
         files=files,
     )
 

@@ -96,7 +96,7 @@ def load_text(model_id: str, folder: Path, context: int, settings: EngineSetting
         clock.note("model")
     except RuntimeError as error:
         raise ModelBroken(
-            f"The model {model_id} can't be loaded: {_brief(error)} "
+            f"The model {model_id} can't be loaded: {brief(error)} "
             "(consigne doctor says whether its files are whole)"
         ) from error
     vocabulary = _vocabulary(folder, tokenizer)
@@ -211,7 +211,7 @@ def _warm_up(pipeline: "openvino_genai.ContinuousBatchingPipeline", tokenizer: A
     handle.read_all()
 
 
-def _brief(error: Exception) -> str:
+def brief(error: Exception) -> str:
     """Return what an OpenVINO exception says, without its chain of source lines."""
     lines = [line.strip() for line in str(error).splitlines()]
     told = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]

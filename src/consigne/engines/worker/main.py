@@ -14,6 +14,7 @@ from consigne.engines.worker.channel import Channel, Closed
 from consigne.engines.worker.protocol import Load, Loaded, LoadFailed
 
 if TYPE_CHECKING:
+    from consigne.engines.worker.pictures import ImageLoop
     from consigne.engines.worker.text import TextLoop
     from consigne.engines.worker.vectors import EmbeddingLoop
 
@@ -55,13 +56,23 @@ def _serve(channel: Channel) -> None:
     load = channel.receive(None)[0]
     assert isinstance(load, Load), load
     try:
-        loop = _text(channel, load) if load.modality == "text" else _embedding(channel, load)
+        loop = _loop(channel, load)
     except ConsigneError as error:
         _log.warning("%s", error.message)
         _log.debug("The engine's own words", exc_info=error.__cause__)
         channel.send(LoadFailed(error.code, error.message))
         return
     loop.run()
+
+
+def _loop(channel: Channel, load: Load) -> "TextLoop | EmbeddingLoop | ImageLoop":
+    match load.modality:
+        case "text":
+            return _text(channel, load)
+        case "embedding":
+            return _embedding(channel, load)
+        case "image":
+            return _image(channel, load)
 
 
 def _text(channel: Channel, load: Load) -> "TextLoop":
@@ -79,3 +90,15 @@ def _embedding(channel: Channel, load: Load) -> "EmbeddingLoop":
     runner = load_embedding(load.model_id, Path(load.path), load.settings.threads)
     channel.send(Loaded(load.context))
     return EmbeddingLoop(channel, runner)
+
+
+def _image(channel: Channel, load: Load) -> "ImageLoop":
+    from consigne.engines.image_folders import read_traits
+    from consigne.engines.worker.painter import load_painter
+    from consigne.engines.worker.pictures import ImageLoop
+
+    folder = Path(load.path)
+    traits = load.traits or read_traits(folder)
+    painter = load_painter(load.model_id, folder, traits, load.settings)
+    channel.send(Loaded(load.context))
+    return ImageLoop(channel, painter, traits)

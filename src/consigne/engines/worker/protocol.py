@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from consigne.domain.events import Event, TokenLogprob
+from consigne.domain.images import ImageEvent, ImageRequest, ImageTraits
 from consigne.domain.messages import Request
 from consigne.settings import EngineSettings
 
@@ -25,10 +26,12 @@ class Load(msgspec.Struct, frozen=True, tag="load", array_like=True):
 
     path: str
     model_id: str
-    modality: Literal["text", "embedding"]
+    modality: Literal["text", "embedding", "image"]
     context: int
     """Most tokens of prompt and answer together."""
     settings: EngineSettings
+    traits: ImageTraits | None = None
+    """Of an image model."""
 
 
 class Generate(msgspec.Struct, frozen=True, tag="generate", array_like=True):
@@ -65,7 +68,14 @@ class Embed(msgspec.Struct, frozen=True, tag="embed", array_like=True):
     texts: tuple[str, ...]
 
 
-ToWorker = Load | Generate | Cancel | Count | Score | Embed
+class Draw(msgspec.Struct, frozen=True, tag="draw", array_like=True):
+    """Make these pictures."""
+
+    number: int
+    request: ImageRequest
+
+
+ToWorker = Load | Generate | Cancel | Count | Score | Embed | Draw
 
 
 class Loaded(msgspec.Struct, frozen=True, tag="loaded", array_like=True):
@@ -124,7 +134,14 @@ class Embedded(msgspec.Struct, frozen=True, tag="embedded", array_like=True):
     input_tokens: int
 
 
-FromWorker = Loaded | LoadFailed | Emitted | Rejected | Counted | ScoredPrompt | Embedded
+class Drawn(msgspec.Struct, frozen=True, tag="drawn", array_like=True):
+    """How far the pictures of one request have come."""
+
+    number: int
+    event: ImageEvent
+
+
+FromWorker = Loaded | LoadFailed | Emitted | Rejected | Counted | ScoredPrompt | Embedded | Drawn
 
 _encoder = msgspec.msgpack.Encoder()
 _to_worker = msgspec.msgpack.Decoder(ToWorker)

@@ -7,6 +7,7 @@ import msgspec
 from consigne.domain.embeddings import Embeddings
 from consigne.domain.errors import Unsupported
 from consigne.domain.events import Event
+from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request
 from consigne.providers.anthropic import requests
 from consigne.providers.anthropic.events import (
@@ -89,6 +90,14 @@ class AnthropicProvider:
             Unsupported: Always.
         """
         raise Unsupported("This provider's API makes no vectors.", param="model")
+
+    def draw(self, deployment: Deployment, request: ImageRequest) -> AsyncIterator[ImageEvent]:
+        """Refuse: this API makes no pictures.
+
+        Raises:
+            Unsupported: Always.
+        """
+        raise Unsupported("This provider's API makes no pictures.", param="model")
 
     async def _whole(self, deployment: Deployment, body: object) -> Sequence[Event]:
         upstream = self._upstream

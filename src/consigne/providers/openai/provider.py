@@ -7,11 +7,12 @@ import msgspec
 from consigne.domain.embeddings import Embeddings
 from consigne.domain.errors import Unsupported
 from consigne.domain.events import Event
+from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request
 from consigne.providers.base import Deployment, check_capabilities
 from consigne.providers.batches import Events
 from consigne.providers.faults import Fault
-from consigne.providers.openai import requests
+from consigne.providers.openai import images, requests
 from consigne.providers.openai.events import EventReader, Unreadable, whole
 from consigne.providers.openai.wire import Chunk, Vectors
 from consigne.providers.upstream import Pool, Upstream
@@ -88,6 +89,20 @@ class OpenAIProvider:
             raise upstream.teller.unreadable()
         used = found.usage.prompt_tokens if found.usage else 0
         return Embeddings(tuple(vector.embedding for vector in ordered), used)
+
+    async def draw(
+        self, deployment: Deployment, request: ImageRequest
+    ) -> AsyncIterator[ImageEvent]:
+        """Make pictures through ``POST /images/generations``; they come whole, all at once."""
+        body = images.body(request, deployment)
+        upstream = self._upstream
+        found = await upstream.ask("/images/generations", body, images.decoder, deployment.upstream)
+        try:
+            events = images.events(found, request, deployment.model.id)
+        except images.UnreadableError:
+            raise upstream.teller.unreadable() from None
+        for event in events:
+            yield event
 
     async def _whole(self, deployment: Deployment, body: object) -> Sequence[Event]:
         upstream = self._upstream

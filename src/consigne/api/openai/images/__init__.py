@@ -1,0 +1,1 @@
+"""``/v1/images``: pictures from words, from other pictures, and their streams."""

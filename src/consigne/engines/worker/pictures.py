@@ -1,0 +1,150 @@
+"""The loop of an image model: one picture after the other, in the order of arrival."""
+
+import logging
+from collections import deque
+
+from consigne.domain.errors import ConsigneError, EngineFailed
+from consigne.domain.images import (
+    ImageEvent,
+    ImageMade,
+    ImagePartial,
+    ImageProgress,
+    ImagesStart,
+    ImagesStop,
+    ImageTraits,
+    ImageUsage,
+)
+from consigne.engines.drawing import Plan, plan
+from consigne.engines.worker.canvas import from_png, mask_from_png, to_png
+from consigne.engines.worker.channel import Channel
+from consigne.engines.worker.painter import Judgement, Painter, Preview
+from consigne.engines.worker.protocol import Cancel, Draw, Drawn, Rejected, ToWorker
+
+_log = logging.getLogger(__name__)
+
+
+class _Abandoned(Exception):
+    """Nobody waits for these pictures any more."""
+
+
+class ImageLoop:
+    """Serves one image model over a channel, until the host goes away.
+
+    While a picture is drawn, the channel is read at each step: who has gone is let go within one.
+    """
+
+    def __init__(self, channel: Channel, painter: Painter, traits: ImageTraits) -> None:
+        self._channel = channel
+        self._painter = painter
+        self._traits = traits
+        self._waiting: deque[Draw] = deque()
+        self._at_work = 0
+        self._abandoned = False
+
+    def run(self) -> None:
+        """Serve.
+
+        Raises:
+            Closed: The host has gone.
+        """
+        while True:
+            self._take(self._channel.receive(0.0 if self._waiting else None))
+            if self._waiting:
+                self._draw(self._waiting.popleft())
+
+    def _take(self, messages: list[ToWorker]) -> None:
+        for message in messages:
+            match message:
+                case Draw():
+                    self._waiting.append(message)
+                case Cancel(number) if number == self._at_work:
+                    self._abandoned = True
+                case Cancel(number):
+                    self._waiting = deque(d for d in self._waiting if d.number != number)
+                case _:
+                    raise AssertionError(f"an image model can't {message}")
+
+    def _draw(self, order: Draw) -> None:
+        self._at_work, self._abandoned = order.number, False
+        try:
+            self._pictures(order)
+        except _Abandoned:
+            pass
+        except Exception as error:  # noqa: BLE001 - one request's fault is not the others'
+            if not isinstance(error, ConsigneError):
+                _log.error("A picture failed", exc_info=error)
+                error = EngineFailed("The engine could not draw this picture.")
+            self._channel.send(Rejected(order.number, error.code, error.message, error.param))
+        finally:
+            self._at_work = 0
+
+    def _pictures(self, order: Draw) -> None:
+        request = order.request
+        todo = plan(request, self._traits)
+        judged = self._painter.judge(todo.prompt)
+        self.say(order, _start(request.model, todo, judged))
+        size = todo.drawn_width, todo.drawn_height
+        source = None if request.source is None else from_png(request.source, *size)
+        mask = None if request.mask is None else mask_from_png(request.mask, *size)
+        steps_done = 0
+        for index in range(todo.n):
+            sheet = _Sheet(self, order, todo, index)
+            seed = todo.seed_of(index)
+            pixels = self._painter.paint(todo, seed, source, mask, sheet.on_step)
+            if pixels is None:
+                raise _Abandoned
+            steps_done += sheet.steps
+            png = to_png(pixels, todo.width, todo.height)
+            self.say(order, ImageMade(index, png, seed, todo.width, todo.height))
+        pixels_drawn = todo.n * todo.drawn_width * todo.drawn_height
+        usage = ImageUsage(todo.n, steps_done, pixels_drawn, judged.input_tokens)
+        self.say(order, ImagesStop(usage))
+
+    def is_abandoned(self) -> bool:
+        """Read what has come meanwhile, and say whether nobody waits for the present work."""
+        self._take(self._channel.receive(0.0))
+        return self._abandoned
+
+    def say(self, order: Draw, event: ImageEvent) -> None:
+        """Send an event of the present work."""
+        self._channel.send(Drawn(order.number, event))
+
+
+class _Sheet:
+    """One picture on its way."""
+
+    def __init__(self, loop: ImageLoop, order: Draw, todo: Plan, index: int) -> None:
+        self.steps = 0
+        self._loop = loop
+        self._order = order
+        self._plan = todo
+        self._index = index
+        self._shown = 0
+
+    def on_step(self, step: int, steps: int, preview: Preview) -> bool:
+        """Tell of a step that is done; say whether to stop."""
+        self.steps = step
+        if self._loop.is_abandoned():
+            return True
+        self._loop.say(self._order, ImageProgress(self._index, step, steps))
+        todo = self._plan
+        # Unfinished states are spread evenly over the steps before the last.
+        if self._shown < todo.partials and step * (todo.partials + 1) >= steps * (self._shown + 1):
+            if step < steps:
+                png = to_png(preview(), todo.width, todo.height)
+                self._loop.say(self._order, ImagePartial(self._index, self._shown, png))
+            self._shown += 1
+        return False
+
+
+def _start(model: str, todo: Plan, judged: Judgement) -> ImagesStart:
+    return ImagesStart(
+        model=model,
+        width=todo.width,
+        height=todo.height,
+        steps=todo.steps,
+        seed=todo.seed,
+        guidance=todo.guidance,
+        confidence=judged.confidence,
+        known=judged.known,
+    )

@@ -1,0 +1,67 @@
+"""The dated list of image models worth having, with the licence that each is under."""
+
+import tomllib
+from datetime import date
+from functools import lru_cache
+from importlib.resources import files
+
+import msgspec
+
+from consigne.domain.images import ImageTraits
+from consigne.engines.downloads.sources import Facts
+from consigne.gateway.catalogue import Note
+
+
+class ImageEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An image model of the list."""
+
+    id: str
+    name: str
+    source: str
+    size_bytes: int
+    license: str
+    license_url: str
+    width: int
+    height: int
+    steps: int
+    guidance: float
+    gpu: bool = False
+    """Whether it is in diffusers' form, which runs on torch."""
+    note: Note
+
+
+class ImageCatalogue(msgspec.Struct, frozen=True):
+    """The whole list and its date."""
+
+    as_of: date
+    model: tuple[ImageEntry, ...]
+    """The least able first."""
+
+
+@lru_cache(maxsize=1)
+def image_catalogue() -> ImageCatalogue:
+    """Return the list that comes with this version."""
+    text = files("consigne.gateway").joinpath("suggested_images.toml").read_text("utf-8")
+    return msgspec.convert(tomllib.loads(text), ImageCatalogue)
+
+
+def image_entry(source: str) -> ImageEntry | None:
+    """Return what the list has of a source or a name, if it has it."""
+    wanted = source.partition("@")[0]
+    found = (e for e in image_catalogue().model if wanted in (e.source, e.id))
+    return next(found, None)
+
+
+def image_facts(entry: ImageEntry) -> Facts:
+    """Return what the list knows of a model beside its own files."""
+    traits = ImageTraits(
+        width=entry.width,
+        height=entry.height,
+        steps=entry.steps,
+        guidance=entry.guidance,
+        multiple=16 if entry.id.startswith("flux") else 8,
+        max_side=max(1024, entry.width),
+        edits=True,
+        negative=entry.guidance > 1,
+    )
+    return Facts(id=entry.id, name=entry.name, license=entry.license, image=traits)
