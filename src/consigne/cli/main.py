@@ -28,6 +28,7 @@ class LazyGroup(click.Group):
         "users": "Make users and sign-in links.",
         "doctor": "Check this installation and say how to mend it.",
         "bench": "Measure a server's speed under load.",
+        "train": "Train models, from data to weights.",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -57,7 +57,8 @@ class Block(nn.Module):
 
     def forward(self, value: Tensor) -> Tensor:
         """Return the value with what the block adds."""
-        return value + self.body(value)  # type: ignore[no-any-return]
+        added: Tensor = value + self.body(value)
+        return added
 
 
 class RefiningDecoder(nn.Module):

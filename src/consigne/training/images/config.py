@@ -1,4 +1,4 @@
-"""The configuration of an image model's training: one value, read from TOML, all fields optional."""
+"""An image model's training: one value, read from TOML, whose fields are all optional."""
 
 from pathlib import Path
 
@@ -89,9 +89,7 @@ STYLES = (
     Style("flat", "@iconify-json/twemoji", ("flat",), ("plat", "plate")),
     Style("soft", "@iconify-json/noto", ("soft",), ("doux", "douce")),
     Style("3d", "@lobehub/fluent-emoji-3d", ("3d",), ("3d", "en 3d")),
-    Style(
-        "bold", "@iconify-json/fluent-emoji-flat", ("bold", "modern"), ("moderne",), drawn=False
-    ),
+    Style("bold", "@iconify-json/fluent-emoji-flat", ("bold", "modern"), ("moderne",), drawn=False),
     Style("blob", "@iconify-json/noto-v1", ("blob", "retro"), ("rétro",), drawn=False),
 )
 

@@ -125,9 +125,7 @@ class DenoiserTrainee:
             )
             texts.append(captions.varied(text, rnd) if rnd.random() < _VARIED else text)
         colours = self._rgb[grounds]
-        clean = self._art[chosen] + torch.einsum(
-            "nc,nckhw->nkhw", colours, self._ground[chosen]
-        )
+        clean = self._art[chosen] + torch.einsum("nc,nckhw->nkhw", colours, self._ground[chosen])
         return clean, texts
 
     def _times(self, noise: torch.Generator) -> Tensor:

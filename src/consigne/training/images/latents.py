@@ -57,7 +57,7 @@ class Latents:
 
         Their latent on a background (r, g, b in 0 to 1) is ``first + r·second[:, 0] + …``.
         """
-        planes = art.astype(np.float32).transpose(0, 3, 1, 2) / 255
+        planes: Array = art.astype(np.float32).transpose(0, 3, 1, 2) / np.float32(255)
         first = self.encode(planes[:, :3] * 2 - 1)
         through = (1 - planes[:, 3]) * 2
         ground = []
@@ -116,7 +116,7 @@ def fit_artwork(config: ImageTraining, artwork: Artwork) -> Latents:
 
 def backgrounds(rng: np.random.Generator, count: int, white: float) -> Array:
     """Return random background colours [n, 3] in 0 to 1, white with the given probability."""
-    rgb = np.array([colour.rgb for colour in COLOURS], np.float32) / 255
+    rgb = np.array([colour.rgb for colour in COLOURS], np.float32) / np.float32(255)
     chosen = rng.integers(0, len(COLOURS), count)
     chosen[rng.random(count) < white] = WHITE
     found: Array = rgb[chosen]

@@ -42,9 +42,7 @@ def train(texts: Iterable[str], size: int, folder: Path) -> None:
         byte + _END_OF_WORD for byte in alphabet if byte + _END_OF_WORD not in model["vocab"]
     ]
     pieces += [START, END]
-    merges = [
-        " ".join(pair) if isinstance(pair, list) else pair for pair in model["merges"]
-    ]
+    merges = [" ".join(pair) if isinstance(pair, list) else pair for pair in model["merges"]]
     with replaced(folder / "merges.txt") as path:
         path.write_text("#version: 0.2\n" + "\n".join(merges) + "\n", "utf-8")
     with replaced(folder / "vocab.json") as path:
