@@ -9,7 +9,7 @@ import io
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +69,11 @@ def prepare(config: ImageTraining, packages: Path, folder: Path) -> int:
     codes = {row["code"] for row in labels}
     pictures: list[Picture] = []
     index: list[dict[str, str]] = []
-    for package in (*(style.package for style in config.styles), config.foreign):
+    sources = [*(style.package for style in config.styles), config.foreign]
+    codes_of = _codes_of_names(packages / package for package in sources)
+    for package in sources:
         seen: set[str] = set()
-        for code, image in _images(packages / package):
+        for code, image in _images(packages / package, codes_of):
             if code in codes and code not in seen:
                 seen.add(code)
                 pictures.append(_resized(image, config.pictures.size))
@@ -100,7 +102,18 @@ def _labels(package: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _images(package: Path) -> Iterator[tuple[str, Any]]:
+def _codes_of_names(packages: Iterable[Path]) -> dict[str, str]:
+    """Return the code of each icon name that any package knows: not all packages tell them."""
+    found: dict[str, str] = {}
+    for package in packages:
+        characters = package / "chars.json"
+        if characters.exists():
+            for code, name in json.loads(characters.read_text("utf-8")).items():
+                found.setdefault(name, code)
+    return found
+
+
+def _images(package: Path, codes_of: dict[str, str]) -> Iterator[tuple[str, Any]]:
     """Give each picture of a package as (code, RGBA image)."""
     from PIL import Image
 
@@ -111,6 +124,8 @@ def _images(package: Path) -> Iterator[tuple[str, Any]]:
         return
     data = json.loads(icons.read_text("utf-8"))
     characters = json.loads((package / "chars.json").read_text("utf-8"))
+    if not characters:
+        characters = {codes_of[name]: name for name in data["icons"] if name in codes_of}
     for code, name in characters.items():
         entry = data.get("aliases", {}).get(name, {}).get("parent", name)
         if entry in data["icons"] and not any(tone in code for tone in _SKIN_TONES):

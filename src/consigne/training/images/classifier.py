@@ -74,6 +74,7 @@ class ClassifierTrainee:
         """Train on one batch of changed pictures."""
         rng = np.random.default_rng([self._config.seed, 2, index])
         noise = torch.Generator().manual_seed(int(rng.integers(2**48)))
+        torch.manual_seed(int(rng.integers(2**48)))  # dropout draws from the global generator
         rate = self._config.classifier.learning_rate * min(1.0, (index + 1) / 100)
         for group in self._optimiser.param_groups:
             group["lr"] = rate * max(0.01, 1 - done)

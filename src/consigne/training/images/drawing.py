@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -79,11 +80,11 @@ def sheet(images: Tensor, captions: Sequence[str], columns: int, path: Path) -> 
         page.quantize(256).save(partial, "PNG", optimize=True)
 
 
-def _lines(text: str, pen: object, font: object, width: int) -> list[str]:
+def _lines(text: str, pen: Any, font: Any, width: int) -> list[str]:
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if pen.textlength(longer, font) > width and lines[-1]:  # type: ignore[attr-defined]
+        if pen.textlength(longer, font) > width and lines[-1]:
             lines.append(word)
         else:
             lines[-1] = longer

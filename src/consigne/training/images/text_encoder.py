@@ -162,7 +162,7 @@ class TextTrainee:
         self.tokenizer = tokenizers.load(folder, config.text.length)
         pieces = [
             piece.removesuffix("</w>")
-            for piece in self.tokenizer.get_vocab()
+            for piece in sorted(self.tokenizer.get_vocab())
             if not piece.startswith("<|") and piece.removesuffix("</w>").isalpha()
         ]
         self.captions = Captions(config, labels, pieces)

@@ -54,8 +54,9 @@ def load(folder: Path, length: int) -> "CLIPTokenizer":
     """Return the tokenizer, for captions of ``length`` tokens with start and end."""
     from transformers import CLIPTokenizer
 
+    lines = (folder / "merges.txt").read_text("utf-8").splitlines()[1:]
     return CLIPTokenizer(
-        vocab=str(folder / "vocab.json"),
-        merges=str(folder / "merges.txt"),
+        vocab=json.loads((folder / "vocab.json").read_text("utf-8")),
+        merges=[tuple(line.split(" ")) for line in lines],
         model_max_length=length,
     )
