@@ -1,0 +1,1 @@
+"""Training: models made from data, by one command each (needs the extra ``train``)."""
