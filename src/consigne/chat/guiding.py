@@ -24,11 +24,11 @@ class Guiding:
         if assistant and assistant.instructions:
             room.take(assistant.instructions, always=True)
             parts.append(assistant.instructions)
-        known = await self._personal.known(turn.caller)
+        known = await self._personal.known(turn.person)
         parts += [part for part in system_parts(known) if room.take(part)]
         if known.instructions.memory_enabled and not turn.temporary:
             parts += [fact for fact in facts_of(known) if room.take(fact)]
-        skills = await self._skills.enabled(turn.caller)
+        skills = await self._skills.enabled(turn.person)
         skill = fitting(skills, turn.question.text)
         if skill and room.take(skill.body):
             parts.append(f"The skill '{skill.name}' fits this. Follow it:\n{skill.body}")
