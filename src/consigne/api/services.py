@@ -207,7 +207,7 @@ async def _open_chats(
     from consigne.chat.runs import Runs
     from consigne.chat.temporary import Temporary
 
-    guide = Guiding(personal, skills)
+    guide = Guiding(personal, skills, engines.gateway)
     runs = Runs(db, engines.gateway, guide)
     await runs.recover()
     stack.push_async_callback(runs.close)
