@@ -182,7 +182,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     conversations, jobs = Conversations(db), Jobs(settings.jobs_path)
     files, uploads, batches = await _open_files(settings, engines, db, jobs, stack)
     documents = Documents(db, files.objects, engines.gateway, jobs)
-    toolbox, guide = open_toolbox(settings, db), Guiding(personal, skills)
+    toolbox, guide = open_toolbox(settings, db), Guiding(personal, skills, engines.gateway)
     grounding = Grounding(documents, Retrieval(db, engines.gateway))
     runs, temporary, assistants = await _open_chats(db, engines, stack, guide, toolbox, grounding)
     records = Records(db, settings.records)

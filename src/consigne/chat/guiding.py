@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from consigne.chat.guidance import Guidance, Room
+from consigne.chat.nearness import Embedder, Nearness
 from consigne.chat.personal import Personal, facts_of, system_parts
 from consigne.chat.skills import Skills, fitting, listed
 from consigne.chat.turns import Turn
@@ -13,9 +14,12 @@ from consigne.domain.messages import Sampling, TextBlock
 class Guiding:
     """Guides the answers of the chat."""
 
-    def __init__(self, personal: Personal, skills: Skills) -> None:
+    def __init__(
+        self, personal: Personal, skills: Skills, embedder: Embedder | None = None
+    ) -> None:
         self._personal = personal
         self._skills = skills
+        self._nearness = Nearness(embedder) if embedder else None
 
     async def guidance(self, turn: Turn, branch: Sequence[StoredMessage]) -> Guidance:
         """Return what guides the answer of a turn; a temporary one knows no memory."""
@@ -24,12 +28,14 @@ class Guiding:
         if assistant and assistant.instructions:
             room.take(assistant.instructions, always=True)
             parts.append(assistant.instructions)
-        known = await self._personal.known(turn.caller)
+        known = await self._personal.known(turn.person)
         parts += [part for part in system_parts(known) if room.take(part)]
         if known.instructions.memory_enabled and not turn.temporary:
             parts += [fact for fact in facts_of(known) if room.take(fact)]
-        skills = await self._skills.enabled(turn.caller)
+        skills = await self._skills.enabled(turn.person)
         skill = fitting(skills, turn.question.text)
+        if skills and skill is None and self._nearness:
+            skill = await self._nearness.nearest(skills, turn.question.text)
         if skill and room.take(skill.body):
             parts.append(f"The skill '{skill.name}' fits this. Follow it:\n{skill.body}")
         else:

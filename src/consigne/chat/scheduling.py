@@ -48,11 +48,11 @@ class Scheduling:
         """Go on with the runs that an earlier process left, then look for due ones for ever."""
         async with self._db.reading() as session:
             left = await session.execute(
-                select(ScheduleRow.id, ScheduleRow.pending_at).where(
+                select(ScheduleRow.organisation_id, ScheduleRow.id, ScheduleRow.pending_at).where(
                     ScheduleRow.pending_at.is_not(None)
                 )
             )
-            subjects = [_subject(schedule, due) for schedule, due in left if due]
+            subjects = [_subject(owner, schedule, due) for owner, schedule, due in left if due]
         for subject in subjects:
             await self._jobs.submit(JOB, subject)
         self._loop = asyncio.create_task(self._look())
@@ -63,21 +63,23 @@ class Scheduling:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
 
-    async def begin_due(self) -> int:
-        """Begin what is due by now; return how many there were."""
+    async def begin_due(self, organisation_id: str = "") -> int:
+        """Begin what is due by now, of one organisation or of all; return how many there were."""
         now, begun = sources.now(), 0
         async with self._db.reading() as session:
-            rows = await session.scalars(
+            wanted = (
                 select(ScheduleRow)
                 .where(ScheduleRow.next_at <= now, ScheduleRow.deleted_at.is_(None))
                 .order_by(ScheduleRow.next_at)
                 .limit(_AT_ONCE)
             )
-            due = list(rows)
+            if organisation_id:
+                wanted = wanted.where(ScheduleRow.organisation_id == organisation_id)
+            due = list(await session.scalars(wanted))
         for row in due:
             assert row.next_at is not None
             if await self._claim(row, row.next_at, now):
-                await self._jobs.submit(JOB, _subject(row.id, row.next_at))
+                await self._jobs.submit(JOB, _subject(row.organisation_id, row.id, row.next_at))
                 begun += 1
         return begun
 
@@ -140,7 +142,7 @@ class Scheduling:
         question = Question(
             conversation_id=conversation_id,
             text=row.text,
-            client_id=_subject(row.id, due),
+            client_id=f"{row.id}:{_millis(due)}",
             parent_id=head,
             model=row.model,
         )
@@ -191,10 +193,14 @@ class Scheduling:
 
     async def _find(self, subject: str) -> tuple[ScheduleRow | None, Caller | None, datetime]:
         """Return a run's schedule, and its owner if they are still a member."""
-        schedule_id, _, second = subject.partition(":")
-        due = datetime.fromtimestamp(int(second) / 1000, sources.now().tzinfo)
+        organisation_id, schedule_id, millis = subject.split(":")
+        due = datetime.fromtimestamp(int(millis) / 1000, sources.now().tzinfo)
         async with self._db.reading() as session:
-            row = await session.get(ScheduleRow, schedule_id)
+            row = await session.scalar(
+                select(ScheduleRow).where(
+                    ScheduleRow.id == schedule_id, ScheduleRow.organisation_id == organisation_id
+                )
+            )
             if row is None:
                 return None, None, due
             found = await session.execute(
@@ -225,6 +231,10 @@ def _of(row: ScheduleRow) -> Update:
     )
 
 
-def _subject(schedule_id: str, due: datetime) -> str:
+def _subject(organisation_id: str, schedule_id: str, due: datetime) -> str:
     """Return the name of one run: it is begun once, and sends its instruction once."""
-    return f"{schedule_id}:{round(due.timestamp() * 1000)}"
+    return f"{organisation_id}:{schedule_id}:{_millis(due)}"
+
+
+def _millis(due: datetime) -> int:
+    return round(due.timestamp() * 1000)

@@ -84,7 +84,7 @@ class Temporary:
             model=chosen.model,
             organisation_id=caller.organisation_id,
             conversation_id="",
-            caller=caller,
+            person=caller,
             assistant=chosen.assistant,
             temporary=True,
         )

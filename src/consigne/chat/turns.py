@@ -90,9 +90,9 @@ class Turn(msgspec.Struct, frozen=True):
     question: StoredMessage
     answer: StoredMessage
     model: Model
+    person: Caller
     organisation_id: str
     conversation_id: str
-    caller: Caller
     assistant: Assistant | None = None
     """Who answers with the model, if anybody does."""
     temporary: bool = False
@@ -243,7 +243,7 @@ def _turn(
         assistant=chosen.assistant,
         organisation_id=conversation.organisation_id,
         conversation_id=conversation.id,
-        caller=caller,
+        person=caller,
         new_title=new_title,
     )
 

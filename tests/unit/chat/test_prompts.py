@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consigne.chat.prompts import Place, PromptChange, Prompts, filled, places_of
+from consigne.chat.sweeping import ChatSweep
 from consigne.domain.errors import InvalidRequest, NotFound
 from support.chat import Chat
+from support.clock import held_clock
 
 
 def test_places_have_defaults_and_choices():
@@ -33,6 +35,17 @@ def test_any_text_is_read_or_refused_and_filled_text_has_no_places(text: str):
         return
     said = filled(text, {place.name: "v" for place in places})
     assert len(places) == 0 or "v" in said
+
+
+async def test_what_was_deleted_is_gone_for_good_after_a_day(chat: Chat):
+    prompts = Prompts(chat.db)
+    with held_clock() as clock:
+        made = await prompts.create(chat.caller, "Reply", "Answer", shared=False)
+        await prompts.delete(chat.caller, made.id)
+        clock.move(days=2)
+        await ChatSweep(chat.db).sweep()
+        with pytest.raises(NotFound):
+            await prompts.restore(chat.caller, made.id)
 
 
 async def test_a_shared_prompt_is_used_by_all_and_changed_by_its_maker(chat: Chat, make_member):

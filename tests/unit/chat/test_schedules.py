@@ -1,18 +1,20 @@
 """Schedules run at their times, once, also what was missed and what was cut."""
 
-import asyncio
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
 from consigne.chat.conversations import Conversations
+from consigne.chat.runs import Runs
 from consigne.chat.schedules import NewSchedule, Schedules, next_time
 from consigne.chat.scheduling import Scheduling
 from consigne.domain.errors import Conflict, InvalidRequest, NotFound
+from doubles.chat_gateway import paced
 from doubles.inline_jobs import InlineJobs
 from support.chat import Chat
 from support.clock import held_clock
+from support.waiting import until
 
 DAILY = NewSchedule("News", "What is new?", "0 8 * * *", "Europe/Paris")
 
@@ -147,6 +149,29 @@ async def test_a_run_that_was_cut_goes_on_and_sends_nothing_twice(chat: Chat, ti
     assert not ran.running
 
 
+async def test_an_answer_that_was_cut_is_gone_on_with(chat: Chat, timed: Timed):
+    gates, chat.gateway.script = paced("One, ", "two")
+    made = await timed.schedules.create(chat.caller, DAILY)
+    await timed.schedules.run_now(chat.caller, made.id)
+    gates[0].set()
+    await timed.scheduling.begin_due()
+    await until(lambda: any(run._log for run in chat.runs._live.values()))
+    await timed.jobs.close()  # the service ends in mid-answer
+    await chat.runs.close()
+    chat.gateway.script = type(chat.gateway)().script
+    chat.runs = Runs(chat.db, chat.gateway)
+    after = Timed(chat)
+    await after.scheduling.start()
+    await after.jobs.idle()
+    await after.scheduling.close()
+    (ran,) = await after.schedules.list(chat.caller)
+    assert (ran.last_state, ran.running) == ("complete", False)
+    assert ran.conversation_id
+    thread = await after.conversations.thread(chat.caller, ran.conversation_id)
+    assert len(thread.messages) == 2
+    assert thread.messages[-1].text.endswith("Hello world")
+
+
 async def test_a_run_that_fails_says_why(chat: Chat, timed: Timed):
     new = msgspec.structs.replace(DAILY, model="gone")
     made = await timed.schedules.create(chat.caller, new)
@@ -164,4 +189,3 @@ async def test_schedules_are_their_owner_s_alone(chat: Chat, timed: Timed, make_
     for act in (timed.schedules.delete, timed.schedules.restore, timed.schedules.run_now):
         with pytest.raises(NotFound):
             await act(other, made.id)
-    await asyncio.sleep(0)

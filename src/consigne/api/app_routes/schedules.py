@@ -108,7 +108,7 @@ async def run_schedule(request: Request, caller: Person, schedule_id: str) -> Re
     """Let a schedule run at once, beside its times."""
     services = services_of(request)
     found = await services.schedules.run_now(caller, schedule_id)
-    await services.scheduling.begin_due()
+    await services.scheduling.begin_due(caller.organisation_id)
     return reply(found, 202)
 
 

@@ -40,6 +40,8 @@ export const schedules = collection("/api/schedules", "schedules", "schedule.del
 export const skills = collection("/api/skills", "skills", "skill.deleted");
 
 const LOOK_EVERY_MS = 30_000;
+/** While one runs. */
+const LOOK_SOON_MS = 1_500;
 
 /** How many schedules have run since their conversations were looked at. */
 export const unread = computed(() =>
@@ -56,13 +58,19 @@ export async function loadLibrary() {
   await Promise.all([assistants.load(), prompts.load(), lookAtSchedules()]);
 }
 
-async function lookAtSchedules() {
+let looking = 0;
+
+/** Read the schedules, and again soon while one runs. */
+export async function lookAtSchedules() {
+  clearTimeout(looking);
   const before = new Map((schedules.items.peek() ?? []).map((one) => [one.id, one.last_at]));
   const first = schedules.items.peek() === null;
   await schedules.load();
   for (const one of schedules.items.peek() ?? []) {
     if (!first && one.unread && before.get(one.id) !== one.last_at) announce(one);
   }
+  const running = schedules.items.peek()?.some((one) => one.running);
+  if (running) looking = setTimeout(lookAtSchedules, LOOK_SOON_MS);
 }
 
 /** Say that a schedule ran: on the page, and by the browser where that is allowed. @param {Schedule} one */

@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 
 import { ApiError, request, whenSignedOut } from "../api.js";
+import { setTemporary } from "./temporary.js";
 
 /** @typedef {import("../types.js").Session} Session */
 
@@ -35,6 +36,7 @@ export function signIn(linkOrToken) {
 
 export async function signOut() {
   await request("DELETE", "/api/session").catch(() => {});
+  setTemporary(false); // whoever signs in next does not see it
   session.value = null;
 }
 

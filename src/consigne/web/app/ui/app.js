@@ -39,8 +39,7 @@ export function App() {
       <${Sidebar} />
       <div class="veil" onClick=${() => { drawer.value = false; }}></div>
       <main>
-        <${Head} />
-        <${TemporaryNotice} />
+        <div><${Head} /><${TemporaryNotice} /></div>
         <${Thread} />
         <${Composer} />
       </main>

@@ -4,6 +4,8 @@ import { overlay } from "../state/look.js";
 import { loadModels, modelFor, models, writers } from "../state/models.js";
 import { chooseModel, conversation } from "../state/thread.js";
 import { usesTools } from "../state/tools.js";
+import { assistantOf } from "../state/library.js";
+import { Badge } from "./badge.js";
 import { Icon } from "./icons.js";
 import { Menu, MenuItem } from "./menu.js";
 
@@ -34,7 +36,9 @@ export function ModelPicker() {
 
 /** One of several models. @param {{model: Model, chosen: boolean, onChoose: () => void}} props */
 export function Choice({ model, chosen, onChoose }) {
+  const assistant = assistantOf(model.id);
   return html`<${MenuItem} checked=${chosen} onSelect=${onChoose}>
+    ${assistant && html`<${Badge} item=${assistant} />`}
     <span class="menu-text">
       <span>${model.name} ${model.starter && html`<span class="tag">${t("model.starter")}</span>`}</span>
       <span class="muted small"><span class="dot ${model.state}"></span>

@@ -5,7 +5,7 @@ import { exactTime } from "../../format.js";
 import { html } from "../../html.js";
 import { explain, t } from "../../i18n.js";
 import { go } from "../../router.js";
-import { schedules } from "../../state/library.js";
+import { lookAtSchedules, schedules } from "../../state/library.js";
 import { overlay } from "../../state/look.js";
 import { writers } from "../../state/models.js";
 import { toast } from "../../state/toasts.js";
@@ -33,7 +33,7 @@ export function SchedulesPanel() {
 function Line({ item }) {
   const act = (/** @type {string} */ what, /** @type {object} */ body = {}) =>
     request("POST", `/api/schedules/${item.id}/${what}`, body)
-      .then(schedules.put).then(() => schedules.load())
+      .then(schedules.put).then(lookAtSchedules)
       .catch((error) => toast(explain(error)));
   const open = () => {
     overlay.value = "";
