@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
+import { ApiError } from "../api.js";
 import { size } from "../format.js";
 import { html } from "../html.js";
 import { explain, t } from "../i18n.js";
@@ -83,13 +84,19 @@ export function Attached() {
         <span class="file-state" role=${draft.error ? "alert" : undefined}>${stateOf(draft)}</span></span>
       ${draft.state === "sending" && html`<progress max="1" value=${draft.sent}
         aria-label=${t("file.sending")}></progress>`}
-      ${draft.state === "failed" && draft.size <= LARGEST_BYTES && html`<button type="button"
+      ${draft.error && mayWork(draft.error) && html`<button type="button"
         class="quiet square" aria-label=${t("file.retry", { name: draft.name })}
         onClick=${() => send(where, draft.key)}><${Icon} name="again" /></button>`}
       <button type="button" class="quiet square" aria-label=${t("file.remove", { name: draft.name })}
         onClick=${() => detach(where, draft.key)}><${Icon} name="close" /></button>
     </li>`)}
   </ul>`;
+}
+
+/** Whether sending a file again may help. @param {Error} error */
+function mayWork(error) {
+  const status = error instanceof ApiError ? error.status : 0;
+  return status !== 400 && status !== 413;
 }
 
 /** @param {import("../state/attachments.js").Draft} draft */
