@@ -8,6 +8,7 @@ import { go } from "../router.js";
 import { inOrder } from "../state/conversations.js";
 import { chooseTheme, overlay, theme } from "../state/look.js";
 import { signOut } from "../state/session.js";
+import { chooseImport, exportEverything } from "../state/transfers.js";
 import { Dialog } from "./dialog.js";
 import { beginNew, COMMANDS, fitting, wordsFor } from "./commands.js";
 import { openSearch } from "./search.js";
@@ -86,6 +87,8 @@ function commands() {
     ...fitting().map((name) => (
       { id: name, text: wordsFor(name), keys: keysOf(name), run: () => { COMMANDS[name](); } })),
     { id: "archived", text: t("archive.title"), run: () => { overlay.value = "archive"; } },
+    { id: "import", text: t("transfer.import"), run: chooseImport },
+    { id: "export", text: t("transfer.everything"), run: exportEverything },
     { id: "models", text: t("pull.title"), run: () => { overlay.value = "models"; } },
     ...themes.map((name) => (
       { id: name, text: t(`palette.theme.${name}`), run: () => chooseTheme(name) })),
