@@ -1,5 +1,7 @@
 """Maths, diagrams and code in answers: typeset, within the page's policy, or shown as written."""
 
+import asyncio
+
 import pytest
 from playwright.async_api import Page, expect
 
@@ -92,4 +94,5 @@ async def test_long_code_is_folded_and_kept_as_a_file(chat: Page, web: WebServer
         await block.get_by_role("button", name="Download").click()
     download = await waiting.value
     assert download.suggested_filename == "code.py"
-    assert (await download.path()).read_text().splitlines()[-1] == "line_100 = 100"
+    kept = await download.path()
+    assert (await asyncio.to_thread(kept.read_text)).splitlines()[-1] == "line_100 = 100"

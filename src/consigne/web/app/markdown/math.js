@@ -58,10 +58,10 @@ function inline(state, silent) {
 function mathAt(text, at) {
   for (const [open, close] of [["$$", "$$"], ["\\(", "\\)"], ["\\[", "\\]"]]) {
     if (!text.startsWith(open, at)) continue;
-    const end = text.indexOf(close, at + 2);
-    const tex = text.slice(at + 2, end);
-    if (end < 0 || tex.length > LONGEST || !tex.trim()) return null;
-    return { tex: tex.trim(), end: end + 2, display: open !== "\\(" };
+    const near = text.slice(at + 2, at + 2 + LONGEST);
+    const length = near.indexOf(close);
+    const tex = near.slice(0, Math.max(0, length)).trim();
+    return tex ? { tex, end: at + length + 4, display: open !== "\\(" } : null;
   }
   return dollarsAt(text, at);
 }
@@ -100,9 +100,11 @@ function block(state, from, to, silent) {
   if (!close) return false;
   const lines = [first.slice(2)];
   let line = from;
+  let length = 0;
   while (!lines[lines.length - 1].endsWith(close)) {
     line += 1;
-    if (line >= to || !lineAt(line) || state.sCount[line] < state.blkIndent) return false;
+    length += lines[lines.length - 1].length + 1;
+    if (line >= to || length > LONGEST || !lineAt(line) || state.sCount[line] < state.blkIndent) return false;
     lines.push(lineAt(line));
   }
   const tex = lines.join("\n").slice(0, -2).trim();

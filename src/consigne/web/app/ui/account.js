@@ -2,6 +2,7 @@ import { html } from "../html.js";
 import { chooseLanguage, language, LANGUAGES, t } from "../i18n.js";
 import { chooseTheme, chooseTypeface, theme, typeface } from "../state/look.js";
 import { session, signOut } from "../state/session.js";
+import { chooseImport, exportEverything } from "../state/transfers.js";
 import { Icon } from "./icons.js";
 import { Menu, MenuItem } from "./menu.js";
 import { ownName } from "./sign_in.js";
@@ -25,6 +26,8 @@ export function Account() {
     <${Choices} label=${t("account.language")} values=${LANGUAGES} chosen=${language.value}
       name=${ownName} onChoose=${chooseLanguage} />
     <hr />
+    <${MenuItem} onSelect=${chooseImport}><span class="menu-text">${t("transfer.import")}</span><//>
+    <${MenuItem} onSelect=${exportEverything}><span class="menu-text">${t("transfer.everything")}</span><//>
     <${MenuItem} onSelect=${signOut}><span class="menu-text">${t("account.signOut")}</span><//>
   <//>`;
 }

@@ -10,6 +10,7 @@ import { TABS } from "../state/library.js";
 import { setTemporary } from "../state/temporary.js";
 import { chooseTheme, overlay, theme } from "../state/look.js";
 import { signOut } from "../state/session.js";
+import { chooseImport, exportEverything } from "../state/transfers.js";
 import { Dialog } from "./dialog.js";
 import { beginNew, COMMANDS, fitting, wordsFor } from "./commands.js";
 import { openLibrary } from "./library_door.js";
@@ -95,6 +96,8 @@ function commands() {
       setTemporary(true);
     } },
     { id: "archived", text: t("archive.title"), run: () => { overlay.value = "archive"; } },
+    { id: "import", text: t("transfer.import"), run: chooseImport },
+    { id: "export", text: t("transfer.everything"), run: exportEverything },
     { id: "models", text: t("pull.title"), run: () => { overlay.value = "models"; } },
     ...themes.map((name) => (
       { id: name, text: t(`palette.theme.${name}`), run: () => chooseTheme(name) })),
