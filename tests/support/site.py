@@ -22,13 +22,14 @@ from consigne.chat.folders import Folders
 from consigne.chat.runs import Runs
 from consigne.chat.search import Search
 from consigne.chat.tools.opening import open_toolbox
+from consigne.chat.tools.servers import ToolServers
 from consigne.domain import sources
 from consigne.domain.ids import new_id
 from consigne.engines.base import InstalledModel
 from consigne.engines.downloads import Facts, Progress
 from consigne.engines.library import ModelLibrary
 from consigne.gateway.pulls import Pulls
-from consigne.settings import ServerSettings, Settings
+from consigne.settings import ServerSettings, Settings, ToolSettings
 from consigne.store.db import Database
 from consigne.store.tables import OrganisationRow, SessionRow, WorkspaceRow
 from doubles.chat_gateway import ChatGateway
@@ -41,6 +42,7 @@ class Visitor:
     """A browser: its cookies, and what it asks."""
 
     def __init__(self, site: "Site") -> None:
+        self.site = site
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(site.app), base_url=URL, headers={"origin": URL}
         )
@@ -136,13 +138,18 @@ async def _never(
 
 
 @asynccontextmanager
-async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
+async def open_site(
+    folder: Path, *, tools: ToolSettings | None = None, **server: Any
+) -> AsyncIterator[Site]:
     """Open the application on a new database."""
     db = await Database.open(folder / "consigne.db")
     gateway, library = ChatGateway(), ModelLibrary(folder / "models")
-    toolbox = open_toolbox(Settings(data_dir=folder), db)
+    tools = tools or ToolSettings()
+    settings = Settings(data_dir=folder, server=ServerSettings(**server), tools=tools)
+    tool_servers = ToolServers(db, tools)
+    toolbox = open_toolbox(settings, db, tool_servers)
     services = SimpleNamespace(
-        settings=Settings(data_dir=folder, server=ServerSettings(**server)),
+        settings=settings,
         gateway=gateway,
         library=library,
         db=db,
@@ -154,6 +161,7 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
         runs=Runs(db, gateway, toolbox),
         toolbox=toolbox,
         artifacts=Artifacts(db),
+        tool_servers=tool_servers,
         pulls=Pulls(library, _never),
     )
     app = FastAPI()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from consigne.chat.runs import Runs
     from consigne.chat.search import Search
     from consigne.chat.sweeping import ChatSweep
+    from consigne.chat.tools.servers import ToolServers
     from consigne.chat.tools.toolbox import Toolbox
     from consigne.engines.library import ModelLibrary
     from consigne.engines.pool import EnginePool
@@ -51,6 +52,7 @@ class Services(msgspec.Struct, frozen=True):
     runs: "Runs"
     toolbox: "Toolbox"
     artifacts: "Artifacts"
+    tool_servers: "ToolServers"
     pulls: "Pulls"
     files: "Files"
     uploads: "Uploads"
@@ -129,13 +131,15 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.search import Search
     from consigne.chat.sweeping import ChatSweep
     from consigne.chat.tools.opening import open_toolbox
+    from consigne.chat.tools.servers import ToolServers
     from consigne.gateway.pulls import Pulls
     from consigne.records.records import Records
     from consigne.store.db import Database
 
     db = await Database.open(settings.database_path)
     stack.push_async_callback(db.close)
-    toolbox = open_toolbox(settings, db)
+    tool_servers = ToolServers(db, settings.tools)
+    toolbox = open_toolbox(settings, db, tool_servers)
     runs = Runs(db, engines.gateway, toolbox)
     await runs.recover()
     stack.push_async_callback(runs.close)
@@ -162,6 +166,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         runs=runs,
         toolbox=toolbox,
         artifacts=Artifacts(db),
+        tool_servers=tool_servers,
         pulls=pulls,
         files=files,
         uploads=uploads,

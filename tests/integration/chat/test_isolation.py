@@ -37,8 +37,15 @@ SHARED = {
     "/api/search",
     "/api/tools",
     "/api/tools/{name}",
+    "/api/tools/servers",
 }
-CUSTOMERS = {"/api/conversations", "/api/folders", "/api/search", "/api/tools"}
+CUSTOMERS = {
+    "/api/conversations",
+    "/api/folders",
+    "/api/search",
+    "/api/tools",
+    "/api/tools/servers",
+}
 TENANT_TABLES = re.compile(
     r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions|folders"
     r"|message_texts|tool_switches|tool_approvals|artifacts|artifact_versions|tool_servers)\b"
@@ -67,6 +74,7 @@ async def furnished(visitor: Visitor) -> dict[str, str]:
         "folder_id": (await visitor.ask("POST", "/folders", {"name": "Mine"}))["id"],
         "pull_id": "pull_1",
         "call_id": "toolu_1",
+        "server_id": "srv_1",
         "name": "calculate",
     }
 
