@@ -246,6 +246,18 @@ export default {
   "sources.read.one": "{count} page read",
   "sources.read.other": "{count} pages read",
 
+  "servers.title": "Servers of tools",
+  "servers.lead": "Services that give models more tools, by the Model Context Protocol. What is not marked as reading only asks you first.",
+  "servers.none": "There are none yet.",
+  "servers.program": "Set up by the operator",
+  "servers.tools.one": "{count} tool",
+  "servers.tools.other": "{count} tools",
+  "servers.remove": "Remove {name}",
+  "servers.name": "Name",
+  "servers.url": "Address",
+  "servers.authorization": "Authorization header, if it wants one",
+  "servers.add": "Add",
+
   "number.billion": "{n} B",
   "number.million": "{n} M",
 

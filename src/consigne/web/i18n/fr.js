@@ -246,6 +246,18 @@ export default {
   "sources.read.one": "{count} page lue",
   "sources.read.other": "{count} pages lues",
 
+  "servers.title": "Serveurs d’outils",
+  "servers.lead": "Des services qui donnent d’autres outils aux modèles, par le protocole MCP. Ce qui n’est pas en lecture seule vous demande d’abord votre accord.",
+  "servers.none": "Il n’y en a pas encore.",
+  "servers.program": "Configuré par l’exploitant",
+  "servers.tools.one": "{count} outil",
+  "servers.tools.other": "{count} outils",
+  "servers.remove": "Retirer {name}",
+  "servers.name": "Nom",
+  "servers.url": "Adresse",
+  "servers.authorization": "En-tête Authorization, s’il en faut un",
+  "servers.add": "Ajouter",
+
   "number.billion": "{n} Md",
   "number.million": "{n} M",
 

@@ -22,6 +22,7 @@ import { SignIn } from "./sign_in.js";
 import { SuggestionsDialog } from "./suggestions.js";
 import { Thread } from "./thread.js";
 import { Toasts } from "./toasts.js";
+import { ToolServersDialog } from "./tool_servers.js";
 
 /** The whole page. */
 export function App() {
@@ -42,6 +43,7 @@ export function App() {
     <${Announcer} />
     ${overlay.value === "palette" && html`<${Palette} />`}
     ${overlay.value === "search" && html`<${SearchDialog} />`}
+    ${overlay.value === "servers" && html`<${ToolServersDialog} />`}
     ${overlay.value === "archive" && html`<${ArchiveDialog} />`}
     ${overlay.value === "keys" && html`<${ShortcutsDialog} />`}
     ${moving.value && html`<${MoveDialog} />`}
