@@ -24,6 +24,9 @@ from consigne.domain.models import Model
 ANSWER_TOKENS = 4096
 """Most tokens of one answer in the chat: a small model that goes in circles ends some time."""
 
+TOOL_TOKENS = 8192
+"""Most tokens of one step where tools are offered: a document is made in one call."""
+
 _TEMPLATE_BYTES = 64
 """A generous bound of the tokens that a chat template adds to each message."""
 
@@ -143,7 +146,7 @@ def _history(
         messages=tuple(messages),
         system=(TextBlock(frame.system),) if frame.system else (),
         tools=frame.tools,
-        max_tokens=ANSWER_TOKENS,
+        max_tokens=TOOL_TOKENS if frame.tools else ANSWER_TOKENS,
     )
     return History(request, sum(len(turn) for turn in turns[:dropped]))
 
