@@ -79,6 +79,7 @@ export default {
   "code.run": "Run",
   "code.stop": "Stop",
   "code.starting": "Python is starting.",
+  "code.running": "Python is running.",
   "code.nothing": "It ended and wrote nothing.",
   "code.stopped": "Stopped.",
   "code.tooLong": "Stopped after 60 seconds.",

@@ -79,6 +79,7 @@ export default {
   "code.run": "Exécuter",
   "code.stop": "Arrêter",
   "code.starting": "Python démarre.",
+  "code.running": "Python travaille.",
   "code.nothing": "Terminé, sans rien écrire.",
   "code.stopped": "Arrêté.",
   "code.tooLong": "Arrêté au bout de 60 secondes.",
