@@ -248,7 +248,6 @@ async def test_python_runs_in_the_browser_for_the_model_and_for_the_reader(
         await page.get_by_role("button", name="Run").click()
         output = page.locator(".code-output")
         await expect(output).to_contain_text("Python is running.", timeout=60_000)
-        await shot(page, "python")
         await page.get_by_role("button", name="Stop", exact=True).click()
         await expect(output).to_contain_text("Stopped.")
         assert await page.locator("iframe").count() == 0
