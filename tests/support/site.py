@@ -32,6 +32,7 @@ from consigne.chat.search import Search
 from consigne.chat.skills import Skills
 from consigne.chat.temporary import Temporary
 from consigne.chat.tools.opening import open_toolbox
+from consigne.chat.tools.servers import ToolServers
 from consigne.chat.transfers import Transfers
 from consigne.documents.library import Documents
 from consigne.documents.retrieval import Retrieval
@@ -41,7 +42,7 @@ from consigne.engines.base import InstalledModel
 from consigne.engines.downloads import Facts, Progress
 from consigne.engines.library import ModelLibrary
 from consigne.gateway.pulls import Pulls
-from consigne.settings import ServerSettings, Settings
+from consigne.settings import ServerSettings, Settings, ToolSettings
 from consigne.store.db import Database
 from consigne.store.objects import Objects
 from consigne.store.tables import OrganisationRow, SessionRow, WorkspaceRow
@@ -56,6 +57,7 @@ class Visitor:
     """A browser: its cookies, and what it asks."""
 
     def __init__(self, site: "Site") -> None:
+        self.site = site
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(site.app), base_url=URL, headers={"origin": URL}
         )
@@ -151,18 +153,23 @@ async def _never(
 
 
 @asynccontextmanager
-async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
+async def open_site(
+    folder: Path, *, tools: ToolSettings | None = None, **server: Any
+) -> AsyncIterator[Site]:
     """Open the application on a new database."""
     db = await Database.open(folder / "consigne.db")
     gateway, library = ChatGateway(), ModelLibrary(folder / "models")
     personal, skills, jobs = Personal(db), Skills(db, folder / "skills"), InlineJobs()
     guide, conversations = Guiding(personal, skills), Conversations(db)
-    toolbox = open_toolbox(Settings(data_dir=folder), db)
+    tools = tools or ToolSettings()
+    settings = Settings(data_dir=folder, server=ServerSettings(**server), tools=tools)
+    tool_servers = ToolServers(db, tools)
+    toolbox = open_toolbox(settings, db, tool_servers)
     documents = Documents(db, Objects.open("", folder / "objects"), gateway, jobs)
     grounding = Grounding(documents, Retrieval(db, gateway))
     runs = Runs(db, gateway, guide, toolbox, grounding)
     services = SimpleNamespace(
-        settings=Settings(data_dir=folder, server=ServerSettings(**server)),
+        settings=settings,
         gateway=gateway,
         library=library,
         db=db,
@@ -185,6 +192,7 @@ async def open_site(folder: Path, **server: Any) -> AsyncIterator[Site]:
         toolbox=toolbox,
         artifacts=Artifacts(db),
         documents=documents,
+        tool_servers=tool_servers,
         pulls=Pulls(library, _never),
     )
     app = FastAPI()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from consigne.chat.skills import Skills
     from consigne.chat.sweeping import ChatSweep
     from consigne.chat.temporary import Temporary
+    from consigne.chat.tools.servers import ToolServers
     from consigne.chat.tools.toolbox import Toolbox
     from consigne.chat.transfers import Transfers
     from consigne.documents.library import Documents
@@ -66,6 +67,7 @@ class Services(msgspec.Struct, frozen=True):
     runs: "Runs"
     toolbox: "Toolbox"
     artifacts: "Artifacts"
+    tool_servers: "ToolServers"
     pulls: "Pulls"
     files: "Files"
     uploads: "Uploads"
@@ -168,6 +170,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.skills import Skills
     from consigne.chat.sweeping import ChatSweep
     from consigne.chat.tools.opening import open_toolbox
+    from consigne.chat.tools.servers import ToolServers
     from consigne.chat.transfers import Transfers
     from consigne.documents.library import Documents
     from consigne.documents.retrieval import Retrieval
@@ -182,7 +185,9 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     conversations, jobs = Conversations(db), Jobs(settings.jobs_path)
     files, uploads, batches = await _open_files(settings, engines, db, jobs, stack)
     documents = Documents(db, files.objects, engines.gateway, jobs)
-    toolbox, guide = open_toolbox(settings, db), Guiding(personal, skills, engines.gateway)
+    tool_servers = ToolServers(db, settings.tools)
+    toolbox = open_toolbox(settings, db, tool_servers)
+    guide = Guiding(personal, skills, engines.gateway)
     grounding = Grounding(documents, Retrieval(db, engines.gateway))
     runs, temporary, assistants = await _open_chats(db, engines, stack, guide, toolbox, grounding)
     records = Records(db, settings.records)
@@ -208,6 +213,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         runs=runs,
         toolbox=toolbox,
         artifacts=Artifacts(db),
+        tool_servers=tool_servers,
         pulls=pulls,
         files=files,
         uploads=uploads,

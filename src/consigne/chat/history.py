@@ -24,6 +24,9 @@ from consigne.domain.models import Model
 ANSWER_TOKENS = 4096
 """Most tokens of one answer in the chat: a small model that goes in circles ends some time."""
 
+TOOL_TOKENS = 8192
+"""Most tokens of one step where tools are offered: a document is made in one call."""
+
 _TEMPLATE_BYTES = 64
 """A generous bound of the tokens that a chat template adds to each message."""
 
@@ -134,13 +137,14 @@ def _history(
             # An answer between them failed; many templates insist that the roles alternate.
             content = (*messages.pop().content, TextBlock("\n\n"), *content)
         messages.append(Message(message.role, content))
+    most = TOOL_TOKENS if guidance.tools else ANSWER_TOKENS
     request = Request(
         model=model.id,
         messages=tuple(messages),
         system=guidance.system,
         tools=guidance.tools,
         sampling=guidance.sampling,
-        max_tokens=min(guidance.max_tokens or ANSWER_TOKENS, ANSWER_TOKENS),
+        max_tokens=min(guidance.max_tokens or most, most),
     )
     return History(request, sum(len(turn) for turn in turns[:dropped]))
 

@@ -8,14 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.chat import repository
 from consigne.chat.live import Transcript
+from consigne.chat.tools.limits import of_unknown_outcome
 from consigne.chat.values import Source
-from consigne.domain.messages import TextBlock, ToolResultBlock, ToolUseBlock
+from consigne.domain.messages import ToolResultBlock, ToolUseBlock
 from consigne.store.tables import MessageRow, RunEventRow, RunRow
-
-_UNKNOWN = (
-    "The service restarted while this tool was at work. It is not known whether it did what it "
-    "was asked: look before you ask again."
-)
 
 
 async def interrupt(session: AsyncSession, row: RunRow) -> None:
@@ -73,10 +69,7 @@ class _Rebuilt:
 
     @property
     def content(self) -> tuple[Any, ...]:
-        unknown = [
-            ToolResultBlock(call, (TextBlock(_UNKNOWN),), is_error=True) for call in self._at_work
-        ]
-        return (*self._transcript.content, *unknown)
+        return (*self._transcript.content, *map(of_unknown_outcome, self._at_work))
 
 
 def _body(data: str) -> dict[str, Any]:

@@ -76,6 +76,7 @@ SHARED = {
     "/api/temporary/keep",
     "/api/tools",
     "/api/tools/{name}",
+    "/api/tools/servers",
     "/api/documents",
     "/api/export",
     "/api/import",
@@ -134,6 +135,7 @@ async def furnished(visitor: Visitor) -> dict[str, str]:
         "document_id": await attached(visitor),
         "pull_id": "pull_1",
         "call_id": "toolu_1",
+        "server_id": "srv_1",
         "name": "calculate",
         **await furnished_personal(visitor),
     }

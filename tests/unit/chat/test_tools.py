@@ -213,6 +213,22 @@ async def test_stopping_ends_a_tool_at_work_and_keeps_what_was_done(chat: Chat):
     assert isinstance(answer.content[0], ToolUseBlock)
 
 
+async def test_what_writes_and_was_stopped_at_work_is_not_done_again(chat: Chat):
+    tool = Notes()
+    tool.gate.clear()
+    chat.toolbox.add(msgspec.structs.replace(tool.tool, asks=False))
+    sent = await asked(chat, notes("a"))
+    await tool.begun.wait()
+    await chat.runs.stop(chat.caller, sent.run.id)
+    answer = await chat.done(sent.run.id)
+    [result] = [block for block in answer.content if isinstance(block, ToolResultBlock)]
+    assert result.is_error
+    tool.gate.set()
+    started = await chat.runs.go_on(chat.caller, answer.id)
+    assert (await chat.done(started.run.id)).text == "It is 391."
+    assert tool.written == []
+
+
 async def crashed(chat: Chat, sent: Sent) -> tuple[Runs, StoredMessage]:
     """Start anew on the events that a dead process left."""
     runs = Runs(chat.db, chat.gateway, toolbox=chat.toolbox)

@@ -79,3 +79,31 @@ class Artifact(Out):
     versions: int
     content: str
     created_at: datetime
+
+
+class NewToolServer(In):
+    """A server of tools, spoken to by the Model Context Protocol over HTTP."""
+
+    name: Annotated[str, Field(max_length=100)]
+    url: Annotated[str, Field(max_length=2000)]
+    authorization: Annotated[str, Field(max_length=4000)] = ""
+    """What is sent as the ``Authorization`` header; it is never shown again."""
+
+
+class ToolServer(Out):
+    """A server of tools."""
+
+    id: str
+    """Empty for one that the operator set up."""
+    name: str
+    url: str
+    tools: int
+    problem: str
+    """Why it can't be used, if so."""
+    created_at: datetime | None
+
+
+class ToolServers(Out):
+    """All servers of tools of a workspace."""
+
+    servers: list[ToolServer]

@@ -8,6 +8,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx
 
@@ -41,6 +42,28 @@ async def resolve(host: str, port: int) -> list[str]:
     return [str(address[0]) for *_, address in found]
 
 
+async def pin(request: Any, resolver: Resolve = resolve) -> None:
+    """Let a request of httpx, or of httpx2, go to an address that was checked.
+
+    Raises:
+        Forbidden: The address is not of the public internet, or no web address.
+    """
+    url = request.url
+    host, port = url.host, url.port or (443 if url.scheme == "https" else 80)
+    if url.scheme not in ("http", "https") or not host:
+        raise Forbidden("Only addresses that begin with http or https can be read.")
+    if port not in _PORTS:
+        raise Forbidden(f"Port {port} is not asked.")
+    try:
+        found = await resolver(host, port)
+    except OSError:
+        raise Forbidden(f"There is no server of the name {host}.") from None
+    if not found or not all(map(is_public, found)):
+        raise Forbidden(f"{host} is not on the public internet, so it is not asked.")
+    request.extensions = {**request.extensions, "sni_hostname": host}
+    request.url = url.copy_with(host=found[0])
+
+
 class GuardedTransport(httpx.AsyncBaseTransport):
     """Sends requests to public addresses alone; ``anywhere`` lifts that."""
 
@@ -62,25 +85,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             Forbidden: The address is not of the public internet, or no web address.
         """
         if not self._anywhere:
-            request = await self._pinned(request)
+            await pin(request, self._resolve)
         return await self._inner.handle_async_request(request)
-
-    async def _pinned(self, request: httpx.Request) -> httpx.Request:
-        url = request.url
-        host, port = url.host, url.port or (443 if url.scheme == "https" else 80)
-        if url.scheme not in ("http", "https") or not host:
-            raise Forbidden("Only addresses that begin with http or https can be read.")
-        if port not in _PORTS:
-            raise Forbidden(f"Pages are not read from port {port}.")
-        try:
-            found = await self._resolve(host, port)
-        except OSError:
-            raise Forbidden(f"There is no server of the name {host}.") from None
-        if not found or not all(map(is_public, found)):
-            raise Forbidden(f"{host} is not on the public internet, so it is not asked.")
-        request.extensions = {**request.extensions, "sni_hostname": host}
-        request.url = url.copy_with(host=found[0])
-        return request
 
     async def aclose(self) -> None:
         """Close all connections."""

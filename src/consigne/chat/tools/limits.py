@@ -18,8 +18,17 @@ LONGEST_RESULT = 60_000
 """Most characters of one result."""
 SHORTEST_RESULT = 2_000
 _CHARACTERS_PER_TOKEN = 3
+_UNKNOWN = (
+    "This was broken off while the tool was at work. It is not known whether it did what it was "
+    "asked: look before you ask again."
+)
 _UNSEEN = "(A picture, which the reader sees and you do not.)"
 _LEFT_OUT = "(This result was left out, for there is no room for it any more.)"
+
+
+def of_unknown_outcome(call: str) -> ToolResultBlock:
+    """Return the result of a call that was cut off while its tool was changing something."""
+    return ToolResultBlock(call, (TextBlock(_UNKNOWN),), is_error=True)
 
 
 def fitted(outcome: Outcome, model: Model | None) -> Outcome:

@@ -16,7 +16,7 @@ import msgspec
 from consigne.business.caller import Caller
 from consigne.chat.live import Ending, LiveRun
 from consigne.chat.tools.base import ChatTool, Outcome, ToolFailed, refused
-from consigne.chat.tools.limits import as_seen, fitted, step_aside
+from consigne.chat.tools.limits import as_seen, fitted, of_unknown_outcome, step_aside
 from consigne.domain.errors import ConsigneError, OperatorError
 from consigne.domain.events import AnswerBuilder, Event, MessageStop, TextDelta, ThinkingDelta
 from consigne.domain.messages import (
@@ -190,6 +190,10 @@ class Loop:
                 used.clock = clock
                 used.wind(tool.timeout_s)
                 return await tool.run(used)
+        except asyncio.CancelledError:
+            if not tool.read_only:  # else an answer that goes on would let it run again
+                self._run.add_block("tool_result", of_unknown_outcome(call.id))
+            raise
         except ToolFailed as error:
             return refused(str(error))
         except TimeoutError:

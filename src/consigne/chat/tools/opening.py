@@ -6,13 +6,14 @@ from consigne.chat.tools.artifact_tools import artifact_tools
 from consigne.chat.tools.builtin import CALCULATOR, DATE
 from consigne.chat.tools.python_tool import python_tool
 from consigne.chat.tools.research import PLAN
+from consigne.chat.tools.servers import ToolServers
 from consigne.chat.tools.toolbox import Toolbox
 from consigne.chat.tools.web import web_tools
 from consigne.settings import Settings
 from consigne.store.db import Database
 
 
-def open_toolbox(settings: Settings, db: Database) -> Toolbox:
+def open_toolbox(settings: Settings, db: Database, servers: ToolServers | None = None) -> Toolbox:
     """Return the tools of this service, as its operator set them up."""
     toolbox = Toolbox(db)
     toolbox.add(CALCULATOR, DATE, *web_tools(settings.tools))
@@ -22,4 +23,6 @@ def open_toolbox(settings: Settings, db: Database) -> Toolbox:
         toolbox.add(python_tool(artifacts))
     if settings.tools.search.kind:
         toolbox.add(PLAN)
+    if servers is not None:
+        toolbox.add_source(servers)
     return toolbox

@@ -84,4 +84,5 @@ def _unpack(archive: Path, into: Path) -> None:
                     )
                 (into / name).write_bytes(body)
     except (OSError, tarfile.TarError, KeyError) as error:
-        raise OperatorError(f"{archive} is no archive of {_PACKAGE}: {error}") from None
+        why = str(error).partition("\n")[0].rstrip(" :")
+        raise OperatorError(f"{archive} is no archive of {_PACKAGE}: {why}") from None

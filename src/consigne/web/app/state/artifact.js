@@ -27,6 +27,25 @@ export async function openArtifact(id, version) {
   }
 }
 
+/**
+ * The id of the artifact that a tool made or changed, if it did.
+ * @param {import("../types.js").ToolResult} result
+ */
+export function madeBy(result) {
+  if (result.is_error) return undefined;
+  const texts = result.content.map((block) => (block.type === "text" ? block.text : ""));
+  return /\bid: (art_\w+)/.exec(texts.join("\n"))?.[1];
+}
+
+/**
+ * Open what a tool has just made, where there is room for it beside the conversation.
+ * @param {import("../types.js").ToolResult} result
+ */
+export function openMade(result) {
+  const id = madeBy(result);
+  if (id && matchMedia("(min-width: 1024px)").matches) openArtifact(id);
+}
+
 export function closeArtifact() {
   artifact.value = null;
 }

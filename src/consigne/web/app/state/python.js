@@ -46,6 +46,7 @@ export function runPython(code, stop, wrote = () => {}) {
     if (state === "open") frame.contentWindow?.postMessage({ code }, "*");
     if (state === "begun") {
       clearTimeout(timer);
+      wrote(t("code.running"));
       timer = setTimeout(() => end(true, t("code.tooLong")), RUNS_FOR_MS);
     }
     if (state === "wrote" && text.length < LONGEST) wrote((text += String(said)));

@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 
 import { ApiError } from "../api.js";
 import { follow } from "../stream.js";
+import { openMade } from "./artifact.js";
 import { workFor } from "./python.js";
 
 /**
@@ -83,8 +84,10 @@ function receive(mine, event, data) {
     case "start":
       mine.blocks = data.content ?? (data.text ? [{ type: "text", text: data.text }] : []);
       break;
-    case "tool_use":
     case "tool_result":
+      openMade(data);
+    // falls through
+    case "tool_use":
       mine.blocks = append(mine.blocks, data);
       draw(mine);
       break;

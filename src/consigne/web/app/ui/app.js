@@ -29,6 +29,7 @@ import { SuggestionsDialog } from "./suggestions.js";
 import { TemporaryNotice, TemporarySwitch } from "./temporary.js";
 import { Thread } from "./thread.js";
 import { Toasts } from "./toasts.js";
+import { ToolServersDialog } from "./tool_servers.js";
 
 /** The whole page. */
 export function App() {
@@ -49,6 +50,7 @@ export function App() {
     <${Announcer} />
     ${overlay.value === "palette" && html`<${Palette} />`}
     ${overlay.value === "search" && html`<${SearchDialog} />`}
+    ${overlay.value === "servers" && html`<${ToolServersDialog} />`}
     ${overlay.value === "archive" && html`<${ArchiveDialog} />`}
     ${overlay.value === "keys" && html`<${ShortcutsDialog} />`}
     ${overlay.value === "library" && html`<${Library} />`}

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { html } from "../html.js";
 import { t } from "../i18n.js";
@@ -64,7 +64,7 @@ function Versions({ shown }) {
 /** Runs in a frame of an origin of its own, without any network. @param {{shown: Artifact}} props */
 function Drawn({ shown }) {
   const frame = useRef(/** @type {HTMLIFrameElement | null} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => {
     const hear = (/** @type {MessageEvent} */ event) => {
       const target = frame.current?.contentWindow;
       if (!target || event.source !== target || event.data !== "ready") return;

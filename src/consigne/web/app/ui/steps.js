@@ -1,11 +1,10 @@
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
 
 import { html } from "../html.js";
 import { explain, has, language, t } from "../i18n.js";
 import { cited } from "../markdown/cite.js";
 import { Markdown } from "../markdown/view.js";
-import { openArtifact } from "../state/artifact.js";
+import { madeBy, openArtifact } from "../state/artifact.js";
 import { giveLeave, tools } from "../state/tools.js";
 import { toast } from "../state/toasts.js";
 import { Icon } from "./icons.js";
@@ -74,10 +73,7 @@ function Group({ message, blocks, growing, last }) {
  */
 function Step({ message, use, growing, result }) {
   const waiting = growing && !result;
-  const made = result && !result.is_error ? /id: (art_\w+)/.exec(textOf(result)) : null;
-  useEffect(() => {
-    if (growing && made && matchMedia("(min-width: 1024px)").matches) openArtifact(made[1]);
-  }, [made?.[0]]);
+  const made = result && madeBy(result);
   const pictures = result?.content.filter((block) => block.type === "image") ?? [];
   return html`<li>
     <details class="step ${result?.is_error ? "bad" : ""}">
@@ -92,7 +88,7 @@ function Step({ message, use, growing, result }) {
           <pre tabindex="0" dir="auto">${textOf(result)}</pre>`}
       </div>
     </details>
-    ${made && html`<button type="button" class="plain made" onClick=${() => openArtifact(made[1])}>
+    ${made && html`<button type="button" class="plain made" onClick=${() => openArtifact(made)}>
       <${Icon} name="panel" />${t("artifact.open")}</button>`}
     ${pictures.map((picture, at) => html`<${Picture} key=${at} picture=${picture} />`)}
     ${waiting && use.stage === "asks" && html`<${Leave} message=${message} use=${use} />`}

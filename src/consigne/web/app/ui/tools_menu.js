@@ -1,5 +1,6 @@
 import { html } from "../html.js";
 import { language, t } from "../i18n.js";
+import { overlay } from "../state/look.js";
 import { modelFor } from "../state/models.js";
 import { conversation } from "../state/thread.js";
 import { canResearch, loadTools, research, switchTool, tools, usesTools } from "../state/tools.js";
@@ -24,5 +25,8 @@ export function ToolsMenu() {
       <span class="menu-text"><span>${tool.title[language.value]}</span>
         ${tool.group && html`<span class="muted small">${tool.group}</span>`}</span>
       ${tool.on && html`<${Icon} name="check" />`}<//>`)}
+    <hr />
+    <${MenuItem} onSelect=${() => { overlay.value = "servers"; }}>
+      <span class="menu-text">${t("servers.title")}</span><//>
   <//>`;
 }
