@@ -62,6 +62,12 @@ class InvalidField(InvalidRequest):
         """What is wrong with it, in pydantic's names (``missing``, ``int_type``…)."""
 
 
+class ThreadUnsupported(InvalidField):
+    """Conversations are not held here; the SDK's helpers then send the whole one each time."""
+
+    code = "thread_unsupported_request"
+
+
 class MethodNotAllowed(InvalidRequest):
     """The path exists, but not for this method."""
 
@@ -236,6 +242,9 @@ def anthropic_error(error: ConsigneError) -> dict[str, Any]:
     found = {"type": _ANTHROPIC_TYPES.get(error.status, fallback), "message": message}
     if isinstance(error, FileExpired | FileNotDownloadable):
         return found | {"details": {"error_code": error.code}}
+    if isinstance(error, ThreadUnsupported):
+        details = {"error_code": error.code, "unsupported": ["thread"]}
+        return found | {"details": details}
     return found
 
 

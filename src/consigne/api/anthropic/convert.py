@@ -29,7 +29,7 @@ from consigne.api.anthropic.schemas import (
 )
 from consigne.api.anthropic.tools import tool_choice_of, tools_of
 from consigne.api.anthropic.version import LATER
-from consigne.api.errors import InvalidField
+from consigne.api.errors import InvalidField, ThreadUnsupported
 from consigne.api.files import from_base64
 from consigne.api.limits import MAX_TOKENS
 from consigne.domain.messages import (
@@ -96,7 +96,10 @@ def _refuse_unserved(body: PromptBody) -> None:
         _refuse("speed", "Models here run at one speed; leave it out")
     if not isinstance(body, MessagesBody):
         return
-    for name in ("container", "thread", "compaction", "fallback_credit_token", "billing_policy"):
+    if body.thread is not None:
+        message = "Conversations are not held here: send all of it, without this field"
+        raise ThreadUnsupported(message, param="thread")
+    for name in ("container", "compaction", "fallback_credit_token", "billing_policy"):
         if getattr(body, name) is not None:
             _refuse(name, "This is not supported here")
     if body.fallbacks not in (None, "default", []):
