@@ -213,8 +213,8 @@ class Runs:
 
     async def _generate(self, run: LiveRun, turn: Turn) -> Ending:
         mode = turn.question.mode
-        tools = await self._toolbox.offered(turn.caller, turn.model, mode=mode)
-        loop = Loop(self._gateway, run, turn.caller, tools, self._toolbox, noted=self._journal.note)
+        tools = await self._toolbox.offered(turn.person, turn.model, mode=mode)
+        loop = Loop(self._gateway, run, turn.person, tools, self._toolbox, noted=self._journal.note)
         begun = bool(unanswered(run.content))
         await loop.catch_up()
         async with self._db.reading() as session:

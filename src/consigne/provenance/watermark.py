@@ -106,7 +106,7 @@ def _transform(plane: Plane) -> Plane:
 def _basis() -> Plane:
     """Return the orthonormal cosine basis (DCT-II), one frequency a row."""
     index = np.arange(SIDE)
-    rows = np.cos(np.pi * (index[None, :] + 0.5) * index[:, None] / SIDE) * np.sqrt(2 / SIDE)
+    rows: Plane = np.cos(np.pi * (index[None, :] + 0.5) * index[:, None] / SIDE) * np.sqrt(2 / SIDE)
     rows[0] /= np.sqrt(2)
     return rows
 
