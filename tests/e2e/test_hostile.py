@@ -22,7 +22,7 @@ x
 
 ```mermaid
 graph TD
-  A["<img src=x onerror=top.owned=1>"] --> B
+  A["<b>one</b>"] --> B
   click A "javascript:top.owned=1"
 ```
 
@@ -34,16 +34,16 @@ the end of it
 """.replace("RLO", "\u202e").replace("PDF", "\u202c")
 ENORMOUS = {
     "one word": "a" * 1_000_000,
-    "code": "```python\n" + "x = 1  # " + "y" * 500_000 + "\n" + "z = 2\n" * 20_000 + "```",
-    "unclosed maths": "\\(" * 100_000 + " $x" * 100_000 + "\n\n" + "$$a\n" * 20_000,
-    "right to left": "شَكْلُ الكلام من اليمين إلى اليسار 👩🏽‍🚀 " * 10_000,
+    "code": "```python\n" + "x = 1  # " + "y" * 200_000 + "\n" + "z = 2\n" * 2_000 + "```",
+    "unclosed maths": "\\(" * 20_000 + " $x" * 20_000 + "\n\n" + "$$a\n" * 2_000,
+    "right to left": "شَكْلُ الكلام من اليمين إلى اليسار 👩🏽‍🚀 " * 500,
 }
 
 
 async def shown(page: Page, web: WebServer, text: str) -> None:
     made = web.exchange("Hostile", text, text + "\n\nthe end of it")
     await page.goto(f"/c/{made['id']}")
-    await expect(page.locator(".answer")).to_contain_text("the end of it")
+    await page.locator(".answer p", has_text="the end of it").wait_for()
 
 
 async def test_nothing_injected_runs_or_asks_elsewhere(
