@@ -38,6 +38,7 @@ SHARED = {
     "/api/tools",
     "/api/tools/{name}",
     "/api/tools/servers",
+    "/api/tools/servers/{server_id}",  # an administrator's; another organisation's: see its test
 }
 CUSTOMERS = {
     "/api/conversations",
