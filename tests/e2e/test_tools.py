@@ -250,7 +250,7 @@ async def test_python_runs_in_the_browser_for_the_model_and_for_the_reader(
         await expect(output).to_contain_text("Python is running.", timeout=60_000)
         await page.get_by_role("button", name="Stop", exact=True).click()
         await expect(output).to_contain_text("Stopped.")
-        assert await page.locator("iframe").count() == 0
+        assert await page.locator("iframe[title='Python']").count() == 0
         outward = (
             "```python\nimport js\ntry:\n    js.parent.document\nexcept Exception as e:\n"
             "    print('parent barred')\n"

@@ -101,6 +101,9 @@ async def test_an_administrator_adds_a_server_and_its_writing_is_asked_for(
         assert {"notes__read_notes", "notes__write_note"} <= set(names)
         stranger = await site.stranger()
         assert (await stranger.ask("GET", "/tools/servers"))["servers"] == []
+        path = f"/tools/servers/{added['id']}"
+        assert await stranger.refused("DELETE", path) == "404 not_found"
+        assert await member.refused("DELETE", path) == "403 not_permitted"
         site.gateway.scripts = [
             (START, *tool_use("notes__read_notes", "{}"), stop("tool_use")),
             (START, *tool_use("notes__write_note", '{"text":"milk"}'), stop("tool_use")),
