@@ -96,8 +96,8 @@ def facts_of(source: str) -> Facts:
             )
     from consigne.gateway.image_catalogue import image_entry, image_facts
 
-    entry = image_entry(source)
-    return image_facts(entry) if entry else Facts()
+    found = image_entry(source)
+    return image_facts(found) if found else Facts()
 
 
 def suggest(
