@@ -96,8 +96,8 @@ def facts_of(source: str) -> Facts:
             )
     from consigne.gateway.image_catalogue import image_entry, image_facts
 
-    drawing = image_entry(source)
-    return image_facts(drawing) if drawing else Facts()
+    found = image_entry(source)
+    return image_facts(found) if found else Facts()
 
 
 def suggest(

@@ -108,7 +108,7 @@ def _basis() -> Plane:
     index = np.arange(SIDE)
     rows: Plane = np.cos(np.pi * (index[None, :] + 0.5) * index[:, None] / SIDE) * np.sqrt(2 / SIDE)
     rows[0] /= np.sqrt(2)
-    return rows
+    return np.asarray(rows, dtype=np.float64)
 
 
 @lru_cache(maxsize=1)

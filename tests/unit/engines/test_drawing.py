@@ -1,0 +1,53 @@
+"""From what is asked of an image model to what it does."""
+
+import pytest
+
+from consigne.domain.errors import InvalidRequest, Unsupported
+from consigne.domain.images import ImageRequest, ImageTraits
+from consigne.engines.drawing import plan
+
+FREE = ImageTraits(width=512, height=512, steps=20, guidance=7.0, max_side=1024, edits=True)
+FIXED = ImageTraits(width=128, height=128, steps=20, guidance=3.0, resizes=True)
+
+
+def _asked(**more: object) -> ImageRequest:
+    return ImageRequest(model="m", prompt="a fox", **more)  # type: ignore[arg-type]
+
+
+def test_what_is_left_open_is_the_models_own() -> None:
+    todo = plan(_asked(), FREE)
+    assert (todo.width, todo.height, todo.steps, todo.guidance) == (512, 512, 20, 7.0)
+    assert plan(_asked(effort=0.5), FREE).steps == 10
+    assert plan(_asked(effort=0.5, steps=3), FREE).steps == 3
+    assert plan(_asked(seed=2**32 + 5), FREE).seed_of(1) == 6
+
+
+def test_a_model_of_one_size_draws_there_and_enlarges() -> None:
+    todo = plan(_asked(width=1024, height=1024), FIXED)
+    assert (todo.width, todo.drawn_width, todo.drawn_height) == (1024, 128, 128)
+
+
+@pytest.mark.parametrize(
+    ("traits", "given", "param"),
+    [
+        (FREE, {"width": 2048, "height": 512}, "size"),
+        (FREE, {"width": 516, "height": 512}, "size"),
+        (FIXED, {"width": 256, "height": 128}, "size"),
+        (FREE, {"n": 0}, "n"),
+        (FREE, {"steps": 151}, "steps"),
+        (FREE, {"strength": 1.5, "source": b""}, "strength"),
+        (FREE, {"mask": b""}, "mask"),
+        (FREE, {"prompt": "  "}, "prompt"),
+    ],
+)
+def test_what_cannot_be_names_its_field(
+    traits: ImageTraits, given: dict[str, object], param: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        plan(ImageRequest(**{"model": "m", "prompt": "x", **given}), traits)  # type: ignore[arg-type]
+    assert caught.value.param == param
+
+
+def test_a_model_that_reads_no_pictures_says_so() -> None:
+    with pytest.raises(Unsupported, match="words only"):
+        plan(_asked(source=b"x"), FIXED)

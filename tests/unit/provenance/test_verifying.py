@@ -1,0 +1,90 @@
+"""What a file says of itself: signed here, elsewhere, changed, stripped, or nothing."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from consigne.domain.errors import ConsigneError, InvalidRequest, OperatorError, RequestTooLarge
+from consigne.domain.images import PictureFormat
+from consigne.provenance import credentials, pictures, signing, verifying, watermark
+
+ORIGIN = signing.Origin("img_1", "consigne-icons", datetime(2026, 11, 28, tzinfo=UTC))
+
+
+@pytest.fixture(scope="module")
+def ours() -> credentials.Credentials:
+    return credentials.make("Acme")
+
+
+def _signed(kind: PictureFormat, keys: credentials.Credentials, *, edited: bool = False) -> bytes:
+    picture = watermark.embed(Image.linear_gradient("L").convert("RGB").resize((128, 128)))
+    origin = signing.Origin(ORIGIN.picture_id, ORIGIN.model, ORIGIN.made_at, edited=edited)
+    return signing.sign(pictures.encode(picture, kind, None), kind, origin, keys)
+
+
+@pytest.mark.parametrize("kind", ["png", "webp", "jpeg"])
+def test_what_was_signed_here_is_told(kind: PictureFormat, ours: credentials.Credentials) -> None:
+    data = _signed(kind, ours, edited=kind == "png")
+    found = verifying.verify(data, ours.root)
+    assert (found.verdict, found.ours, found.generated, found.marked) == (
+        "intact",
+        True,
+        True,
+        True,
+    )
+    assert (found.model, found.picture_id) == ("consigne-icons", "img_1")
+    assert found.made_at == "2026-11-28T00:00:00Z"
+    assert "Acme" in found.signer
+    assert "vouched for by nobody" in found.signer
+    elsewhere = verifying.verify(data, credentials.make("Other").root)
+    assert (elsewhere.verdict, elsewhere.ours) == ("intact", False)
+
+
+def test_one_changed_byte_shows(ours: credentials.Credentials) -> None:
+    data = bytearray(_signed("jpeg", ours))
+    data[-40] ^= 1
+    found = verifying.verify(bytes(data), ours.root)
+    assert found.verdict == "changed"
+    assert found.problems
+
+
+def test_saving_anew_strips_the_credentials_and_leaves_the_mark(
+    ours: credentials.Credentials,
+) -> None:
+    again = pictures.encode(pictures.read(_signed("png", ours)), "jpeg", 80)
+    assert verifying.verify(again, ours.root).verdict == "stripped"
+    plain = pictures.to_png(Image.new("RGB", (64, 64), "green"))
+    assert verifying.verify(plain, ours.root).verdict == "unmarked"
+
+
+def test_a_bomb_is_refused_before_it_is_decoded() -> None:
+    bomb = pictures.to_png(Image.new("1", (10_000, 10_000)))
+    assert len(bomb) < 200_000
+    with pytest.raises(RequestTooLarge, match="10000x10000"):
+        pictures.read(bomb)
+
+
+@given(
+    st.binary(max_size=200), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF"])
+)
+def test_rubbish_is_refused_in_one_sentence(tail: bytes, head: bytes) -> None:
+    with pytest.raises(ConsigneError) as caught:
+        pictures.read(head + tail)
+    assert isinstance(caught.value, InvalidRequest | RequestTooLarge)
+    assert "\n" not in caught.value.message
+
+
+def test_the_self_made_certificate_is_kept_and_private(tmp_path: Path) -> None:
+    first = credentials.ensure(tmp_path / "own", "Acme")
+    assert credentials.ensure(tmp_path / "own", "Else") == first
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "own").iterdir())
+    (tmp_path / "chain.pem").write_text(first.chain)
+    (tmp_path / "key.pem").write_text(first.key)
+    loaded = credentials.load(tmp_path / "chain.pem", tmp_path / "key.pem")
+    assert loaded == first
+    with pytest.raises(OperatorError, match="provenance"):
+        credentials.load(tmp_path / "chain.pem", tmp_path / "chain.pem")
