@@ -11,11 +11,12 @@ The folder is what optimum-intel makes of a Stable Diffusion pipeline, with two 
     order, each with its emoji and its names in both languages, articles included, the usual one
     first. ``others`` are the next classes: things the model has heard of but cannot draw. The
     last class is *none of these*. A request is within the model when the most probable class is
-    one of ``objects`` with at least ``threshold``; the threshold was chosen on phrasings that are
-    not in training. ``styles`` and ``backgrounds`` follow their outputs' order; only styles with
-    ``drawn`` have been learned. ``caption`` has the trained caption of each language, whose
-    parts ``{object}`` (with article), ``, {style} style`` and ``, {background} background``
-    may be left out from the right.
+    one of ``objects`` with at least ``threshold``, and that object is ``drawn``: the others are
+    understood but not learned yet. The threshold was chosen on phrasings that are not in
+    training. ``styles`` and ``backgrounds`` follow their outputs' order; only styles with
+    ``drawn`` have been learned. ``caption`` has the trained caption of each language: the object
+    with its article, then what may be left out, ``, {style} style`` and ``, {background}
+    background``.
 """
 
 import shutil
@@ -149,7 +150,10 @@ def description(config: ImageTraining, text: TextTrainee, threshold: float) -> d
             {"en": colour.english, "fr": colour.french, "rgb": list(colour.rgb)}
             for colour in COLOURS
         ],
-        "objects": [_described(thing) for thing in captions.listed],
+        "objects": [
+            {**_described(thing), "drawn": number < config.denoiser.objects}
+            for number, thing in enumerate(captions.listed)
+        ],
         "others": [
             {"en": thing.english[0].noun, "fr": thing.french[0].noun}
             for thing in captions.things[len(captions.listed) :]

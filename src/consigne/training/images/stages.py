@@ -33,7 +33,10 @@ STAGES = (
     "prepare", "latents", "text", "autoencoder", "denoiser", "classifier", "score", "export",
 )  # fmt: skip
 _NEEDED = ("torch", "diffusers", "transformers", "optimum", "resvg_py", "PIL")
-_MAY_CHANGE = ("minutes", "first_minutes", "threads", "checkpoint_seconds", "sampling")
+_MAY_CHANGE = (
+    "minutes", "first_minutes", "first_objects", "objects", "threads", "checkpoint_seconds",
+    "sampling",
+)  # fmt: skip
 """What may differ between two calls in one work folder."""
 _SCORED = 150
 """Pictures of each set."""
