@@ -38,7 +38,7 @@ _MAY_CHANGE = (
     "sampling",
 )  # fmt: skip
 """What may differ between two calls in one work folder."""
-_SCORED = 150
+_SCORED = 100
 """Pictures of each set."""
 
 
@@ -263,6 +263,7 @@ def _export(place: Work) -> str:
         place.text,
         folder,
         threshold=scoring.threshold(place.text)["threshold"],
+        eight_bits=True,
     )
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return f"{folder}: {size / 1e6:.0f} MB."
