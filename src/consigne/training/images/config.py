@@ -63,6 +63,8 @@ class Denoiser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     learning_rate: float = 7e-4
     first_objects: int = 80
     first_minutes: float = 20.0
+    objects: int = 300
+    """How many of the list, from the top, are learned in all."""
     minutes: float = 240.0
     caption_dropout: float = 0.1
     white: float = 0.35

@@ -21,7 +21,7 @@ from consigne.training.images.latents import Latents
 from consigne.training.images.text_encoder import TextTrainee
 from consigne.training.images.vocabulary import COLOURS, WHITE
 
-_VARIED = 0.4
+_VARIED = 0.3
 """Share of captions with other words around them."""
 _EMA_EVERY, _EMA = 4, 0.99
 
@@ -50,7 +50,7 @@ class DenoiserTrainee:
         ratio = torch.log(self._signal / (1 - self._signal))
         self._rising = ratio.flip(0).contiguous()
         self._first = splits.shown_pairs(config, config.denoiser.first_objects)
-        self._pairs = splits.shown_pairs(config)
+        self._pairs = splits.shown_pairs(config, config.denoiser.objects)
         self._art, self._ground = self._layers(artwork, latents)
         self._rgb = torch.tensor([colour.rgb for colour in COLOURS]).float() / 255
         self._shown = 0

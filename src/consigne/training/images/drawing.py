@@ -69,7 +69,11 @@ def sheet(images: Tensor, captions: Sequence[str], columns: int, path: Path) -> 
     rows = -(-len(captions) // columns)
     cell, height = size + gap, size + _CAPTION_HEIGHT
     page = Image.new("RGB", (columns * cell, rows * height), (255, 255, 255))
-    pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=10)
+    pen = ImageDraw.Draw(page)
+    try:
+        font: Any = ImageFont.truetype("DejaVuSans.ttf", 10)
+    except OSError:
+        font = ImageFont.load_default(size=10)
     pixels = ((images.permute(0, 2, 3, 1) + 1) * 127.5).clamp(0, 255).byte().numpy()
     for number, text in enumerate(captions):
         left, top = number % columns * cell, number // columns * height

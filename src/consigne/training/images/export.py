@@ -8,14 +8,14 @@ The folder is what optimum-intel makes of a Stable Diffusion pipeline, with two 
     ``tokenizer/openvino_tokenizer.xml`` makes the ids of a text.
 ``consigne.json``
     What the model can be asked for, and how. ``objects`` are the first classes of ``object``, in
-    order, each with its emoji and its names in both languages, articles included, the usual one
-    first. ``others`` are the next classes: things the model has heard of but cannot draw. The
-    last class is *none of these*. A request is within the model when the most probable class is
-    one of ``objects`` with at least ``threshold``; the threshold was chosen on phrasings that are
-    not in training. ``styles`` and ``backgrounds`` follow their outputs' order; only styles with
-    ``drawn`` have been learned. ``caption`` has the trained caption of each language, whose
-    parts ``{object}`` (with article), ``, {style} style`` and ``, {background} background``
-    may be left out from the right.
+    order: what the model can draw, each with its emoji and its names in both languages, articles
+    included, the usual one first. ``others`` are the next classes: what the model has heard of
+    but cannot draw. The last class is *none of these*. A request is within the model when the
+    most probable class is one of ``objects`` with at least ``threshold``, which was chosen on
+    phrasings that are not in training. ``styles`` and ``backgrounds`` follow their outputs'
+    order; only styles with ``drawn`` have been learned. ``caption`` has the trained caption of
+    each language: the object with its article, then what may be left out, ``, {style} style``
+    and ``, {background} background``.
 """
 
 import shutil
@@ -123,7 +123,7 @@ def _export_understanding(model: Understanding, length: int, folder: Path) -> No
 
 def description(config: ImageTraining, text: TextTrainee, threshold: float) -> dict[str, Any]:
     """Return what ``consigne.json`` holds."""
-    captions = text.captions
+    captions, drawn = text.captions, config.denoiser.objects
     return {
         "format": FORMAT,
         "size": config.pictures.size,
@@ -149,10 +149,10 @@ def description(config: ImageTraining, text: TextTrainee, threshold: float) -> d
             {"en": colour.english, "fr": colour.french, "rgb": list(colour.rgb)}
             for colour in COLOURS
         ],
-        "objects": [_described(thing) for thing in captions.listed],
+        "objects": [_described(thing) for thing in captions.listed[:drawn]],
         "others": [
             {"en": thing.english[0].noun, "fr": thing.french[0].noun}
-            for thing in captions.things[len(captions.listed) :]
+            for thing in captions.things[drawn:]
         ],
     }
 

@@ -1,9 +1,9 @@
 """Stage *score*: what the judge makes of pictures of known and unknown instructions.
 
-Four sets: plain captions as in training; phrasings never trained (half English, half French);
-pairs of object and style never trained; and the text encoder alone on the same phrasings. Beside
-them stand the judge's own figures on real art. The threshold of the text encoder's confidence is
-chosen here, on phrasings never trained.
+Sets: plain captions as in training; phrasings never trained, in English and in French; pairs of
+object and style never trained; and the text encoder alone on such phrasings. Beside them stand the
+judge's own figures on real art. The threshold of the text encoder's confidence is chosen here, on
+phrasings never trained.
 """
 
 import random
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from consigne.training.images import splits
-from consigne.training.images.captions import HELD_OUT, caption, held_out
+from consigne.training.images.captions import HELD_OUT, Wish, caption, held_out
 from consigne.training.images.classifier import ClassifierTrainee, unseen_package
 from consigne.training.images.config import ImageTraining
 from consigne.training.images.drawing import Artist
@@ -45,56 +45,100 @@ SHEET = (
 def score(
     config: ImageTraining, artist: Artist, judge: ClassifierTrainee, text: TextTrainee, count: int
 ) -> dict[str, Any]:
-    """Return all figures; ``count`` pictures are drawn for each set."""
+    """Return all figures; ``count`` pictures are drawn for each set, of the learned objects.
+
+    Where not all of the list is learned, one more set is of the whole list.
+    """
     rnd = random.Random(7)
-    things = text.captions.listed
-    chosen = [number % len(things) for number in rnd.sample(range(max(count, len(things))), count)]
-    grounds = [WHITE if rnd.random() < 0.3 else rnd.randrange(1, len(COLOURS)) for _ in chosen]
-    shown = splits.shown_pairs(config)
-    styles = {thing: [style for other, style in shown if other == thing] for thing in set(chosen)}
-    known = [
-        caption(things[thing], config.styles[rnd.choice(styles[thing])], ground, rnd)
-        for thing, ground in zip(chosen, grounds, strict=True)
-    ]
-    phrased = [
-        held_out(HELD_OUT[k % len(HELD_OUT)], things[thing], ground, with_tail=ground != WHITE)
-        for k, (thing, ground) in enumerate(zip(chosen, grounds, strict=True))
-    ]
-    pairs = sorted(splits.held_out_pairs(config))
-    paired = [
-        f"a {config.styles[style].english[0]} icon of {things[thing].english[0].full}"
-        if turn % 2
-        else f"{things[thing].french[0].full}, style {config.styles[style].french[0]}"
-        for turn, (thing, style) in enumerate(pairs)
-    ]
-    first = config.denoiser.first_objects
-    white = [WHITE] * len(pairs)
-    return {
-        "chance": {"top1": 1 / len(things), "top5": 5 / len(things)},
-        "known phrasings": judged(artist.draw(known), chosen, grounds, judge, first),
-        "phrasings never trained": judged(artist.draw(phrased, 1), chosen, grounds, judge, first),
-        "pairs of object and style never trained": judged(
-            artist.draw(paired, 2), [thing for thing, _ in pairs], white, judge, first
-        ),
-        "judge on real art": real(config, judge),
-        "text encoder": text_figures(text),
+    listed, learned = len(text.captions.listed), config.denoiser.objects
+    wishes = _wishes(config, range(min(learned, listed)), count, rnd)
+    figures: dict[str, Any] = {
+        "objects": {"learned": min(learned, listed), "known to the judge": listed},
+        "chance": {"top1": 1 / listed, "top5": 5 / listed},
+        "known phrasings": _known(config, artist, judge, text, wishes, rnd),
+        "phrasings never trained": _phrased_anew(artist, judge, text, wishes),
+        "pairs of object and style never trained": _paired(config, artist, judge, text),
     }
-
-
-def judged(
-    images: Tensor, things: list[int], grounds: list[int], judge: ClassifierTrainee, first: int
-) -> dict[str, float]:
-    """Return the shares of pictures whose object and background are right."""
-    top1, top5 = judge.judged(images, things)
-    figures = {"pictures": len(things), "top1": top1, "top5": top5}
-    early = [number for number, thing in enumerate(things) if thing < first]
-    if 0 < len(early) < len(things):
-        figures["top1 of the first objects"] = judge.judged(
-            images[early], [things[number] for number in early]
-        )[0]
-    wanted = torch.tensor(grounds)
-    figures["background"] = float((background_of(images) == wanted).float().mean())
+    if learned < listed:
+        everything = _wishes(config, range(listed), count, rnd)
+        figures["whole list, known phrasings"] = _known(
+            config, artist, judge, text, everything, rnd
+        )
+    figures["judge on real art"] = real(config, judge)
+    figures["text encoder"] = text_figures(text)
     return figures
+
+
+def _wishes(
+    config: ImageTraining, things: Sequence[int], count: int, rnd: random.Random
+) -> list[Wish]:
+    """Return what to draw: objects in turn, a style that was shown, a background."""
+    shown = splits.shown_pairs(config)
+    order = [things[k % len(things)] for k in rnd.sample(range(max(count, len(things))), count)]
+    return [
+        Wish(
+            thing,
+            rnd.choice([style for other, style in shown if other == thing]),
+            WHITE if rnd.random() < 0.3 else rnd.randrange(1, len(COLOURS)),
+        )
+        for thing in order
+    ]
+
+
+def _known(
+    config: ImageTraining,
+    artist: Artist,
+    judge: ClassifierTrainee,
+    text: TextTrainee,
+    wishes: list[Wish],
+    rnd: random.Random,
+) -> dict[str, float]:
+    prompts = [
+        caption(text.captions.listed[wish.thing], config.styles[wish.style], wish.background, rnd)
+        for wish in wishes
+    ]
+    return judged(artist.draw(prompts), wishes, judge)
+
+
+def _phrased_anew(
+    artist: Artist, judge: ClassifierTrainee, text: TextTrainee, wishes: list[Wish]
+) -> dict[str, Any]:
+    prompts, french = [], []
+    for turn, wish in enumerate(wishes):
+        phrasing = HELD_OUT[turn % len(HELD_OUT)]
+        thing, ground = text.captions.listed[wish.thing], wish.background
+        prompts.append(held_out(phrasing, thing, ground, with_tail=ground != WHITE))
+        french.append(phrasing.french)
+    images = artist.draw(prompts, 1)
+    figures: dict[str, Any] = judged(images, wishes, judge)
+    for language, wanted in (("English", False), ("French", True)):
+        those = [turn for turn, said in enumerate(french) if said == wanted]
+        figures[language] = judged(images[those], [wishes[turn] for turn in those], judge)
+    return figures
+
+
+def _paired(
+    config: ImageTraining, artist: Artist, judge: ClassifierTrainee, text: TextTrainee
+) -> dict[str, float]:
+    prompts, wishes = [], []
+    for turn, (number, style) in enumerate(sorted(splits.held_out_pairs(config))):
+        if number < config.denoiser.objects:
+            thing, kind = text.captions.listed[number], config.styles[style]
+            prompts.append(
+                f"a {kind.english[0]} icon of {thing.english[0].full}"
+                if turn % 2
+                else f"{thing.french[0].full}, style {kind.french[0]}"
+            )
+            wishes.append(Wish(number, style, WHITE))
+    return judged(artist.draw(prompts, 2), wishes, judge)
+
+
+def judged(images: Tensor, wishes: list[Wish], judge: ClassifierTrainee) -> dict[str, float]:
+    """Return the shares of pictures whose object and background are right."""
+    top1, top5 = judge.judged(images, [wish.thing for wish in wishes])
+    grounds = torch.tensor([wish.background for wish in wishes])
+    right = (background_of(images) == grounds).float().mean()
+    return {"pictures": len(wishes), "top1": top1, "top5": top5, "background": float(right)}
 
 
 def background_of(images: Tensor) -> Tensor:

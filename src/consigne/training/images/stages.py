@@ -33,9 +33,12 @@ STAGES = (
     "prepare", "latents", "text", "autoencoder", "denoiser", "classifier", "score", "export",
 )  # fmt: skip
 _NEEDED = ("torch", "diffusers", "transformers", "optimum", "resvg_py", "PIL")
-_MAY_CHANGE = ("minutes", "first_minutes", "threads", "checkpoint_seconds", "sampling")
+_MAY_CHANGE = (
+    "minutes", "first_minutes", "first_objects", "objects", "threads", "checkpoint_seconds",
+    "sampling",
+)  # fmt: skip
 """What may differ between two calls in one work folder."""
-_SCORED = 150
+_SCORED = 100
 """Pictures of each set."""
 
 
@@ -260,6 +263,7 @@ def _export(place: Work) -> str:
         place.text,
         folder,
         threshold=scoring.threshold(place.text)["threshold"],
+        eight_bits=True,
     )
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return f"{folder}: {size / 1e6:.0f} MB."
