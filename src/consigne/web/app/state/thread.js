@@ -3,17 +3,15 @@ import { batch, computed, effect, signal } from "@preact/signals";
 import { ApiError, request } from "../api.js";
 import { openAt, openId } from "../router.js";
 import {
-  clear, downTo, earlier, extend, graft, head, hold, later, messages, put, stretch,
+  clear, downTo, earlier, extend, graft, hold, later, messages, put, stretch,
 } from "./branch.js";
 import { keep, loadList } from "./conversations.js";
-import { prefer } from "./models.js";
 import { leave, listen } from "./running.js";
 import { keepHere, show, temporary } from "./temporary.js";
-import { answerTemporarily, leaveTemporary, sendTemporarily } from "./temporary_turns.js";
-import { takeMode } from "./tools.js";
+import { leaveTemporary } from "./temporary_turns.js";
 
 /**
- * The conversation being read: the branch on screen, and what is being sent.
+ * The conversation being read: the branch on screen. What a reader does to it: `turns.js`.
  *
  * @typedef {import("../types.js").Conversation} Conversation
  * @typedef {import("../types.js").Message} Message
@@ -98,7 +96,7 @@ export function reset(next) {
  * @param {string} [message]
  * @returns {Promise<import("../types.js").Thread>}
  */
-function read(id, side, message = "") {
+export function read(id, side, message = "") {
   const where = side ? `?${new URLSearchParams({ [side]: message })}` : "";
   return request("GET", `/api/conversations/${id}${where}`);
 }
@@ -167,100 +165,11 @@ export async function readVersion(messageId) {
 }
 
 /**
- * Send an instruction; the answer begins to come.
- *
- * @param {string} text
- * @param {string | null} parentId the answer it follows; `null` begins the conversation
- * @param {{clientId: string, model?: string, files?: import("../types.js").Attachment[],
- *   opened: (id: string) => void}} options
- * @throws {ApiError} nothing was kept; the same `clientId` makes trying again safe
- */
-export async function send(text, parentId, { clientId, model, files = [], opened }) {
-  if (temporary.peek()) return sendTemporarily(text, parentId, model);
-  try {
-    if (later.peek() && parentId === head.peek()) await toLatest();
-    outgoing.value = { text, parentId, files };
-    const kept = conversation.peek() ?? (await begin(model, opened));
-    const body = {
-      text, parent_id: parentId, client_id: clientId, model, mode: takeMode(),
-      ...(files.length ? { attachments: files.map(({ id }) => id) } : {}),
-    };
-    const reply = await request("POST", `/api/conversations/${kept.id}/messages`, body);
-    if (conversation.peek()?.id !== kept.id) return loadList();
-    // The reader may have gone to another version meanwhile: then what was sent is shown afresh.
-    const elsewhere = parentId !== null && !messages.peek().has(parentId);
-    const page = elsewhere ? await read(kept.id) : null;
-    batch(() => {
-      outgoing.value = null;
-      if (page) return hold(page);
-      graft(reply.message);
-      follow(reply.answer, reply.run.id);
-    });
-    loadList();
-  } catch (error) {
-    outgoing.value = null;
-    throw error;
-  }
-}
-
-/**
- * @param {string | undefined} model
- * @param {(id: string) => void} opened
- * @returns {Promise<Conversation>}
- */
-async function begin(model, opened) {
-  const made = await request("POST", "/api/conversations", model ? { model } : {});
-  if (openId.peek() !== null) return made;
-  conversation.value = made;
-  status.value = "ready";
-  opened(made.id);
-  return made;
-}
-
-/**
- * Have a question answered once more, beside the answers it has.
- * @param {string} questionId
- * @param {string} [model]
- */
-export async function answerAgain(questionId, model) {
-  if (temporary.peek()) return answerTemporarily(questionId, model);
-  const reply = await request("POST", `/api/messages/${questionId}/answers`, { model });
-  follow(reply.answer, reply.run.id);
-}
-
-/**
- * Go on with an answer that was stopped or interrupted.
- * @param {Message} answer
- */
-export async function goOn(answer) {
-  if (temporary.peek() && answer.parent_id) return answerTemporarily(answer.parent_id);
-  const reply = await request("POST", `/api/messages/${answer.id}/continue`, {});
-  follow(reply.answer, reply.run.id);
-}
-
-/**
  * @param {Message} answer
  * @param {string} runId
  */
 export function follow(answer, runId) {
   graft({ ...answer, run_id: runId, state: "running" });
-}
-
-export async function stop() {
-  const answer = running.peek();
-  if (answer?.run_id) await request("POST", `/api/runs/${answer.run_id}/stop`);
-}
-
-/**
- * Let another model answer from here on.
- * @param {string} model
- */
-export async function chooseModel(model) {
-  prefer(model);
-  const current = conversation.peek();
-  if (!current) return;
-  conversation.value = { ...current, model };
-  await request("PATCH", `/api/conversations/${current.id}`, { model }).catch(() => {});
 }
 
 /** Keep the page on the conversation that the address names, and on the answer being written. */

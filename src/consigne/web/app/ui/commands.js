@@ -8,7 +8,8 @@ import { modelFor } from "../state/models.js";
 import { drawer, overlay } from "../state/look.js";
 import { temporary } from "../state/temporary.js";
 import { endTemporary } from "../state/temporary_turns.js";
-import { answerAgain, conversation, goOn, readVersion, running, shown } from "../state/thread.js";
+import { conversation, readVersion, running, shown } from "../state/thread.js";
+import { answerAgain, goOn } from "../state/turns.js";
 import { toast } from "../state/toasts.js";
 import { openSearch } from "./search.js";
 

@@ -5,7 +5,7 @@ import { explain, t } from "../i18n.js";
 import { overlay } from "../state/look.js";
 import { models } from "../state/models.js";
 import { lost } from "../state/running.js";
-import { answerAgain, goOn } from "../state/thread.js";
+import { answerAgain, goOn } from "../state/turns.js";
 import { toast } from "../state/toasts.js";
 import { storage } from "../storage.js";
 import { textOf } from "../text.js";

@@ -8,7 +8,8 @@ import {
   cancelPull, loadSuggestions, modelFor, pulls, startPull, suggestions, suggestionsError,
 } from "../state/models.js";
 import { session } from "../state/session.js";
-import { chooseModel, conversation } from "../state/thread.js";
+import { conversation } from "../state/thread.js";
+import { chooseModel } from "../state/turns.js";
 import { Dialog } from "./dialog.js";
 import { Icon } from "./icons.js";
 

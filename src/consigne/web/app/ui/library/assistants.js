@@ -6,7 +6,7 @@ import { copyText } from "../../platform.js";
 import { assistants } from "../../state/library.js";
 import { overlay } from "../../state/look.js";
 import { models } from "../../state/models.js";
-import { chooseModel } from "../../state/thread.js";
+import { chooseModel } from "../../state/turns.js";
 import { toast } from "../../state/toasts.js";
 import { Badge } from "../badge.js";
 import { Check, SelectField, TextField } from "../fields.js";

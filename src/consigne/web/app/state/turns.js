@@ -1,0 +1,107 @@
+import { batch } from "@preact/signals";
+
+import { request } from "../api.js";
+import { openId } from "../router.js";
+import { graft, head, hold, later, messages } from "./branch.js";
+import { loadList } from "./conversations.js";
+import { prefer } from "./models.js";
+import { temporary } from "./temporary.js";
+import { answerTemporarily, sendTemporarily } from "./temporary_turns.js";
+import { conversation, follow, outgoing, read, running, status, toLatest } from "./thread.js";
+import { takeMode } from "./tools.js";
+
+/**
+ * What a reader does to the conversation: sends, has answered again, goes on, stops.
+ *
+ * @typedef {import("../types.js").Conversation} Conversation
+ * @typedef {import("../types.js").Message} Message
+ */
+
+/**
+ * Send an instruction; the answer begins to come.
+ *
+ * @param {string} text
+ * @param {string | null} parentId the answer it follows; `null` begins the conversation
+ * @param {{clientId: string, model?: string, files?: import("../types.js").Attachment[],
+ *   opened: (id: string) => void}} options
+ * @throws {ApiError} nothing was kept; the same `clientId` makes trying again safe
+ */
+export async function send(text, parentId, { clientId, model, files = [], opened }) {
+  if (temporary.peek()) return sendTemporarily(text, parentId, model);
+  try {
+    if (later.peek() && parentId === head.peek()) await toLatest();
+    outgoing.value = { text, parentId, files };
+    const kept = conversation.peek() ?? (await begin(model, opened));
+    const body = {
+      text, parent_id: parentId, client_id: clientId, model, mode: takeMode(),
+      ...(files.length ? { attachments: files.map(({ id }) => id) } : {}),
+    };
+    const reply = await request("POST", `/api/conversations/${kept.id}/messages`, body);
+    if (conversation.peek()?.id !== kept.id) return loadList();
+    // The reader may have gone to another version meanwhile: then what was sent is shown afresh.
+    const elsewhere = parentId !== null && !messages.peek().has(parentId);
+    const page = elsewhere ? await read(kept.id) : null;
+    batch(() => {
+      outgoing.value = null;
+      if (page) return hold(page);
+      graft(reply.message);
+      follow(reply.answer, reply.run.id);
+    });
+    loadList();
+  } catch (error) {
+    outgoing.value = null;
+    throw error;
+  }
+}
+
+/**
+ * @param {string | undefined} model
+ * @param {(id: string) => void} opened
+ * @returns {Promise<Conversation>}
+ */
+async function begin(model, opened) {
+  const made = await request("POST", "/api/conversations", model ? { model } : {});
+  if (openId.peek() !== null) return made;
+  conversation.value = made;
+  status.value = "ready";
+  opened(made.id);
+  return made;
+}
+
+/**
+ * Have a question answered once more, beside the answers it has.
+ * @param {string} questionId
+ * @param {string} [model]
+ */
+export async function answerAgain(questionId, model) {
+  if (temporary.peek()) return answerTemporarily(questionId, model);
+  const reply = await request("POST", `/api/messages/${questionId}/answers`, { model });
+  follow(reply.answer, reply.run.id);
+}
+
+/**
+ * Go on with an answer that was stopped or interrupted.
+ * @param {Message} answer
+ */
+export async function goOn(answer) {
+  if (temporary.peek() && answer.parent_id) return answerTemporarily(answer.parent_id);
+  const reply = await request("POST", `/api/messages/${answer.id}/continue`, {});
+  follow(reply.answer, reply.run.id);
+}
+
+export async function stop() {
+  const answer = running.peek();
+  if (answer?.run_id) await request("POST", `/api/runs/${answer.run_id}/stop`);
+}
+
+/**
+ * Let another model answer from here on.
+ * @param {string} model
+ */
+export async function chooseModel(model) {
+  prefer(model);
+  const current = conversation.peek();
+  if (!current) return;
+  conversation.value = { ...current, model };
+  await request("PATCH", `/api/conversations/${current.id}`, { model }).catch(() => {});
+}
