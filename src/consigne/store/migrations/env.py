@@ -6,8 +6,10 @@ from consigne.store import (  # noqa: F401 - their tables join the metadata
     assist_tables,
     batches_tables,
     chat_tables,
+    documents_tables,
     edge_tables,
     files_tables,
+    pictures_tables,
     responses_tables,
     tools_tables,
 )
