@@ -24,7 +24,7 @@ class LazyGroup(click.Group):
         "ask": "Ask one question and print the answer.",
         "chat": "Talk with a model in the terminal.",
         "image": "Make a picture from plain words.",
-        "verify": "Say of a picture who made it, and whether it was changed.",
+        "verify": "Say who made a picture, with what, and whether it was changed.",
         "models": "Install, list and remove models.",
         "keys": "Make and revoke API keys.",
         "users": "Make users and sign-in links.",

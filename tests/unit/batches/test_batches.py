@@ -302,7 +302,7 @@ async def test_a_malformed_batch_is_refused_whole(site: Storage, body: bytes, sa
     ("change", "status", "param"),
     [
         ({"endpoint": "/v1/files"}, 400, "endpoint"),
-        ({"endpoint": "/v1/images/generations"}, 400, "endpoint"),
+        ({"endpoint": "/v1/audio/speech"}, 400, "endpoint"),
         ({"completion_window": "1h"}, 400, "completion_window"),
         ({"input_file_id": "file-x"}, 404, "id"),
         ({"metadata": {"a": 1}}, 400, "metadata.a"),
