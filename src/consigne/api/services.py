@@ -96,12 +96,12 @@ class Engines(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def open_engines(settings: Settings) -> AsyncIterator[Engines]:
     """Open the engines; the default model's process starts at once and loads beside all else."""
-    from consigne.engines.library import ModelLibrary
+    from consigne.engines.library import BUILT_IN, ModelLibrary
     from consigne.engines.pool import EnginePool
     from consigne.gateway.gateway import Gateway
     from consigne.gateway.opening import open_providers
 
-    library = ModelLibrary(settings.models_dir)
+    library = ModelLibrary(settings.models_dir, BUILT_IN)
     async with open_providers(settings) as providers:
         pool = EnginePool(settings.engine)
         gateway = Gateway(settings.models, library, pool, providers, settings.batches)

@@ -78,7 +78,7 @@ async def _local(settings: Settings, order: Order) -> AsyncIterator[Step | Drawn
     from consigne.api.openai.images.encode import notice
     from consigne.business.pictures import Marker, Output
     from consigne.domain import sources
-    from consigne.engines.library import ModelLibrary
+    from consigne.engines.library import BUILT_IN, ModelLibrary
     from consigne.engines.pool import EnginePool
     from consigne.gateway.gateway import Gateway
     from consigne.gateway.opening import open_providers
@@ -88,7 +88,7 @@ async def _local(settings: Settings, order: Order) -> AsyncIterator[Step | Drawn
     async with open_providers(settings) as providers:
         pool = EnginePool(settings.engine)
         try:
-            library = ModelLibrary(settings.models_dir)
+            library = ModelLibrary(settings.models_dir, BUILT_IN)
             gateway = Gateway(settings.models, library, pool, providers)
             model = gateway.resolve(order.model, "image").id
             async with aclosing(gateway.draw(_request(order, model))) as events:  # type: ignore[type-var]

@@ -52,7 +52,7 @@ def list_models(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def info(ctx: click.Context, model_id: str, as_json: bool) -> None:
     """Show what is known of an installed model."""
-    model = _installed(_library(ctx), model_id)
+    model = _with_built_in(ctx).get(model_id) or _installed(_library(ctx), model_id)
     manifest = model.manifest
     if as_json:
         _print_json({**_public(manifest), "path": str(model.path), "files": manifest.files})
@@ -181,6 +181,12 @@ def _library(ctx: click.Context) -> "ModelLibrary":
     from consigne.engines.library import ModelLibrary
 
     return ModelLibrary(settings_of(ctx).models_dir)
+
+
+def _with_built_in(ctx: click.Context) -> "ModelLibrary":
+    from consigne.engines.library import BUILT_IN, ModelLibrary
+
+    return ModelLibrary(settings_of(ctx).models_dir, BUILT_IN)
 
 
 def _installed(library: "ModelLibrary", model_id: str) -> "InstalledModel":

@@ -25,12 +25,13 @@ class ModelLibrary:
     """The folder of installed models: ``models_dir/<id>/`` with ``consigne-model.json`` in each.
 
     Folders whose names begin with a dot are work in progress and never models. The image model that
-    comes with the package is listed last, unless one of its name is installed.
+    comes with the package (``BUILT_IN``) is listed last where it is given, unless one of its name
+    is installed.
     """
 
-    def __init__(self, models_dir: Path, built_in: Path = BUILT_IN) -> None:
+    def __init__(self, models_dir: Path, built_in: Path | None = None) -> None:
         self.models_dir = models_dir
-        self._built_in = _read_built_in(built_in)
+        self._built_in = _read_built_in(built_in) if built_in else None
         self._known: dict[str, InstalledModel] = {}
         self._faults: dict[str, str] = {}
         self._seen_ns = -1
