@@ -47,8 +47,7 @@ def cases(kind: str, package: str, made: Any) -> None:
 cases("LlamaIndex, OpenAILike", "llama-index-llms-openai-like", openai_like)
 try:
     _ = claude(EVERY[0]).metadata
-except ValueError as error:
-    assert "Please provide a valid Anthropic model name" in str(error)
+except ValueError:
     tell(
         "LlamaIndex, Anthropic",
         "llama-index-llms-anthropic",
