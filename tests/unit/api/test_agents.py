@@ -187,3 +187,12 @@ async def test_a_prompt_beyond_the_context_is_told_in_the_words_agents_look_for(
         "type": "invalid_request_error",
         "message": "prompt is too long: The prompt has 9 tokens.",
     }
+
+
+async def test_a_thread_is_refused_in_the_way_that_tool_runners_know() -> None:
+    body = agents.claude_code("plain") | {"thread": {"type": "create"}, "stream": False}
+    async with client(ScriptedGateway()) as http:
+        answer = await http.post("/v1/messages", json=body, headers=agents.HEADERS)
+    assert answer.status_code == 400
+    details = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
+    assert answer.json()["error"]["details"] == details

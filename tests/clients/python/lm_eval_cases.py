@@ -1,0 +1,58 @@
+"""lm-evaluation-harness's API models on a task of our own."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import lm_eval
+from lm_eval.tasks import TaskManager
+from report import KEY, LOCAL, URL, feature
+
+os.environ["OPENAI_API_KEY"] = KEY
+FOLDER = Path(os.environ["HOME"]) / "tasks"
+FOLDER.mkdir()
+QUESTIONS = [
+    {"question": "The capital of France is", "choices": [" Paris", " a banana"], "answer": 0},
+    {"question": "Two and two make", "choices": [" a purple", " four"], "answer": 1},
+]
+DATA = FOLDER / "questions.jsonl"
+DATA.write_text("".join(json.dumps(each) + "\n" for each in QUESTIONS))
+COMMON = f"""dataset_path: json
+dataset_kwargs: {{data_files: {{test: {DATA}}}}}
+test_split: test
+"""
+(FOLDER / "writing.yaml").write_text(
+    f"task: writing\n{COMMON}output_type: generate_until\n"
+    'doc_to_text: "{{question}}"\ndoc_to_target: "{{choices[answer]}}"\n'
+    "generation_kwargs: {until: ['.'], max_gen_toks: 8}\nmetric_list: [{metric: exact_match}]\n"
+)
+
+
+def evaluate(model: str, path: str, task: str, **more: Any) -> Any:
+    chat = model == "local-chat-completions"
+    given = {"model": LOCAL, "base_url": f"{URL}/v1/{path}", "num_concurrent": 2} | more
+    tokens = {"tokenizer_backend": None, "tokenized_requests": False, "max_retries": 1}
+    ran = lm_eval.simple_evaluate(
+        model=model,
+        model_args=given | tokens,
+        tasks=[task],
+        task_manager=TaskManager(include_path=str(FOLDER), include_defaults=False),
+        apply_chat_template=chat,
+        bootstrap_iters=0,
+        log_samples=False,
+    )
+    return ran["results"][task]
+
+
+def writing(_: str) -> None:
+    assert "exact_match,none" in evaluate("local-completions", "completions", "writing")
+
+
+def chat(_: str) -> None:
+    assert "exact_match,none" in evaluate("local-chat-completions", "chat/completions", "writing")
+
+
+LEGACY, CHAT = "lm-eval, local-completions", "lm-eval, local-chat-completions"
+feature(LEGACY, "lm-eval", "a task of writing", [LOCAL], writing)
+feature(CHAT, "lm-eval", "a task of writing", [LOCAL], chat)
