@@ -19,6 +19,7 @@ The folder is what optimum-intel makes of a Stable Diffusion pipeline, with two 
 """
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +64,12 @@ def export(
     """Write the OpenVINO model; the folder appears when all of it is there."""
     from diffusers.models.attention_processor import AttnProcessor2_0
     from optimum.exporters.openvino.convert import export_from_model, export_tokenizer
-    from optimum.intel import OVConfig, OVWeightQuantizationConfig
+    from optimum.intel import OVConfig
 
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     parts.unet.set_attn_processor(AttnProcessor2_0())
-    quantised = OVWeightQuantizationConfig(bits=8) if eight_bits else None
-    export_from_model(
-        parts,
-        partial,
-        task="text-to-image",
-        ov_config=OVConfig(dtype="fp16", quantization_config=quantised),
-    )
+    export_from_model(parts, partial, task="text-to-image", ov_config=OVConfig(dtype="fp16"))
     parts.save_config(partial)
     parts.scheduler.save_pretrained(partial / "scheduler")
     parts.tokenizer.save_pretrained(partial / "tokenizer")
@@ -82,6 +77,9 @@ def export(
     (partial / "tokenizer" / "openvino_detokenizer.xml").unlink(missing_ok=True)
     (partial / "tokenizer" / "openvino_detokenizer.bin").unlink(missing_ok=True)
     _export_understanding(text.model, config.text.length, partial)
+    if eight_bits:
+        for name in ("unet", "text_encoder", "understanding"):
+            _compress(partial / name / "openvino_model.xml")
     described = description(config, text, threshold)
     formatted = msgspec.json.format(msgspec.json.encode(described), indent=1)
     (partial / "consigne.json").write_bytes(formatted + b"\n")
@@ -119,6 +117,20 @@ def _export_understanding(model: Understanding, length: int, folder: Path) -> No
     whole = openvino.Model(results, encoder.get_parameters(), "understanding")
     (folder / "understanding").mkdir()
     openvino.save_model(whole, folder / "understanding" / "openvino_model.xml")
+
+
+def _compress(path: Path) -> None:
+    """Keep a model's weights in eight bits; it computes as before."""
+    import nncf
+    import openvino
+
+    whole = openvino.Core().read_model(path)
+    compressed = nncf.compress_weights(whole, mode=nncf.CompressWeightsMode.INT8_SYM)
+    with tempfile.TemporaryDirectory(dir=path.parent) as place:
+        openvino.save_model(compressed, Path(place) / path.name)
+        # The weights are still mapped from the former file: replace it, don't write over it.
+        for written in Path(place).iterdir():
+            written.replace(path.parent / written.name)
 
 
 def description(config: ImageTraining, text: TextTrainee, threshold: float) -> dict[str, Any]:

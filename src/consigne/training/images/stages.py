@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 STAGES = (
     "prepare", "latents", "text", "autoencoder", "denoiser", "classifier", "score", "export",
 )  # fmt: skip
-_NEEDED = ("torch", "diffusers", "transformers", "optimum", "resvg_py", "PIL")
+_NEEDED = ("torch", "diffusers", "transformers", "optimum", "nncf", "resvg_py", "PIL")
 _MAY_CHANGE = (
     "minutes", "first_minutes", "first_objects", "objects", "threads", "checkpoint_seconds",
     "sampling",
