@@ -7,6 +7,7 @@ from consigne.store import (  # noqa: F401 - their tables join the metadata
     chat_tables,
     edge_tables,
     files_tables,
+    pictures_tables,
     responses_tables,
 )
 from consigne.store.tables import Table
