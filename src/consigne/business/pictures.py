@@ -17,7 +17,13 @@ from sqlalchemy import ColumnElement, delete, select, update
 
 from consigne.business.caller import Caller
 from consigne.domain import sources
-from consigne.domain.errors import NotFound, NotPermitted, UpstreamFailed
+from consigne.domain.errors import (
+    InvalidRequest,
+    NotFound,
+    NotPermitted,
+    RequestTooLarge,
+    UpstreamFailed,
+)
 from consigne.domain.ids import is_id, new_id
 from consigne.domain.images import (
     ImageEvent,
@@ -274,7 +280,7 @@ class Pictures:
         )
         try:
             data = await asyncio.to_thread(self.marker.mark, made.data, output, origin)
-        except (NotFound, ValueError) as error:
+        except (InvalidRequest, RequestTooLarge) as error:
             raise UpstreamFailed(f"The picture can't be marked: {error}") from error
         row.size, row.sha256 = len(data), hashlib.sha256(data).digest()
         picture = _as_picture(row)
