@@ -221,7 +221,7 @@ class Runs:
             branch = await repository.branch(session, run.organisation_id, turn.answer.id)
         if begun:
             branch[-1] = msgspec.structs.replace(branch[-1], content=run.content)
-        guidance = await self._guide.guidance(turn, branch) if self._guide else Guidance()
+        guidance = await self._guide.guidance(turn, branch, tools) if self._guide else Guidance()
         run.settings = guidance.recorded()
         if self._grounding is not None:
             grounded = await self._grounding.ground(turn.model, turn.organisation_id, branch)
