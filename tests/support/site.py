@@ -187,7 +187,7 @@ async def open_site(
         schedules=Schedules(db),
         scheduling=Scheduling(db, runs, conversations, jobs),
         skills=skills,
-        temporary=Temporary(db, gateway, guide),
+        temporary=Temporary(db, gateway, guide, grounding),
         jobs=jobs,
         feedback=Feedback(db),
         toolbox=toolbox,

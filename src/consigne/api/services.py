@@ -248,7 +248,7 @@ async def _open_chats(
     runs = Runs(db, engines.gateway, guide, toolbox, grounding)
     await runs.recover()
     stack.push_async_callback(runs.close)
-    temporary = Temporary(db, engines.gateway, guide)
+    temporary = Temporary(db, engines.gateway, guide, grounding)
     stack.push_async_callback(temporary.close)
     return runs, temporary, Assistants(db)
 
