@@ -32,6 +32,7 @@ from consigne.chat.search import Search
 from consigne.chat.skills import Skills
 from consigne.chat.temporary import Temporary
 from consigne.chat.tools.opening import open_toolbox
+from consigne.chat.tools.own_tools import OwnTools
 from consigne.chat.tools.servers import ToolServers
 from consigne.chat.transfers import Transfers
 from consigne.documents.library import Documents
@@ -164,7 +165,7 @@ async def open_site(
     tools = tools or ToolSettings()
     settings = Settings(data_dir=folder, server=ServerSettings(**server), tools=tools)
     tool_servers = ToolServers(db, tools)
-    toolbox = open_toolbox(settings, db, tool_servers)
+    toolbox = open_toolbox(settings, db, OwnTools(personal, skills), tool_servers)
     documents = Documents(db, Objects.open("", folder / "objects"), gateway, jobs)
     grounding = Grounding(documents, Retrieval(db, gateway))
     runs = Runs(db, gateway, guide, toolbox, grounding)
@@ -186,7 +187,7 @@ async def open_site(
         schedules=Schedules(db),
         scheduling=Scheduling(db, runs, conversations, jobs),
         skills=skills,
-        temporary=Temporary(db, gateway, guide),
+        temporary=Temporary(db, gateway, guide, grounding),
         jobs=jobs,
         feedback=Feedback(db),
         toolbox=toolbox,

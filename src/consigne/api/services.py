@@ -170,6 +170,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.skills import Skills
     from consigne.chat.sweeping import ChatSweep
     from consigne.chat.tools.opening import open_toolbox
+    from consigne.chat.tools.own_tools import OwnTools
     from consigne.chat.tools.servers import ToolServers
     from consigne.chat.transfers import Transfers
     from consigne.documents.library import Documents
@@ -186,7 +187,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     files, uploads, batches = await _open_files(settings, engines, db, jobs, stack)
     documents = Documents(db, files.objects, engines.gateway, jobs)
     tool_servers = ToolServers(db, settings.tools)
-    toolbox = open_toolbox(settings, db, tool_servers)
+    toolbox = open_toolbox(settings, db, OwnTools(personal, skills), tool_servers)
     guide = Guiding(personal, skills, engines.gateway)
     grounding = Grounding(documents, Retrieval(db, engines.gateway))
     runs, temporary, assistants = await _open_chats(db, engines, stack, guide, toolbox, grounding)
@@ -247,7 +248,7 @@ async def _open_chats(
     runs = Runs(db, engines.gateway, guide, toolbox, grounding)
     await runs.recover()
     stack.push_async_callback(runs.close)
-    temporary = Temporary(db, engines.gateway, guide)
+    temporary = Temporary(db, engines.gateway, guide, grounding)
     stack.push_async_callback(temporary.close)
     return runs, temporary, Assistants(db)
 

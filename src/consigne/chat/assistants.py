@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consigne.business.caller import Caller
 from consigne.chat.belongings import many_lines, mine, one_line, own_row, person, usable
 from consigne.domain import sources
-from consigne.domain.errors import Conflict, InvalidRequest, ModelNotFound
+from consigne.domain.errors import Conflict, InvalidRequest, ModelNotFound, NotFound
 from consigne.domain.ids import is_id, new_id
 from consigne.store.assist_tables import AssistantRow
 from consigne.store.db import Database
+from consigne.store.documents_tables import DocumentRow
 
 PREFIX = "asst"
 LONGEST_NAME = 60
@@ -51,9 +52,9 @@ class Assistant(msgspec.Struct, frozen=True):
     """Empty for the service's default."""
     settings: Settings
     tools: tuple[str, ...]
-    """Names of the tools that it may use."""
+    """Names of the tools that it may use; empty for all that are on."""
     knowledge: tuple[str, ...]
-    """Names of what it reads from."""
+    """Ids of documents of its maker's that its answers stand on, whoever asks."""
     starters: tuple[str, ...]
     letter: str
     colour: str
@@ -120,6 +121,7 @@ class Assistants:
 
         Raises:
             InvalidRequest: Something of it is empty, too long or out of range.
+            NotFound: The caller has no such document.
             Conflict: There are too many already.
             NotPermitted: The caller is no person.
         """
@@ -133,6 +135,7 @@ class Assistants:
         )
         _write(row, new)
         async with self._db.session() as session:
+            await _check_knowledge(session, caller, new.knowledge)
             have = select(func.count()).where(
                 mine(AssistantRow, caller), AssistantRow.deleted_at.is_(None)
             )
@@ -146,11 +149,12 @@ class Assistants:
         """Make one of the caller's own assistants another.
 
         Raises:
-            NotFound: The caller has made no such assistant.
+            NotFound: The caller has made no such assistant, or has no such document.
             InvalidRequest: See ``create``.
         """
         async with self._db.session() as session:
             row = await own_row(session, AssistantRow, caller, assistant_id, PREFIX, "assistant")
+            await _check_knowledge(session, caller, new.knowledge)
             _write(row, new)
         self._served.clear()
         return _assistant(row, caller)
@@ -230,6 +234,17 @@ def _check(new: NewAssistant) -> None:
         value = getattr(new.settings, name)
         if value is not None and not least <= value <= most:
             raise InvalidRequest(f"{name} is from {least} to {most}.", param=f"settings.{name}")
+
+
+async def _check_knowledge(session: AsyncSession, caller: Caller, ids: Sequence[str]) -> None:
+    """Check that documents are texts of the caller's own: what is shared is theirs to share."""
+    own = mine(DocumentRow, caller) & (DocumentRow.state == "ready") & (DocumentRow.kind == "text")
+    found = set(await session.scalars(select(DocumentRow.id).where(DocumentRow.id.in_(ids), own)))
+    if missing := [known for known in ids if known not in found]:
+        raise NotFound(
+            f"You have no text document {missing[0][:64]}. Take it out, or upload it again.",
+            param="knowledge",
+        )
 
 
 def _names(names: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from consigne.chat.values import Citation
 from consigne.documents.values import Passage
 
 HOW_TO_CITE = (
-    "The user's files are shown as passages; each begins with its number in square brackets. "
+    "Files are shown as passages; each begins with its number in square brackets. "
     "Where your answer rests on a passage, write its number the same way after the sentence, "
     "such as [2]. Use only numbers that are shown. If the passages do not hold the answer, say so."
 )

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from consigne.chat.citing import citation, numbered
+from consigne.chat.citing import HOW_TO_CITE, citation, numbered
+from consigne.chat.guidance import Guidance
 from consigne.chat.values import Citation, StoredMessage
 from consigne.documents.library import Documents
 from consigne.documents.retrieval import Retrieval
@@ -28,6 +29,15 @@ class Grounded(msgspec.Struct, frozen=True):
     """The questions hold what the model is shown of their files."""
     shown: dict[int, Citation]
     """The passages that it is shown, by their numbers."""
+    known: tuple[TextBlock, ...] = ()
+    """What it is shown of the assistant's knowledge, for the system text."""
+
+    def told(self, guidance: Guidance) -> Guidance:
+        """Return the guidance of an answer that stands on what is shown."""
+        if not self.shown:
+            return guidance
+        system = (*guidance.system, *self.known, TextBlock(HOW_TO_CITE))
+        return msgspec.structs.replace(guidance, system=system)
 
 
 class Grounding:
@@ -38,20 +48,33 @@ class Grounding:
         self._retrieval = retrieval
 
     async def ground(
-        self, model: Model, organisation_id: str, branch: Sequence[StoredMessage]
+        self,
+        model: Model,
+        organisation_id: str,
+        branch: Sequence[StoredMessage],
+        knowledge: Sequence[str] = (),
     ) -> Grounded:
         """Return a branch (root first) with the files of its questions.
 
-        Files are read whole, in the order they came, into half of the model's context. From the
-        others the passages that fit the last question best are shown with it; their numbers come
-        after all that earlier answers cite.
+        Files are read whole, in the order they came, into half of the model's context; documents
+        that an assistant knows come first. From the others the passages that fit the last question
+        best are shown with it; their numbers come after all that earlier answers cite.
         """
-        if not any(message.attachments for message in branch):
+        if not knowledge and not any(message.attachments for message in branch):
             return Grounded(tuple(branch), {})
         left = (model.context - min(1024, model.context // 4)) // 2 * TOKEN_BYTES
         shown: dict[int, Citation] = {}
         before: dict[str, list[ContentBlock]] = {}
         searched: list[str] = []
+        known: list[TextBlock] = []
+        for document_id in knowledge:
+            passages = await self._documents.whole(organisation_id, document_id)
+            size = _size(passages)
+            if size > left:
+                searched.append(document_id)
+            elif passages:
+                left -= size
+                known.append(_show(passages, shown, len(shown) + 1))
         for message in branch:
             blocks = before.setdefault(message.id, [])
             for attached in message.attachments:
@@ -59,7 +82,7 @@ class Grounding:
                     blocks.append(await self._image(model, organisation_id, attached.id))
                     continue
                 passages = await self._documents.whole(organisation_id, attached.id)
-                size = sum(len(passage.text.encode()) for passage in passages)
+                size = _size(passages)
                 if size > left:
                     searched.append(attached.id)
                     continue
@@ -72,7 +95,8 @@ class Grounding:
             found = await self._retrieval.find(organisation_id, searched, query, most)
             earlier = (c.number for message in branch for c in message.citations)
             before[last.id].append(_show(found, shown, max([len(shown), *earlier]) + 1))
-        return Grounded(tuple(_with(message, before[message.id]) for message in branch), shown)
+        with_files = tuple(_with(message, before[message.id]) for message in branch)
+        return Grounded(with_files, shown, tuple(known))
 
     async def _image(self, model: Model, organisation_id: str, document_id: str) -> ContentBlock:
         if not model.capabilities.images_in:
@@ -81,6 +105,10 @@ class Grounding:
         if found is None:
             return TextBlock("(A picture that was deleted.)")
         return ImageBlock(media_type=found[0], data=found[1])
+
+
+def _size(passages: Sequence[Passage]) -> int:
+    return sum(len(passage.text.encode()) for passage in passages)
 
 
 def _show(passages: Sequence[Passage], shown: dict[int, Citation], first: int) -> TextBlock:

@@ -7,7 +7,7 @@ and how they like answers, the facts that are remembered (the newest first), the
 question, and the list of skills.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -47,8 +47,13 @@ class Guidance(msgspec.Struct, frozen=True, omit_defaults=True):
 class Guide(Protocol):
     """Knows what guides an answer."""
 
-    async def guidance(self, turn: "Turn", branch: Sequence[StoredMessage]) -> Guidance:
-        """Return what guides the answer of a turn, whose branch ends with it."""
+    async def guidance(
+        self, turn: "Turn", branch: Sequence[StoredMessage], tools: Container[str] = ()
+    ) -> Guidance:
+        """Return what guides the answer of a turn, whose branch ends with it.
+
+        ``tools`` holds the names of those that the answer is offered.
+        """
         ...
 
 

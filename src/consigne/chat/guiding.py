@@ -1,11 +1,12 @@
 """Puts an answer's guidance together: assistant, person, memory, skills (see ``guidance``)."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from consigne.chat.guidance import Guidance, Room
 from consigne.chat.nearness import Embedder, Nearness
 from consigne.chat.personal import Personal, facts_of, system_parts
-from consigne.chat.skills import Skills, fitting, listed
+from consigne.chat.skills import Skill, Skills, fitting, listed
+from consigne.chat.tools.own_tools import LOAD_SKILL
 from consigne.chat.turns import Turn
 from consigne.chat.values import StoredMessage
 from consigne.domain.messages import Sampling, TextBlock
@@ -21,8 +22,13 @@ class Guiding:
         self._skills = skills
         self._nearness = Nearness(embedder) if embedder else None
 
-    async def guidance(self, turn: Turn, branch: Sequence[StoredMessage]) -> Guidance:
-        """Return what guides the answer of a turn; a temporary one knows no memory."""
+    async def guidance(
+        self, turn: Turn, branch: Sequence[StoredMessage], tools: Container[str] = ()
+    ) -> Guidance:
+        """Return what guides the answer of a turn; a temporary one knows no memory.
+
+        A model that is offered the tool for it reads skills itself.
+        """
         room, parts = Room(turn.model), list[str]()
         assistant = turn.assistant
         if assistant and assistant.instructions:
@@ -33,9 +39,7 @@ class Guiding:
         if known.instructions.memory_enabled and not turn.temporary:
             parts += [fact for fact in facts_of(known) if room.take(fact)]
         skills = await self._skills.enabled(turn.person)
-        skill = fitting(skills, turn.question.text)
-        if skills and skill is None and self._nearness:
-            skill = await self._nearness.nearest(skills, turn.question.text)
+        skill = None if LOAD_SKILL in tools else await self._fitting(skills, turn.question.text)
         if skill and room.take(skill.body):
             parts.append(f"The skill '{skill.name}' fits this. Follow it:\n{skill.body}")
         else:
@@ -50,3 +54,9 @@ class Guiding:
             assistant=assistant.id if assistant else None,
             skill=skill.name if skill else None,
         )
+
+    async def _fitting(self, skills: Sequence[Skill], question: str) -> Skill | None:
+        skill = fitting(skills, question)
+        if skills and skill is None and self._nearness:
+            return await self._nearness.nearest(skills, question)
+        return skill

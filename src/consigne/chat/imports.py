@@ -73,6 +73,7 @@ def read(body: bytes) -> Read:
         raise InvalidRequest(f"{_UNKNOWN} ({error})") from error
     for conversation in kept:
         portable.check(conversation)
+        left_out["file"] += sum(len(message.attachments) for message in conversation.messages)
     return Read(kept, tuple(LeftOut(*each) for each in sorted(left_out.items()) if each[1]))
 
 

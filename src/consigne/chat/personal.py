@@ -12,7 +12,6 @@ from consigne.chat.belongings import many_lines, mine, one_line, own_row, person
 from consigne.domain import sources
 from consigne.domain.errors import Conflict
 from consigne.domain.ids import new_id
-from consigne.domain.messages import Tool
 from consigne.store.assist_tables import MemoryRow, PersonalInstructionsRow
 from consigne.store.db import Database
 
@@ -22,21 +21,6 @@ LONGEST_FACT = 300
 MOST_FACTS = 100
 
 Source = Literal["person", "model"]
-
-REMEMBER = Tool(
-    name="remember",
-    description=(
-        "Keep one short fact about the person for all later conversations. Call it only when they "
-        "ask for it ('remember that …'). They see the fact and can delete it."
-    ),
-    input_schema={
-        "type": "object",
-        "properties": {"fact": {"type": "string", "maxLength": LONGEST_FACT}},
-        "required": ["fact"],
-        "additionalProperties": False,
-    },
-)
-"""The tool by which a model proposes a fact; ``Personal.remember`` carries it out."""
 
 
 class Instructions(msgspec.Struct, frozen=True):

@@ -1,14 +1,15 @@
 """Conversations as a file holds them: one's own form, whole, and markdown of the branch read."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
-from consigne.chat.values import MessageState
+from consigne.chat.values import Citation, MessageState, Source
 from consigne.domain.errors import InvalidRequest
-from consigne.domain.messages import ContentBlock, TextBlock
+from consigne.domain.messages import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
 
 
 class PortableMessage(msgspec.Struct, frozen=True):
@@ -22,6 +23,10 @@ class PortableMessage(msgspec.Struct, frozen=True):
     model: str | None = None
     state: MessageState = "complete"
     stop_reason: str | None = None
+    sources: tuple[Source, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    attachments: tuple[str, ...] = ()
+    """The names of the files that were sent with it; the files are not in here."""
 
     @property
     def text(self) -> str:
@@ -70,11 +75,82 @@ def branch(conversation: PortableConversation) -> list[PortableMessage]:
 
 def markdown(conversation: PortableConversation) -> str:
     """Return the branch that is read as one markdown text."""
-    parts = [f"# {conversation.title or 'Conversation'}"]
+    parts, footnotes = [f"# {conversation.title or 'Conversation'}"], Footnotes()
     for message in branch(conversation):
         who = "You" if message.role == "user" else message.model or "Answer"
-        parts.append(f"## {who}\n\n*{message.created_at:%Y-%m-%d %H:%M} UTC*\n\n{message.text}")
-    return "\n\n".join(parts) + "\n"
+        parts.append(f"## {who}\n\n*{message.created_at:%Y-%m-%d %H:%M} UTC*")
+        if message.attachments:
+            parts.append("\n".join(f"- File: {name}" for name in message.attachments))
+        parts.append(footnotes.marked("\n\n".join(_said(message)), message))
+    return "\n\n".join([*parts, *footnotes.notes]) + "\n"
+
+
+class Footnotes:
+    """The footnotes of one text: what its messages cite, counted through."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def marked(self, text: str, message: PortableMessage) -> str:
+        """Return a message's text with footnotes for what it cites, outside of code."""
+        notes = {source.number: _source_note(source) for source in message.sources}
+        notes |= {citation.number: _citation_note(citation) for citation in message.citations}
+        if not notes:
+            return text
+        numbers: dict[int, int] = {}
+        for number in sorted(notes):
+            numbers[number] = len(self.notes) + 1
+            self.notes.append(f"[^{numbers[number]}]: {notes[number]}")
+
+        def mark(found: re.Match[str]) -> str:
+            if found["numbers"] is None:
+                return found[0]
+            cited = [int(each) for each in found["numbers"].split(",")]
+            if not all(each in numbers for each in cited):
+                return found[0]
+            return "".join(f"[^{numbers[each]}]" for each in cited)
+
+        return _MARK_OR_CODE.sub(mark, text)
+
+
+_MARK_OR_CODE = re.compile(
+    r"```.*?(?:```|\Z)|`[^`\n]*`|\[(?P<numbers>\d{1,4}(?:\s*,\s*\d{1,4})*)\](?![(\[:])", re.DOTALL
+)
+_LONGEST_NOTE = 200
+
+
+def _said(message: PortableMessage) -> Iterator[str]:
+    """Yield the paragraphs of a message; each step of a tool is a line of its own."""
+    failed = {
+        block.tool_use_id
+        for block in message.content
+        if isinstance(block, ToolResultBlock) and block.is_error
+    }
+    for block in message.content:
+        if isinstance(block, TextBlock):
+            yield block.text
+        elif isinstance(block, ToolUseBlock):
+            given = msgspec.json.encode(block.input).decode().replace("`", "'")
+            how = " failed" if block.id in failed else ""
+            yield f"- *Tool {block.name}{how}:* `{_shortened(given)}`"
+
+
+def _source_note(source: Source) -> str:
+    return _shortened(source.title or source.url) + f" <{source.url}>"
+
+
+def _citation_note(citation: Citation) -> str:
+    where = [citation.filename]
+    if citation.page is not None:
+        where.append(f"page {citation.page}")
+    elif citation.section:
+        where.append(citation.section)
+    return f"{', '.join(where)}: “{_shortened(citation.text)}”"
+
+
+def _shortened(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST_NOTE else f"{text[: _LONGEST_NOTE - 1]}…"
 
 
 def check(conversation: PortableConversation) -> None:

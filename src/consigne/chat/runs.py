@@ -16,7 +16,6 @@ from sqlalchemy.exc import IntegrityError
 
 from consigne.business.caller import Caller
 from consigne.chat import history, repository, titles, turns
-from consigne.chat.citing import HOW_TO_CITE
 from consigne.chat.conversations import set_model_title
 from consigne.chat.grounding import Grounding
 from consigne.chat.guidance import Guidance, Guide
@@ -30,7 +29,7 @@ from consigne.chat.turns import Question, Turn
 from consigne.chat.values import Problem, RunEvent, RunRef, Sent, Started, StoredMessage
 from consigne.domain.errors import Conflict, ConsigneError, OperatorError
 from consigne.domain.events import Event, TextDelta
-from consigne.domain.messages import Request, TextBlock
+from consigne.domain.messages import Request
 from consigne.domain.models import Model
 from consigne.store.db import Database
 from consigne.store.tables import RunRow
@@ -213,7 +212,8 @@ class Runs:
 
     async def _generate(self, run: LiveRun, turn: Turn) -> Ending:
         mode = turn.question.mode
-        tools = await self._toolbox.offered(turn.person, turn.model, mode=mode)
+        only = turn.assistant.tools if turn.assistant else ()
+        tools = await self._toolbox.offered(turn.person, turn.model, mode=mode, only=only)
         loop = Loop(self._gateway, run, turn.person, tools, self._toolbox, noted=self._journal.note)
         begun = bool(unanswered(run.content))
         await loop.catch_up()
@@ -221,14 +221,14 @@ class Runs:
             branch = await repository.branch(session, run.organisation_id, turn.answer.id)
         if begun:
             branch[-1] = msgspec.structs.replace(branch[-1], content=run.content)
-        guidance = await self._guide.guidance(turn, branch) if self._guide else Guidance()
+        guidance = await self._guide.guidance(turn, branch, tools) if self._guide else Guidance()
         run.settings = guidance.recorded()
         if self._grounding is not None:
-            grounded = await self._grounding.ground(turn.model, turn.organisation_id, branch)
+            grounded = await self._grounding.ground(
+                turn.model, turn.organisation_id, branch, turn.knowledge
+            )
             branch, run.shown = list(grounded.branch), grounded.shown
-        if run.shown:
-            told = (*guidance.system, TextBlock(HOW_TO_CITE))
-            guidance = msgspec.structs.replace(guidance, system=told)
+            guidance = grounded.told(guidance)
         plan = plan_of(guidance, mode, tools, begun=bool(run.content))
         built = await history.build(self._gateway, turn.model, branch, plan.guidance)
         run.message = msgspec.structs.replace(run.message, left_out=built.left_out)

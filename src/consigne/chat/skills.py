@@ -22,7 +22,6 @@ from consigne.chat.titles import folded
 from consigne.domain import sources
 from consigne.domain.errors import Conflict, InvalidRequest, NotFound, NotPermitted
 from consigne.domain.ids import new_id
-from consigne.domain.messages import Tool
 from consigne.store.assist_tables import SkillChoiceRow, SkillRow
 from consigne.store.db import Database
 
@@ -33,18 +32,6 @@ FRESH_S = 5.0
 """For so long the operator's folder is not looked at again."""
 _LISTED = 200
 """Characters of a description in the list that models read."""
-
-LOAD_SKILL = Tool(
-    name="load_skill",
-    description="Read one of the skills that the instructions list, or a file of it.",
-    input_schema={
-        "type": "object",
-        "properties": {"name": {"type": "string"}, "file": {"type": "string"}},
-        "required": ["name"],
-        "additionalProperties": False,
-    },
-)
-"""The tool by which a model reads a skill; ``Skills.read`` carries it out."""
 
 
 class Skill(msgspec.Struct, frozen=True):

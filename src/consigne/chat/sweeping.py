@@ -2,8 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+import msgspec
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from consigne.chat.values import Attachment
 from consigne.domain import sources
 from consigne.store.assist_tables import (
     AssistantRow,
@@ -14,7 +17,11 @@ from consigne.store.assist_tables import (
 )
 from consigne.store.chat_tables import FolderRow
 from consigne.store.db import Database
+from consigne.store.documents_tables import DocumentRow
 from consigne.store.tables import ConversationRow, MessageRow
+
+_attachments = msgspec.json.Decoder(tuple[Attachment, ...])
+_names = msgspec.json.Decoder(tuple[str, ...])
 
 KEPT = timedelta(days=1)
 """How long a deleted conversation or folder can be restored."""
@@ -66,6 +73,47 @@ class ChatSweep:
             )
             # Otherwise SQLite goes down the tree by recursion, and no deeper than 1,000 messages.
             await session.execute(update(MessageRow).where(of_it).values(parent_id=None))
+            files = await _attached(session, of_it)
             await session.execute(delete(MessageRow).where(of_it))
             await session.delete(row)
+            if files:
+                await session.flush()
+                await _give_up(session, row, files)
         return True
+
+
+async def _attached(session: AsyncSession, which: ColumnElement[bool]) -> set[str]:
+    """Return the ids of the documents that were sent with messages."""
+    rows = await session.scalars(
+        select(MessageRow.attachments).where(which, MessageRow.attachments.is_not(None))
+    )
+    return {file.id for row in rows for file in _attachments.decode(row or "[]")}
+
+
+async def _give_up(session: AsyncSession, gone: ConversationRow, files: set[str]) -> None:
+    """Mark as deleted what no other conversation or assistant of the person has.
+
+    The documents' own sweep then removes their content.
+    """
+    others = MessageRow.conversation_id.in_(
+        select(ConversationRow.id).where(
+            ConversationRow.organisation_id == gone.organisation_id,
+            ConversationRow.user_id == gone.user_id,
+        )
+    ) & (MessageRow.organisation_id == gone.organisation_id)
+    known = await session.scalars(
+        select(AssistantRow.knowledge).where(
+            AssistantRow.organisation_id == gone.organisation_id,
+            AssistantRow.user_id == gone.user_id,
+        )
+    )
+    kept = {name for row in known for name in _names.decode(row)}
+    await session.execute(
+        update(DocumentRow)
+        .where(
+            DocumentRow.id.in_(files - kept - await _attached(session, others)),
+            DocumentRow.organisation_id == gone.organisation_id,
+            DocumentRow.user_id == gone.user_id,
+        )
+        .values(state="deleted")
+    )

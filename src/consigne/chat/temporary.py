@@ -15,6 +15,7 @@ from consigne.business.caller import Caller
 from consigne.chat import history
 from consigne.chat.belongings import person
 from consigne.chat.conversations import set_rule_title
+from consigne.chat.grounding import Grounding
 from consigne.chat.guidance import Guidance, Guide
 from consigne.chat.live import Ending, LiveRun, start_body
 from consigne.chat.repository import as_conversation, encode_content
@@ -55,10 +56,17 @@ class Said(msgspec.Struct, frozen=True):
 class Temporary:
     """Answers in temporary chats."""
 
-    def __init__(self, db: Database, gateway: Generator, guide: Guide | None = None) -> None:
+    def __init__(
+        self,
+        db: Database,
+        gateway: Generator,
+        guide: Guide | None = None,
+        grounding: Grounding | None = None,
+    ) -> None:
         self._db = db
         self._gateway = gateway
         self._guide = guide
+        self._grounding = grounding
         self._live: dict[str, tuple[LiveRun, str, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -171,6 +179,12 @@ class Temporary:
 
     async def _generate(self, run: LiveRun, turn: Turn, branch: Sequence[StoredMessage]) -> Ending:
         guidance = await self._guide.guidance(turn, branch) if self._guide else Guidance()
+        if self._grounding is not None:
+            grounded = await self._grounding.ground(
+                turn.model, turn.organisation_id, branch, turn.knowledge
+            )
+            branch, run.shown = grounded.branch, grounded.shown
+            guidance = grounded.told(guidance)
         built = await history.build(self._gateway, turn.model, branch, guidance)
         run.message = msgspec.structs.replace(run.message, left_out=built.left_out)
         events = self._gateway.generate(built.request)

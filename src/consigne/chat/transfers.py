@@ -1,6 +1,8 @@
 """Taking conversations out, and in: whole or not at all."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 from sqlalchemy import insert, select
@@ -12,12 +14,15 @@ from consigne.chat.conversations import LONGEST_TITLE
 from consigne.chat.imports import LeftOut
 from consigne.chat.portable import PortableConversation, PortableMessage
 from consigne.chat.repository import as_message, conversation_row, encode_content, owned_by
+from consigne.chat.values import Citation, Source
 from consigne.domain import sources
 from consigne.domain.errors import NotPermitted
 from consigne.domain.ids import new_id
 from consigne.domain.messages import ContentBlock, TextBlock, ThinkingBlock
 from consigne.store.db import Database
 from consigne.store.tables import ConversationRow, MessageRow
+
+Told = TypeVar("Told", Source, Citation)
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -88,6 +93,7 @@ async def _portable(session: AsyncSession, row: ConversationRow) -> PortableConv
         message = PortableMessage(
             stored.id, stored.parent_id, "user" if stored.role == "user" else "assistant",
             stored.content, stored.created_at, stored.model, state, stored.stop_reason,
+            stored.sources, stored.citations, tuple(file.filename for file in stored.attachments),
         )  # fmt: skip
         messages.append(message)
     return PortableConversation(
@@ -144,6 +150,8 @@ def _message(
         "model": given.model,
         "state": "interrupted" if given.state == "running" else given.state,
         "stop_reason": given.stop_reason,
+        "sources": _json([_clean_all(source) for source in given.sources if _is_web(source)]),
+        "citations": _json([_clean_all(citation) for citation in given.citations]),
         "left_out": 0,
         "created_at": given.created_at,
     }
@@ -155,6 +163,20 @@ def _storable(block: ContentBlock) -> ContentBlock:
     if isinstance(block, ThinkingBlock):
         return ThinkingBlock(_clean(block.thinking), block.signature)
     return block
+
+
+def _is_web(source: Source) -> bool:
+    """Say whether its address may stand in a link: a file could hold any."""
+    return source.url.startswith(("https://", "http://"))
+
+
+def _json(values: Sequence[Source | Citation]) -> str | None:
+    return msgspec.json.encode(values).decode() if values else None
+
+
+def _clean_all(value: Told) -> Told:
+    texts = {k: _clean(v) for k, v in msgspec.structs.asdict(value).items() if isinstance(v, str)}
+    return msgspec.structs.replace(value, **texts)
 
 
 def _clean(text: str) -> str:

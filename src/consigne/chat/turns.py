@@ -101,6 +101,11 @@ class Turn(msgspec.Struct, frozen=True):
     """The title that the conversation was given for this question, if it was."""
 
     @property
+    def knowledge(self) -> tuple[str, ...]:
+        """The ids of the documents that its assistant knows."""
+        return self.assistant.knowledge if self.assistant else ()
+
+    @property
     def run(self) -> RunRef:
         """The run that writes the answer."""
         assert self.answer.run_id is not None

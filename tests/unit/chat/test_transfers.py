@@ -17,12 +17,21 @@ from consigne.chat import imports, portable
 from consigne.chat.conversations import Conversations
 from consigne.chat.portable import PortableConversation, PortableMessage
 from consigne.chat.transfers import Transfers
+from consigne.chat.values import Citation, Source
 from consigne.domain.errors import InvalidRequest, NotFound
-from consigne.domain.messages import TextBlock, ThinkingBlock
+from consigne.domain.messages import TextBlock, ThinkingBlock, ToolResultBlock, ToolUseBlock
 from consigne.store.db import Database
+from support.chat import Chat
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30)
+
+
+NUMBERS = st.integers(1, 99)
+SOURCES = st.builds(Source, NUMBERS, TEXT, TEXT.map(lambda path: f"https://a.example/{path}"), TEXT)
+CITATIONS = st.builds(
+    Citation, NUMBERS, TEXT, TEXT, st.integers(0, 9), st.none() | st.integers(1, 9), TEXT, TEXT
+)
 
 
 @st.composite
@@ -43,6 +52,8 @@ def conversations(draw: st.DrawFn) -> PortableConversation:
             created_at=BEGAN + timedelta(milliseconds=number),
             model=None if user else draw(st.sampled_from(["a", "b"])),
             state=draw(st.sampled_from(["complete", "stopped", "failed", "interrupted"])),
+            sources=() if user else tuple(draw(st.lists(SOURCES, max_size=2))),
+            citations=() if user else tuple(draw(st.lists(CITATIONS, max_size=2))),
         )
         messages.append(made)
     head = draw(st.sampled_from(messages)).id if messages else None
@@ -230,3 +241,65 @@ async def test_another_persons_conversation_does_not_go_out(
     with pytest.raises(NotFound):
         await Transfers(db).export(other, mine.id)
     assert await Transfers(db).export_all(other) == ()
+
+
+def told() -> PortableConversation:
+    """A question with a file, and an answer that used a tool and cites twice."""
+    question = PortableMessage(
+        "q", None, "user", (TextBlock("How much?"),), BEGAN, attachments=("lease.pdf",)
+    )
+    answer = PortableMessage(
+        "a",
+        "q",
+        "assistant",
+        (
+            ToolUseBlock("t", "web_search", {"query": "`rent`"}),
+            ToolResultBlock("t", (TextBlock("none"),), is_error=True),
+            TextBlock("900 euros [2, 5], not `a[2]` [7]."),
+        ),
+        BEGAN,
+        "tiny",
+        sources=(
+            Source(2, "Rents", "https://a.example/rents"),
+            Source(3, "Bad", "javascript:alert(1)"),
+        ),
+        citations=(Citation(5, "doc", "lease.pdf", 0, 1, "", "The rent\nis 900."),),
+    )
+    return PortableConversation("Rent", BEGAN, BEGAN, (question, answer), head_id="a")
+
+
+def test_markdown_tells_files_tools_and_footnotes() -> None:
+    assert portable.markdown(told()).split("\n\n")[3:] == [
+        "- File: lease.pdf",
+        "How much?",
+        "## tiny",
+        "*2026-01-01 00:00 UTC*",
+        '- *Tool web_search failed:* `{"query":"\'rent\'"}`',
+        "900 euros [^1][^3], not `a[2]` [7].",
+        "[^1]: Rents <https://a.example/rents>",
+        "[^2]: Bad <javascript:alert(1)>",
+        "[^3]: lease.pdf, page 1: “The rent is 900.”\n",
+    ]
+
+
+async def test_files_stay_behind_and_only_web_addresses_come_in(
+    db: Database, caller: Caller
+) -> None:
+    taken = await Transfers(db).take(caller, portable.encode([told()]))
+    assert [(left.what, left.count) for left in taken.left_out] == [("file", 1)]
+    (kept,) = await Transfers(db).export_all(caller)
+    assert [source.number for source in kept.messages[1].sources] == [2]
+    assert kept.messages[1].citations == told().messages[1].citations
+    assert kept.messages[0].attachments == ()
+
+
+async def test_a_conversation_that_ends_with_a_question_is_answered(chat: Chat) -> None:
+    question = PortableMessage("q", None, "user", (TextBlock("Still there?"),), BEGAN)
+    asked = PortableConversation("", BEGAN, BEGAN, (question,), "gone-model", "q")
+    await Transfers(chat.db).take(chat.caller, portable.encode([asked]))
+    (conversation,) = (await chat.conversations.page(chat.caller)).conversations
+    (kept,) = (await chat.thread(conversation)).messages
+    started = await chat.runs.answer_again(chat.caller, kept.id, "better")
+    answer = await chat.done(started.run.id)
+    assert (answer.state, answer.parent_id) == ("complete", kept.id)
+    assert (await chat.thread(conversation)).leaf_id == answer.id

@@ -1,6 +1,6 @@
 """All tools of the chat, and who is offered which."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 from sqlalchemy import delete, select
@@ -81,14 +81,22 @@ class Toolbox:
                 session.add(row)
             row.enabled = on
 
-    async def offered(self, person: Caller, model: Model, *, mode: str) -> dict[str, ChatTool]:
-        """Return the tools that an answer may use, by name."""
+    async def offered(
+        self, person: Caller, model: Model, *, mode: str, only: Collection[str] = ()
+    ) -> dict[str, ChatTool]:
+        """Return the tools that an answer may use, by name; ``only`` those named, if any are.
+
+        Those of research cannot be named: they come with the search.
+        """
         if not can_use_tools(model):
             return {}
+        research = mode == "research" and (not only or "web_search" in only)
         return {
             each.tool.name: each.tool
             for each in await self.switches(person)
-            if (each.on and not each.tool.research) or (each.tool.research and mode == "research")
+            if (
+                research if each.tool.research else each.on and (not only or each.tool.name in only)
+            )
         }
 
     async def allowed(self, person: Caller, conversation_id: str, name: str) -> bool:

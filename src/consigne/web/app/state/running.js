@@ -4,6 +4,7 @@ import { ApiError } from "../api.js";
 import { follow } from "../stream.js";
 import { openMade } from "./artifact.js";
 import { workFor } from "./python.js";
+import { timeThought } from "./thought.js";
 
 /**
  * The one answer that this page follows while the server writes it.
@@ -24,6 +25,9 @@ const LEAST_INTERVAL_MS = 50;
 
 /** What is told again to a page that comes late may have been done already: look on first. */
 const WORK_AFTER_MS = 100;
+
+/** The pieces of an answer between which its thinking lies. */
+const TIMED = ["thinking", "delta", "tool_use", "done"];
 
 /** Whether the connection to the answer is lost (it is being sought again). */
 export const lost = signal(false);
@@ -80,6 +84,7 @@ export function listen(runId, hearer) {
  */
 function receive(mine, event, data) {
   if (current !== mine) return true;
+  if (TIMED.includes(event)) timeThought(mine.runId, event);
   switch (event) {
     case "start":
       mine.blocks = data.content ?? (data.text ? [{ type: "text", text: data.text }] : []);

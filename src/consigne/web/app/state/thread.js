@@ -9,6 +9,7 @@ import { keep, loadList } from "./conversations.js";
 import { leave, listen } from "./running.js";
 import { keepHere, show, temporary } from "./temporary.js";
 import { leaveTemporary } from "./temporary_turns.js";
+import { expectThought } from "./thought.js";
 
 /**
  * The conversation being read: the branch on screen. What a reader does to it: `turns.js`.
@@ -169,6 +170,7 @@ export async function readVersion(messageId) {
  * @param {string} runId
  */
 export function follow(answer, runId) {
+  expectThought(runId);
   graft({ ...answer, run_id: runId, state: "running" });
 }
 

@@ -9,6 +9,7 @@ import { draft, keepDraft } from "../state/drafts.js";
 import { modelFor, models } from "../state/models.js";
 import { head } from "../state/branch.js";
 import { conversation, editing, outgoing, running, shown } from "../state/thread.js";
+import { temporary } from "../state/temporary.js";
 import { send, stop } from "../state/turns.js";
 import { toast } from "../state/toasts.js";
 import { uuid } from "../platform.js";
@@ -59,17 +60,18 @@ export function Composer() {
       <span>${t("composer.notSent", { reason: explain(problem.error) })}</span></p>`}
     <${PromptMenu} text=${text} />
     <div class="composer-box">
-      <${Attached} />
+      ${!temporary.value && html`<${Attached} />`}
       <textarea id="composer" ref=${box} rows="1" value=${text} aria-label=${t("composer.label")}
         placeholder=${t("composer.placeholder")} enterkeyhint="send" dir="auto"
         onInput=${(/** @type {any} */ event) => keepDraft(where, event.target.value)}
-        onKeyDown=${onKeyDown} onPaste=${onPaste} ...${promptHints(text)}></textarea>
+        onKeyDown=${onKeyDown} onPaste=${temporary.value ? undefined : onPaste} ...${promptHints(text)}></textarea>
       <div class="composer-row">
-        <div class="composer-tools"><${AttachButton} /><${ModelPicker} /><${ToolsMenu} /></div>
+        <div class="composer-tools">${!temporary.value && html`<${AttachButton} />`}
+          <${ModelPicker} />${!temporary.value && html`<${ToolsMenu} />`}</div>
         <${Submit} busy=${busy} ready=${text.trim() !== "" && !outgoing.value && settled(where)} />
       </div>
     </div>
-    <${DropZone} />
+    ${!temporary.value && html`<${DropZone} />`}
   </form>`;
 }
 
@@ -83,25 +85,33 @@ function Submit({ busy, ready }) {
   </button>`;
 }
 
+/** The files of a draft; a temporary chat takes none. @param {string | null} where */
+function filesOf(where) {
+  return temporary.value ? [] : attached(where);
+}
+
 /** Whether every file of a draft has arrived. @param {string | null} where */
 function settled(where) {
-  return attached(where).every((file) => file.state === "ready");
+  return filesOf(where).every((file) => file.state === "ready");
 }
 
 async function sendDraft() {
   const where = openId.peek();
   const text = draft(where).trim();
   if (!text || outgoing.peek() || !settled(where)) return;
-  const files = attached(where);
+  const files = filesOf(where);
   const leave = () => {
     keepDraft(where, "");
-    keepAttached(where, []);
+    if (files.length) keepAttached(where, []);
   };
   const giveBack = () => {
     keepDraft(openId.peek(), text);
-    keepAttached(openId.peek(), files);
+    if (files.length) keepAttached(openId.peek(), files);
   };
-  await sendFrom(text, head.peek(), leave, giveBack, files.flatMap((one) => one.file ?? []));
+  const last = shown.peek().at(-1);
+  // After a question that nobody answered: beside it.
+  const parent = last?.role === "user" && last.id === head.peek() ? last.parent_id : head.peek();
+  await sendFrom(text, parent, leave, giveBack, files.flatMap((one) => one.file ?? []));
 }
 
 /**

@@ -5,17 +5,18 @@ import { html } from "../html.js";
 import { explain, t } from "../i18n.js";
 import { exactTime, number } from "../format.js";
 import { Markdown } from "../markdown/view.js";
-import { copyText } from "../platform.js";
 import { loadModels, modelFor, nameOf, writers } from "../state/models.js";
 import { remember, toRemember } from "../state/personal.js";
 import { temporary } from "../state/temporary.js";
-import { conversation, editing, readVersion, running } from "../state/thread.js";
+import { conversation, editing, outgoing, readVersion, running } from "../state/thread.js";
+import { thought } from "../state/thought.js";
 import { answerAgain } from "../state/turns.js";
 import { toast } from "../state/toasts.js";
 import { textOf, thinkingOf } from "../text.js";
 import { SentFiles } from "./attachments.js";
 import { Cited } from "./citations.js";
 import { fit, sendFrom } from "./composer.js";
+import { CopyButton } from "./copy.js";
 import { Thumbs } from "./feedback.js";
 import { Icon } from "./icons.js";
 import { Menu } from "./menu.js";
@@ -29,11 +30,10 @@ import { Sources, Steps } from "./steps.js";
  *   message stands among its siblings, and the siblings beside it
  */
 
-const COPIED_MS = 2_000;
 const MODEL_CHECK_MS = 1_500;
 
-/** @param {{message: Message, place: Place}} props */
-export function Question({ message, place }) {
+/** @param {{message: Message, place: Place, last: boolean}} props */
+export function Question({ message, place, last }) {
   if (editing.value === message.id) return html`<${QuestionEditor} message=${message} />`;
   const text = textOf(message);
   return html`<article class="question">
@@ -47,7 +47,19 @@ export function Question({ message, place }) {
         onClick=${() => { editing.value = message.id; }} />
       <${RememberButton} text=${text} />
     </div>
+    ${last && !outgoing.value && html`<${Unanswered} id=${message.id} />`}
   </article>`;
+}
+
+/** Lets a question be answered that nothing follows: one that was imported. @param {{id: string}} props */
+function Unanswered({ id }) {
+  const answer = () => {
+    const model = modelFor(conversation.peek()?.model)?.id;
+    answerAgain(id, model).catch((error) => toast(explain(error)));
+  };
+  return html`<p class="note"><span>${t("message.unanswered")}</span>
+    <button type="button" class="plain" disabled=${running.value !== undefined}
+      onClick=${answer}>${t("message.answerIt")}</button></p>`;
 }
 
 /** Where a message asks for something to be remembered, does so. @param {{text: string}} props */
@@ -122,7 +134,7 @@ export function Answer({ message, place, last }) {
     aria-busy=${growing}>
     <h2 class="unseen">${t("message.answer")}</h2>
     ${thinking && !uses && html`<details class="thinking" open=${growing && !text}>
-      <summary>${t("message.thinking")}</summary><div dir="auto">${thinking}</div>
+      <summary>${thoughtOf(message)}</summary><div dir="auto">${thinking}</div>
     </details>`}
     ${uses ? html`<${Cited} citations=${message.citations}>
         <${Steps} message=${message} growing=${growing} /><//>`
@@ -133,12 +145,18 @@ export function Answer({ message, place, last }) {
     <${Outcome} message=${message} last=${last} />
     ${!growing && html`<div class="actions">
       <${Stepper} place=${place} />
-      ${text && html`<${CopyButton} text=${text} />`}
+      ${text && html`<${CopyButton} text=${text} marked />`}
       ${!temporary.value && html`<${Thumbs} id=${message.id} />`}
       <${Again} message=${message} />
       <${Byline} message=${message} />
     </div>`}
   </article>`;
+}
+
+/** @param {Message} message */
+function thoughtOf(message) {
+  const seconds = thought.value[message.run_id ?? ""];
+  return seconds ? t("message.thought", { seconds: number(seconds) }) : t("message.thinking");
 }
 
 /** A skeleton of the answer's first lines, once the wait is long enough to be noticed. */
@@ -177,18 +195,6 @@ function Again({ message }) {
       button=${html`<${Icon} name="down" />`} buttonClass="quiet square action narrow-square">
       ${writers.value.map((model) => html`<${Choice} key=${model.id} model=${model}
         chosen=${model.id === message.model} onChoose=${() => again(model.id)} />`)}<//>`}`;
-}
-
-/** @param {{text: string}} props */
-function CopyButton({ text }) {
-  const copied = useSignal(false);
-  const copy = async () => {
-    if (!(await copyText(text))) return;
-    copied.value = true;
-    setTimeout(() => { copied.value = false; }, COPIED_MS);
-  };
-  return html`<${Action} icon=${copied.value ? "check" : "copy"}
-    label=${t(copied.value ? "message.copied" : "message.copy")} onClick=${copy} />`;
 }
 
 /** @param {{icon: any, label: string, disabled?: boolean, onClick: () => void}} props */

@@ -149,7 +149,7 @@ function label(use, waiting) {
   /** @type {Record<string, string>} */
   const values = {};
   for (const [name, value] of Object.entries(use.input)) values[name] = shortened(String(value));
-  for (const name of ["expression", "query", "url", "title", "id"]) values[name] ??= "…";
+  for (const name of ["expression", "query", "url", "title", "id", "fact", "name"]) values[name] ??= "…";
   return t(key, values);
 }
 

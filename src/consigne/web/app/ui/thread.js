@@ -109,7 +109,7 @@ function fail(error) {
  */
 function Turn({ message, last, ...among }) {
   return message.role === "user"
-    ? html`<${Question} message=${message} place=${among} />`
+    ? html`<${Question} message=${message} place=${among} last=${last} />`
     : html`<${Answer} message=${message} place=${among} last=${last} />`;
 }
 

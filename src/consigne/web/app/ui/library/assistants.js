@@ -11,6 +11,7 @@ import { toast } from "../../state/toasts.js";
 import { Badge } from "../badge.js";
 import { Check, SelectField, TextField } from "../fields.js";
 import { Form, Listing } from "./list.js";
+import { KnowledgeChoice, ToolsChoice } from "./reach.js";
 
 /** @typedef {import("../../state/library.js").Assistant} Assistant */
 
@@ -75,6 +76,9 @@ function AssistantForm({ item, onDone }) {
       choices=${[["", t("assistant.defaultModel")], ...own.map((model) => [model.id, model.name])]} />
     <${TextField} label=${t("assistant.starters")} note=${t("assistant.startersNote")} rows=${3}
       value=${form.value.starters} onInput=${set("starters")} />
+    <${ToolsChoice} chosen=${form.value.tools} onChange=${set("tools")} />
+    <${KnowledgeChoice} chosen=${form.value.knowledge} shared=${form.value.shared}
+      onChange=${set("knowledge")} />
     <div class="beside">
       <${TextField} label=${t("assistant.letter")} most=${1} value=${form.value.letter} onInput=${set("letter")} />
       <${SelectField} label=${t("assistant.colour")} value=${form.value.colour} onInput=${set("colour")}
