@@ -1,4 +1,4 @@
-"""What the stand-in says of tools, the library and ratings: there is nothing, but it may be asked."""
+"""What the stand-in says of tools, the library and ratings: there is nothing of them."""
 
 from typing import Any
 
