@@ -22,6 +22,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from consigne.web.static import routes
 from doubles.web_answers import SCRIPTS, STARTER, SUGGESTIONS, Script, script_for
+from doubles.web_library import library_routes
 
 Json = dict[str, Any]
 TOKEN = "let-me-in"
@@ -252,6 +253,7 @@ def create_app(web: WebServer) -> FastAPI:
     _list_routes(app, web)
     _conversation_routes(app, web)
     _run_routes(app, web)
+    library_routes(app)
     return app
 
 

@@ -71,7 +71,7 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
 
 
 def _note(said: str, errors: list[str]) -> None:
-    if "Content Security Policy" in said or "TrustedHTML" in said:
+    if "content security policy" in said.lower().replace("-", " ") or "TrustedHTML" in said:
         errors.append(said)
 
 

@@ -29,8 +29,6 @@ graph TD
 | <img src=x onerror=top.owned=1> | [c](vbscript:x) |
 | --- | --- |
 | RLO evil PDF | 👩‍👩‍👧‍👦 |
-
-the end of it
 """.replace("RLO", "\u202e").replace("PDF", "\u202c")
 ENORMOUS = {
     "one word": "a" * 1_000_000,

@@ -334,8 +334,8 @@ class TestChoices:
         await expect(page.get_by_role("navigation")).to_be_hidden()
         small = await page.evaluate(
             """[...document.querySelectorAll('main button:not(.link), main textarea')]
-            .filter(e => e.offsetParent && !e.disabled && (e.tagName === 'BUTTON'
-              && (e.offsetHeight < 44 || e.offsetWidth < 44))).map(e => e.outerHTML)"""
+            .filter(e => e.offsetParent && !e.disabled
+              && (e.offsetHeight < 44 || e.offsetWidth < 44)).map(e => e.outerHTML)"""
         )
         assert small == []
         assert await page.evaluate("document.documentElement.scrollWidth") == 390

@@ -99,6 +99,12 @@ async def test_steps_are_folded_and_sources_are_footnotes(
     await answer.get_by_text("2 sources").click()
     await expect(answer.get_by_role("link", name="Lighthouses of Brittany")).to_be_visible()
     await shot(page, f"steps-{'phone' if phone else 'desktop'}")
+    await page.locator(".tools-button").click()
+    menu = await page.get_by_role("menu").bounding_box()
+    assert menu is not None
+    assert menu["x"] >= 0
+    assert menu["x"] + menu["width"] <= (390 if phone else 1280)
+    await page.keyboard.press("Escape")
     await page.reload()
     await expect(page.locator(".answer").get_by_text("2 sources")).to_be_visible()
     await expect(page.locator(".answer").get_by_text("Calculated 17*23")).to_be_visible()

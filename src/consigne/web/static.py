@@ -220,7 +220,6 @@ def content_security_policy(html: str) -> str:
             "manifest-src 'self'",
             "base-uri 'none'",
             "form-action 'self'",
-            "frame-src 'self'",
             "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
             "trusted-types dompurify",

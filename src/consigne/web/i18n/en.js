@@ -473,7 +473,6 @@ export default {
   "file.remove": "Remove “{name}”",
   "file.tooLarge": "Over the limit of {size}. Split it and attach the parts.",
   "file.most": "A question takes {count} files at most.",
-  "source.list": "Sources",
   "source.page": "{name}, page {page}",
   "source.pageHead": "Page {page}",
   "source.open": "Source {n}: {name}",

@@ -473,7 +473,6 @@ export default {
   "file.remove": "Retirer « {name} »",
   "file.tooLarge": "Dépasse la limite de {size}. Scindez-le et joignez les parties.",
   "file.most": "Une consigne prend {count} fichiers au plus.",
-  "source.list": "Sources",
   "source.page": "{name}, page {page}",
   "source.pageHead": "Page {page}",
   "source.open": "Source {n} : {name}",

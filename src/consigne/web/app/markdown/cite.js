@@ -11,7 +11,8 @@ export function cited(text, sources) {
     /(```[\s\S]*?(?:```|$)|`[^`\n]*`)|\[(\d{1,3})\](?![([:])/g,
     (whole, code, number) => {
       const url = code === undefined && links.get(number);
-      return url ? `[\\[${number}\\]](<${url}>)` : whole;
+      // Brackets as entities: with backslashes they would begin maths.
+      return url ? `[&#91;${number}&#93;](<${url}>)` : whole;
     },
   );
 }

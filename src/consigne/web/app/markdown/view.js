@@ -55,9 +55,10 @@ class View {
 
 /**
  * Markdown, typeset.
- * @param {{text: string, growing: boolean}} props
+ * @param {{text: string, growing: boolean, onDrawn?: (element: HTMLElement) => void}} props
+ *   `onDrawn` is called each time that whole text has been drawn
  */
-export function Markdown({ text, growing }) {
+export function Markdown({ text, growing, onDrawn }) {
   const element = useRef(/** @type {HTMLElement | null} */ (null));
   const view = useRef(/** @type {View | null} */ (null));
   const look = `${language.value} ${arrivals.value} ${theme.value} ${python.value}`;
@@ -68,6 +69,7 @@ export function Markdown({ text, growing }) {
     if (growing) return drawnIn(performance.now() - began);
     foldLong(view.current.element);
     drawDiagrams(view.current.element);
+    onDrawn?.(view.current.element);
   }, [text, growing, look]);
   return html`<div class="prose" ref=${element} onClick=${onCodeClick}></div>`;
 }

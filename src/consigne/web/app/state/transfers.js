@@ -39,10 +39,13 @@ export function chooseImport() {
   const field = document.createElement("input");
   field.type = "file";
   field.accept = ".json,.zip,application/json,application/zip";
+  field.hidden = true;
   field.addEventListener("change", () => {
     const file = field.files?.[0];
     if (file) take(file);
   });
+  for (const end of ["change", "cancel"]) field.addEventListener(end, () => field.remove());
+  document.body.append(field); // outside the page it may be gone before a file is chosen
   field.click();
 }
 

@@ -1,34 +1,57 @@
-import { useLayoutEffect, useRef } from "preact/hooks";
-
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { openSource } from "../state/source.js";
+import { textOf } from "../text.js";
 
-/** @typedef {import("../types.js").Citation} Citation */
+/**
+ * @typedef {import("../types.js").Citation} Citation
+ * @typedef {import("../types.js").Message} Message
+ */
 
 const MARK = /\[(\d{1,4}(?:\s*,\s*\d{1,4})*)\]/;
 
-/**
- * An answer's text, in which the numbers of its sources are buttons, and the list of these.
- * @param {{citations?: Citation[], children: any}} props
- */
-export function Cited({ citations, children }) {
-  const element = useRef(/** @type {HTMLElement | null} */ (null));
-  useLayoutEffect(() => {
-    if (citations?.length && element.current) mark(element.current, citations);
-  });
+/** Open what a number in an answer stands for. @param {{message: Message, children: any}} props */
+export function Cited({ message, children }) {
+  const { citations } = message;
   if (!citations?.length) return children;
   const onClick = (/** @type {MouseEvent} */ event) => {
     const button = /** @type {Element} */ (event.target).closest("button.cite");
     const citation = citations.find((one) => String(one.number) === button?.textContent);
     if (citation) openSource.value = { citation };
   };
-  return html`<div ref=${element} onClick=${onClick}>${children}</div>
-    <section class="sources"><h3>${t("source.list")}</h3><ol>
-      ${citations.map((citation) => html`<li key=${citation.number} value=${citation.number}>
-        <button type="button" class="link" dir="auto"
-          onClick=${() => { openSource.value = { citation }; }}>${named(citation)}</button></li>`)}
-    </ol></section>`;
+  return html`<div onClick=${onClick}>${children}</div>`;
+}
+
+/** What an answer cites: files, and pages of the web. @param {{message: Message}} props */
+export function Sources({ message }) {
+  const { citations = [], sources = [] } = message;
+  const text = textOf(message);
+  const used = sources.filter(({ number }) => text.includes(`[${number}]`));
+  const cites = citations.length + used.length > 0;
+  const pages = cites ? used : sources;
+  const count = citations.length + pages.length;
+  if (!count) return null;
+  const lines = [
+    ...citations.map((one) => ({ number: one.number, what: html`<${File} citation=${one} />` })),
+    ...pages.map((one) => ({ number: one.number, what: html`<${WebPage} source=${one} />` })),
+  ].sort((a, b) => a.number - b.number);
+  return html`<details class="sources">
+    <summary>${t(cites ? "sources.cited" : "sources.read", { count })}</summary>
+    <ol>${lines.map(({ number, what }) => html`<li key=${number} value=${number}>${what}</li>`)}</ol>
+  </details>`;
+}
+
+/** @param {{citation: Citation}} props */
+function File({ citation }) {
+  return html`<button type="button" class="link" dir="auto"
+    onClick=${() => { openSource.value = { citation }; }}>${named(citation)}</button>`;
+}
+
+/** @param {{source: import("../types.js").Source}} props */
+function WebPage({ source }) {
+  return html`<a href=${source.url} target="_blank" rel="noopener noreferrer">${source.title || source.url}</a>
+    <span class="muted small">${URL.parse(source.url)?.hostname}</span>
+    ${source.passage && html`<q class="small" dir="auto">${source.passage}</q>`}`;
 }
 
 /** @param {Citation} citation */
@@ -41,9 +64,10 @@ export function named(citation) {
 /**
  * Make buttons of the numbers in brackets, outside of code.
  * @param {HTMLElement} element
- * @param {Citation[]} citations
+ * @param {Citation[]} [citations]
  */
-function mark(element, citations) {
+export function mark(element, citations = []) {
+  if (!citations.length) return;
   const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
   /** @type {Text[]} */
   const found = [];

@@ -14,7 +14,7 @@ import { answerAgain } from "../state/turns.js";
 import { toast } from "../state/toasts.js";
 import { textOf, thinkingOf } from "../text.js";
 import { SentFiles } from "./attachments.js";
-import { Cited } from "./citations.js";
+import { Cited, mark, Sources } from "./citations.js";
 import { fit, sendFrom } from "./composer.js";
 import { CopyButton } from "./copy.js";
 import { Thumbs } from "./feedback.js";
@@ -22,7 +22,7 @@ import { Icon } from "./icons.js";
 import { Menu } from "./menu.js";
 import { Choice } from "./model_picker.js";
 import { Outcome } from "./outcome.js";
-import { Sources, Steps } from "./steps.js";
+import { Steps } from "./steps.js";
 
 /**
  * @typedef {import("../types.js").Message} Message
@@ -136,10 +136,10 @@ export function Answer({ message, place, last }) {
     ${thinking && !uses && html`<details class="thinking" open=${growing && !text}>
       <summary>${thoughtOf(message)}</summary><div dir="auto">${thinking}</div>
     </details>`}
-    ${uses ? html`<${Cited} citations=${message.citations}>
-        <${Steps} message=${message} growing=${growing} /><//>`
-      : text && html`<${Cited} citations=${message.citations}>
-        <${Markdown} text=${text} growing=${growing} /><//>`}
+    <${Cited} message=${message}>
+      ${uses ? html`<${Steps} message=${message} growing=${growing} />`
+        : text && html`<${Markdown} text=${text} growing=${growing}
+          onDrawn=${(/** @type {HTMLElement} */ drawn) => mark(drawn, message.citations)} />`}<//>
     ${growing && !message.content.length && html`<${Waiting} />`}
     ${!growing && html`<${Sources} message=${message} />`}
     <${Outcome} message=${message} last=${last} />

@@ -7,6 +7,7 @@ import { Markdown } from "../markdown/view.js";
 import { madeBy, openArtifact } from "../state/artifact.js";
 import { giveLeave, tools } from "../state/tools.js";
 import { toast } from "../state/toasts.js";
+import { mark } from "./citations.js";
 import { Icon } from "./icons.js";
 
 /**
@@ -27,7 +28,8 @@ export function Steps({ message, growing }) {
       return html`<${Group} key=${at} message=${message} blocks=${part} growing=${growing}
         last=${open} />`;
     }
-    return html`<${Markdown} key=${at} growing=${open} text=${cited(part, message.sources ?? [])} />`;
+    return html`<${Markdown} key=${at} growing=${open} text=${cited(part, message.sources ?? [])}
+      onDrawn=${(/** @type {HTMLElement} */ drawn) => mark(drawn, message.citations)} />`;
   });
 }
 
@@ -161,25 +163,4 @@ function shortened(value) {
 /** @param {ToolResult} result */
 function textOf(result) {
   return result.content.map((block) => (block.type === "text" ? block.text : "")).join("\n");
-}
-
-/** What an answer cites. @param {{message: Message}} props */
-export function Sources({ message }) {
-  const sources = message.sources ?? [];
-  const text = message.content.map((block) => (block.type === "text" ? block.text : "")).join(" ");
-  const used = sources.filter(({ number }) => text.includes(`[${number}]`));
-  if (!sources.length) return null;
-  const shown = used.length ? used : sources;
-  return html`<details class="sources">
-    <summary>${t(used.length ? "sources.cited" : "sources.read", { count: shown.length })}</summary>
-    <ol>${shown.map((source) => html`<li key=${source.number} value=${source.number}>
-      <a href=${source.url} target="_blank" rel="noopener noreferrer">${source.title || source.url}</a>
-      <span class="muted small">${host(source.url)}</span>
-      ${source.passage && html`<q class="small" dir="auto">${source.passage}</q>`}</li>`)}</ol>
-  </details>`;
-}
-
-/** @param {string} url */
-function host(url) {
-  return URL.parse(url)?.hostname ?? "";
 }
