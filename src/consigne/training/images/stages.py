@@ -150,13 +150,15 @@ class Work:
         """Return where a stage keeps its state."""
         return self.folder / stage / "checkpoint.pt"
 
-    def trained(self, stage: str) -> dict[str, Any]:
-        """Give a stage's trainee the state of its checkpoint; return the checkpoint."""
+    def trained(self, stage: str) -> None:
+        """Give a stage's trainee the state of its checkpoint."""
+        getattr(self, stage).restore(self.stored(stage)["trainee"])
+
+    def stored(self, stage: str) -> dict[str, Any]:
+        """Return a stage's checkpoint."""
         from consigne.training.images import loop
 
-        stored = loop.read(self._present(f"{stage}/checkpoint.pt", stage))
-        getattr(self, stage).restore(stored["trainee"])
-        return stored
+        return loop.read(self._present(f"{stage}/checkpoint.pt", stage))
 
     def _present(self, name: str, stage: str) -> Path:
         path = self.folder / name
@@ -226,7 +228,7 @@ def _score(place: Work) -> str:
     figures["autoencoder"] = {"linear dB": linear, "decoder dB": decoder}
     figures["confidence"] = scoring.threshold(place.text)
     figures["steps"] = {
-        stage: {key: place.trained(stage)[key] for key in ("step", "seconds")}
+        stage: {key: value for key, value in place.stored(stage).items() if key != "trainee"}
         for stage in ("text", "autoencoder", "denoiser", "classifier")
     }
     with replaced(place.folder / "score" / "score.json") as path:
