@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, LargeBinary, Text
+from sqlalchemy import BigInteger, Double, ForeignKey, Index, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from consigne.store.tables import ID, Table
@@ -27,7 +27,7 @@ class PictureRow(Table):
     negative_prompt: Mapped[str] = mapped_column(Text)
     seed: Mapped[int | None] = mapped_column(BigInteger)
     steps: Mapped[int]
-    guidance: Mapped[float] = mapped_column(Float)
+    guidance: Mapped[float] = mapped_column(Double)
     width: Mapped[int]
     height: Mapped[int]
     format: Mapped[str]
@@ -40,8 +40,8 @@ class PictureRow(Table):
     """The picture that this one was made from, where it was made here."""
     source_sha256: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     """Of the picture that this one was made from, wherever that came from."""
-    strength: Mapped[float | None] = mapped_column(Float)
-    confidence: Mapped[float | None] = mapped_column(Float)
+    strength: Mapped[float | None] = mapped_column(Double)
+    confidence: Mapped[float | None] = mapped_column(Double)
     url_key: Mapped[bytes] = mapped_column(LargeBinary(32))
     """What its signed addresses are made with."""
     created_at: Mapped[datetime]
