@@ -1,5 +1,7 @@
 """What a question, an answer and an assistant's form offer, in a browser on the real API."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +12,7 @@ from playwright.async_api import Page, expect
 from consigne.chat import portable
 from consigne.chat.portable import PortableConversation, PortableMessage
 from consigne.domain.messages import TextBlock
-from doubles.scripted import START, stop, text
+from doubles.scripted import START, stop, text, thinking
 from e2e.site import ServedSite, served_site
 
 pytestmark = pytest.mark.slow
@@ -58,6 +60,21 @@ async def test_an_imported_question_is_answered_and_copied_as_plain_text(
     await page.get_by_role("menuitem", name="Copy as plain text").click()
     await expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert await page.evaluate("navigator.clipboard.readText()") == PLAIN
+
+
+async def test_the_time_of_thinking_is_told_once_it_is_over(site: ServedSite, open_page) -> None:
+    page: Page = await site.sign_in(await open_page(site.url, reduced_motion="reduce"))
+    await page.clock.install()
+    gate = asyncio.Event()
+    site.site.gateway.script = (START, *thinking("Hm."), gate, *text("Yes.", index=1), stop())
+    await page.get_by_role("textbox", name="Your instruction").fill("Is it?")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Hm.")).to_be_visible()
+    await page.clock.fast_forward(4_000)
+    gate.set()
+    await expect(page.get_by_text(re.compile(r"^Thought for \d+ s$"))).to_be_visible()
+    await page.reload()
+    await expect(page.get_by_text("Thinking", exact=True)).to_be_visible()
 
 
 async def test_a_temporary_chat_offers_no_files_and_no_tools(site: ServedSite, open_page) -> None:
