@@ -17,7 +17,7 @@ from consigne.chat.repository import as_message, conversation_row, encode_conten
 from consigne.chat.values import Citation, Source
 from consigne.domain import sources
 from consigne.domain.errors import NotPermitted
-from consigne.domain.ids import new_id
+from consigne.domain.ids import is_id, new_id
 from consigne.domain.messages import ContentBlock, TextBlock, ThinkingBlock
 from consigne.store.db import Database
 from consigne.store.tables import ConversationRow, MessageRow
@@ -151,7 +151,7 @@ def _message(
         "state": "interrupted" if given.state == "running" else given.state,
         "stop_reason": given.stop_reason,
         "sources": _json([_clean_all(source) for source in given.sources if _is_web(source)]),
-        "citations": _json([_clean_all(citation) for citation in given.citations]),
+        "citations": _json([_cited(citation) for citation in given.citations]),
         "left_out": 0,
         "created_at": given.created_at,
     }
@@ -168,6 +168,12 @@ def _storable(block: ContentBlock) -> ContentBlock:
 def _is_web(source: Source) -> bool:
     """Say whether its address may stand in a link: a file could hold any."""
     return source.url.startswith(("https://", "http://"))
+
+
+def _cited(citation: Citation) -> Citation:
+    """Return a citation whose document, if it names none, is nobody's."""
+    known = citation.document_id if is_id(citation.document_id, "doc") else ""
+    return msgspec.structs.replace(_clean_all(citation), document_id=known)
 
 
 def _json(values: Sequence[Source | Citation]) -> str | None:

@@ -29,8 +29,9 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00
 
 NUMBERS = st.integers(1, 99)
 SOURCES = st.builds(Source, NUMBERS, TEXT, TEXT.map(lambda path: f"https://a.example/{path}"), TEXT)
+DOCUMENTS = st.sampled_from(["", "doc_01jd0000000000000000000000"])
 CITATIONS = st.builds(
-    Citation, NUMBERS, TEXT, TEXT, st.integers(0, 9), st.none() | st.integers(1, 9), TEXT, TEXT
+    Citation, NUMBERS, DOCUMENTS, TEXT, st.integers(0, 9), st.none() | st.integers(1, 9), TEXT, TEXT
 )
 
 
@@ -263,7 +264,7 @@ def told() -> PortableConversation:
             Source(2, "Rents", "https://a.example/rents"),
             Source(3, "Bad", "javascript:alert(1)"),
         ),
-        citations=(Citation(5, "doc", "lease.pdf", 0, 1, "", "The rent\nis 900."),),
+        citations=(Citation(5, "../x", "lease.pdf", 0, 1, "", "The rent\nis 900."),),
     )
     return PortableConversation("Rent", BEGAN, BEGAN, (question, answer), head_id="a")
 
@@ -289,7 +290,8 @@ async def test_files_stay_behind_and_only_web_addresses_come_in(
     assert [(left.what, left.count) for left in taken.left_out] == [("file", 1)]
     (kept,) = await Transfers(db).export_all(caller)
     assert [source.number for source in kept.messages[1].sources] == [2]
-    assert kept.messages[1].citations == told().messages[1].citations
+    (citation,) = kept.messages[1].citations
+    assert (citation.document_id, citation.text) == ("", "The rent\nis 900.")
     assert kept.messages[0].attachments == ()
 
 
