@@ -48,6 +48,8 @@ async def served_site(folder: Path) -> AsyncIterator[ServedSite]:
         task = asyncio.create_task(server.serve())
         await until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield ServedSite(site, f"http://127.0.0.1:{port}", signed_in.caller)
-        server.should_exit = server.force_exit = True
-        await task
+        try:
+            yield ServedSite(site, f"http://127.0.0.1:{port}", signed_in.caller)
+        finally:
+            server.should_exit = server.force_exit = True
+            await task

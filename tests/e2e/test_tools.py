@@ -260,7 +260,7 @@ async def test_python_runs_in_the_browser_for_the_model_and_for_the_reader(
         outward = (
             "```python\nimport js\ntry:\n    js.parent.document\nexcept Exception as e:\n"
             "    print('parent barred')\n"
-            "try:\n    await js.fetch('/api/session')\nexcept Exception as e:\n"
+            f"try:\n    await js.fetch('{site.url}/api/session')\nexcept Exception as e:\n"
             "    print('network barred')\n```"
         )
         site.site.gateway.script = (START, *text(outward), stop())

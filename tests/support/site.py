@@ -201,9 +201,11 @@ async def open_site(
     app.include_router(app_routes.router)
     errors.install(app)
     middleware.install(app, services.settings.server)
-    yield Site(app, services)
-    await jobs.close()
-    await services.temporary.close()
-    await services.runs.close()
-    await services.pulls.close()
-    await db.close()
+    try:
+        yield Site(app, services)
+    finally:
+        await jobs.close()
+        await services.temporary.close()
+        await services.runs.close()
+        await services.pulls.close()
+        await db.close()

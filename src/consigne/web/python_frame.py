@@ -40,6 +40,7 @@ class _Python:
             "default-src 'none'",
             f"script-src 'unsafe-inline' 'wasm-unsafe-eval' {files}",
             f"connect-src {files}",
+            "worker-src blob:",
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'self'",
