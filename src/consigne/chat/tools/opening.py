@@ -1,9 +1,11 @@
 """The one place where the tools of the chat are listed."""
 
+from consigne.business.pictures import Pictures
 from consigne.chat.artifacts import Artifacts
 from consigne.chat.tools import python_package
 from consigne.chat.tools.artifact_tools import artifact_tools
 from consigne.chat.tools.builtin import CALCULATOR, DATE
+from consigne.chat.tools.picture_tool import Painter, picture_tool
 from consigne.chat.tools.python_tool import python_tool
 from consigne.chat.tools.research import PLAN
 from consigne.chat.tools.servers import ToolServers
@@ -13,7 +15,12 @@ from consigne.settings import Settings
 from consigne.store.db import Database
 
 
-def open_toolbox(settings: Settings, db: Database, servers: ToolServers | None = None) -> Toolbox:
+def open_toolbox(
+    settings: Settings,
+    db: Database,
+    servers: ToolServers | None = None,
+    drawing: tuple[Pictures, Painter] | None = None,
+) -> Toolbox:
     """Return the tools of this service, as its operator set them up."""
     toolbox = Toolbox(db)
     toolbox.add(CALCULATOR, DATE, *web_tools(settings.tools))
@@ -23,6 +30,8 @@ def open_toolbox(settings: Settings, db: Database, servers: ToolServers | None =
         toolbox.add(python_tool(artifacts))
     if settings.tools.search.kind:
         toolbox.add(PLAN)
+    if drawing is not None:
+        toolbox.add(picture_tool(*drawing))
     if servers is not None:
         toolbox.add_source(servers)
     return toolbox
