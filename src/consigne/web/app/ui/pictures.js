@@ -52,11 +52,11 @@ export function PictureActs({ id, known }) {
   };
   const facts = picture.value;
   return html`<div class="picture-acts">
-    ${["png", "webp"].map((form) => {
-      const label = t("picture.download", { form: form.toUpperCase() });
+    ${["PNG", "WebP"].map((form) => {
+      const label = t("picture.download", { form });
       return html`<a key=${form} class="quiet picture-file" download title=${label} aria-label=${label}
-        href=${`/api/pictures/${id}/file?download=true&form=${form}`}>
-        <${Icon} name="download" />${form.toUpperCase()}</a>`;
+        href=${`/api/pictures/${id}/file?download=true&form=${form.toLowerCase()}`}>
+        <${Icon} name="download" />${form}</a>`;
     })}
     ${asked.value
       ? html`<button type="button" class="plain" onBlur=${() => { asked.value = false; }}
