@@ -5,10 +5,10 @@ import io
 from PIL import Image
 
 
-def png() -> bytes:
+def png(width: int = 8, height: int = 8) -> bytes:
     """Return a small picture."""
     target = io.BytesIO()
-    Image.new("RGB", (8, 8), "red").save(target, "PNG")
+    Image.new("RGB", (width, height), "red").save(target, "PNG")
     return target.getvalue()
 
 

@@ -15,6 +15,7 @@ from consigne.api import app_routes, errors, middleware
 from consigne.api.app_routes.access import COOKIE
 from consigne.business.identity import Identity
 from consigne.business.keys import Keys
+from consigne.business.pictures import Pictures
 from consigne.business.secret import hash_secret, new_secret
 from consigne.chat.artifacts import Artifacts
 from consigne.chat.assistants import Assistants
@@ -33,6 +34,7 @@ from consigne.chat.skills import Skills
 from consigne.chat.temporary import Temporary
 from consigne.chat.tools.opening import open_toolbox
 from consigne.chat.tools.own_tools import OwnTools
+from consigne.chat.tools.picturing import Picturing
 from consigne.chat.tools.servers import ToolServers
 from consigne.chat.transfers import Transfers
 from consigne.documents.library import Documents
@@ -165,10 +167,14 @@ async def open_site(
     tools = tools or ToolSettings()
     settings = Settings(data_dir=folder, server=ServerSettings(**server), tools=tools)
     tool_servers = ToolServers(db, tools)
-    toolbox = open_toolbox(settings, db, OwnTools(personal, skills), tool_servers)
-    documents = Documents(db, Objects.open("", folder / "objects"), gateway, jobs)
+    objects = Objects.open("", folder / "objects")
+    pictures = Pictures(db, objects, settings)
+    toolbox = open_toolbox(
+        settings, db, OwnTools(personal, skills), tool_servers, (pictures, gateway)
+    )
+    documents = Documents(db, objects, gateway, jobs)
     grounding = Grounding(documents, Retrieval(db, gateway))
-    runs = Runs(db, gateway, guide, toolbox, grounding)
+    runs = Runs(db, gateway, guide, toolbox, grounding, Picturing(pictures))
     services = SimpleNamespace(
         settings=settings,
         gateway=gateway,
@@ -193,6 +199,7 @@ async def open_site(
         toolbox=toolbox,
         artifacts=Artifacts(db),
         documents=documents,
+        pictures=pictures,
         tool_servers=tool_servers,
         pulls=Pulls(library, _never),
     )

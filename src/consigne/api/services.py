@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from consigne.chat.skills import Skills
     from consigne.chat.sweeping import ChatSweep
     from consigne.chat.temporary import Temporary
+    from consigne.chat.tools.picturing import Picturing
     from consigne.chat.tools.servers import ToolServers
     from consigne.chat.tools.toolbox import Toolbox
     from consigne.chat.transfers import Transfers
@@ -171,6 +172,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.sweeping import ChatSweep
     from consigne.chat.tools.opening import open_toolbox
     from consigne.chat.tools.own_tools import OwnTools
+    from consigne.chat.tools.picturing import Picturing
     from consigne.chat.tools.servers import ToolServers
     from consigne.chat.transfers import Transfers
     from consigne.documents.library import Documents
@@ -187,10 +189,13 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     files, uploads, batches = await _open_files(settings, engines, db, jobs, stack)
     documents = Documents(db, files.objects, engines.gateway, jobs)
     tool_servers = ToolServers(db, settings.tools)
-    toolbox = open_toolbox(settings, db, OwnTools(personal, skills), tool_servers)
+    pictures = Pictures(db, files.objects, settings)
+    own = OwnTools(personal, skills)
+    toolbox = open_toolbox(settings, db, own, tool_servers, (pictures, engines.gateway))
     guide = Guiding(personal, skills, engines.gateway)
     grounding = Grounding(documents, Retrieval(db, engines.gateway))
-    runs, temporary, assistants = await _open_chats(db, engines, stack, guide, toolbox, grounding)
+    chats = await _open_chats(db, engines, stack, guide, toolbox, grounding, Picturing(pictures))
+    runs, temporary, assistants = chats
     records = Records(db, settings.records)
     stack.push_async_callback(records.close)
     await records.open()
@@ -229,7 +234,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         skills=skills,
         temporary=temporary,
         transfers=Transfers(db),
-        pictures=Pictures(db, files.objects, settings),
+        pictures=pictures,
     )
 
 
@@ -240,12 +245,13 @@ async def _open_chats(
     guide: "Guiding",
     toolbox: "Toolbox",
     grounding: "Grounding",
+    picturing: "Picturing",
 ) -> "tuple[Runs, Temporary, Assistants]":
     from consigne.chat.assistants import Assistants
     from consigne.chat.runs import Runs
     from consigne.chat.temporary import Temporary
 
-    runs = Runs(db, engines.gateway, guide, toolbox, grounding)
+    runs = Runs(db, engines.gateway, guide, toolbox, grounding, picturing)
     await runs.recover()
     stack.push_async_callback(runs.close)
     temporary = Temporary(db, engines.gateway, guide, grounding)

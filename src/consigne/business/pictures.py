@@ -117,10 +117,15 @@ class Marker:
             self._credentials = found
         return self._credentials
 
-    def mark(self, data: bytes, output: Output, origin: signing.Origin) -> bytes:
-        """Return a picture as its final file. Slow: not for the event loop."""
+    def mark(
+        self, data: bytes, output: Output, origin: signing.Origin, *, marked: bool = False
+    ) -> bytes:
+        """Return a picture as its final file. Slow: not for the event loop.
+
+        Where it is ``marked`` its pixels carry the mark already.
+        """
         picture = pictures.read(data)
-        if self._settings.watermark:
+        if self._settings.watermark and not marked:
             picture = watermark.embed(picture)
         encoded = pictures.encode(picture, output.format, output.compression)
         return signing.sign(encoded, output.format, origin, self.credentials())
@@ -180,14 +185,20 @@ class Pictures:
         """
         return _as_picture(await self._row(caller, picture_id))
 
-    async def content(self, caller: Caller, picture_id: str) -> bytes:
-        """Return a picture's file.
+    async def content(
+        self, caller: Caller, picture_id: str, form: PictureFormat | None = None
+    ) -> bytes:
+        """Return a picture's file, as it is or in another form, which is signed anew.
 
         Raises:
             NotFound: The caller has none of this id.
         """
         row = await self._row(caller, picture_id)
-        return await self._read(row)
+        data = await self._read(row)
+        if form in (None, row.format):
+            return data
+        origin = _origin(row)
+        return await asyncio.to_thread(self.marker.mark, data, Output(form), origin, marked=True)
 
     async def list(self, caller: Caller, *, limit: int, before: str = "") -> Sequence[Picture]:
         """Return the caller's pictures, the newest first, from before the one of an id."""
@@ -275,11 +286,8 @@ class Pictures:
         return len(leftovers)
 
     async def _finish(self, row: PictureRow, made: ImageMade, output: Output) -> PictureReady:
-        origin = signing.Origin(
-            row.id, row.model, row.created_at, edited=row.source_sha256 is not None
-        )
         try:
-            data = await asyncio.to_thread(self.marker.mark, made.data, output, origin)
+            data = await asyncio.to_thread(self.marker.mark, made.data, output, _origin(row))
         except (InvalidRequest, RequestTooLarge) as error:
             raise UpstreamFailed(f"The picture can't be marked: {error}") from error
         row.size, row.sha256 = len(data), hashlib.sha256(data).digest()
@@ -349,6 +357,11 @@ def _row(
         url_key=sources.random_bytes(32),
         created_at=sources.now(),
     )
+
+
+def _origin(row: PictureRow) -> signing.Origin:
+    edited = row.source_sha256 is not None
+    return signing.Origin(row.id, row.model, row.created_at, edited=edited)
 
 
 def _owner(caller: Caller) -> str:

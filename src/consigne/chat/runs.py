@@ -24,12 +24,15 @@ from consigne.chat.live import Ending, LiveRun, done_event, start_body
 from consigne.chat.recovery import interrupt
 from consigne.chat.tools.guidance import plan_of
 from consigne.chat.tools.loop import Loop, unanswered
-from consigne.chat.tools.toolbox import Toolbox
+from consigne.chat.tools.picture_tool import NAME as PICTURE
+from consigne.chat.tools.picturing import Order, Picturing, closing
+from consigne.chat.tools.toolbox import Toolbox, can_use_tools
 from consigne.chat.turns import Question, Turn
 from consigne.chat.values import Problem, RunEvent, RunRef, Sent, Started, StoredMessage
 from consigne.domain.errors import Conflict, ConsigneError, OperatorError
 from consigne.domain.events import Event, TextDelta
-from consigne.domain.messages import Request
+from consigne.domain.ids import new_id
+from consigne.domain.messages import Request, ToolResultBlock, ToolUseBlock
 from consigne.domain.models import Model
 from consigne.store.db import Database
 from consigne.store.tables import RunRow
@@ -63,8 +66,10 @@ class Runs:
         guide: Guide | None = None,
         toolbox: Toolbox | None = None,
         grounding: Grounding | None = None,
+        picturing: Picturing | None = None,
     ) -> None:
         self._db = db
+        self._picturing = picturing
         self._toolbox = toolbox or Toolbox(db)
         self._gateway = gateway
         self._guide = guide
@@ -214,13 +219,24 @@ class Runs:
         mode = turn.question.mode
         only = turn.assistant.tools if turn.assistant else ()
         tools = await self._toolbox.offered(turn.person, turn.model, mode=mode, only=only)
-        loop = Loop(self._gateway, run, turn.person, tools, self._toolbox, noted=self._journal.note)
+        draws = self._toolbox.tool(PICTURE)
+        loop = Loop(
+            self._gateway,
+            run,
+            turn.person,
+            tools,
+            self._toolbox,
+            noted=self._journal.note,
+            unoffered={PICTURE: draws} if draws is not None else None,
+        )
         begun = bool(unanswered(run.content))
         await loop.catch_up()
         async with self._db.reading() as session:
             branch = await repository.branch(session, run.organisation_id, turn.answer.id)
         if begun:
             branch[-1] = msgspec.structs.replace(branch[-1], content=run.content)
+        if order := await self._order(turn, branch):
+            return await self._draw(run, loop, order)
         guidance = await self._guide.guidance(turn, branch, tools) if self._guide else Guidance()
         run.settings = guidance.recorded()
         if self._grounding is not None:
@@ -239,6 +255,26 @@ class Runs:
             first=plan.first,
             written=self._titler(run, turn),
         )
+
+    async def _order(self, turn: Turn, branch: Sequence[StoredMessage]) -> Order | None:
+        """Return the picture that answers a question without any text model, if one does."""
+        mode = turn.question.mode
+        if self._picturing is None or mode not in ("", "picture"):
+            return None
+        if mode == "" and (
+            can_use_tools(turn.model) or not await self._toolbox.is_on(turn.person, PICTURE)
+        ):
+            return None
+        return await self._picturing.order(turn.person, branch, mode)
+
+    async def _draw(self, run: LiveRun, loop: Loop, order: Order) -> Ending:
+        results = [block for block in run.content if isinstance(block, ToolResultBlock)]
+        if not results:  # else the answer was gone on with, and the picture is there
+            results = [await loop.call(ToolUseBlock(new_id("call"), PICTURE, order.input))]
+        if said := closing(results, order.language):
+            run.write("delta", said)
+            self._journal.note(run)
+        return Ending("complete", stop_reason="end_turn")
 
     def _titler(self, run: LiveRun, turn: Turn) -> Callable[[], None]:
         """Return what lets the model find a title once the answer is under way."""

@@ -19,13 +19,15 @@ EventKind = Literal[
     "tool_use",
     "tool_asks",
     "tool_runs",
+    "tool_progress",
     "tool_result",
     "sources",
     "done",
 ]
 
-Mode = Literal["", "research"]
-"""How a question is answered; ``research`` plans, searches, reads and writes a cited report."""
+Mode = Literal["", "research", "picture"]
+"""How a question is answered; ``research`` plans, searches, reads and writes a cited report,
+``picture`` draws what it says."""
 
 
 class Conversation(msgspec.Struct, frozen=True):

@@ -232,7 +232,7 @@ class MessageRow(Table):
     sources: Mapped[str | None] = mapped_column(Text)
     """What the answer cites, as JSON."""
     mode: Mapped[str | None]
-    """Of a question: how it is to be answered, ``research`` or as usual."""
+    """Of a question: how it is to be answered, ``research``, ``picture`` or as usual."""
     client_id: Mapped[str | None]
     run_id: Mapped[str | None] = mapped_column(ID)
     """The run that wrote it last."""

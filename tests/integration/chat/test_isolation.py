@@ -79,6 +79,7 @@ SHARED = {
     "/api/tools/servers",
     "/api/documents",
     "/api/verify",
+    "/api/pictures",
     "/api/export",
     "/api/import",
     "/api/tools/servers/{server_id}",  # an administrator's; another organisation's: see its test
@@ -105,7 +106,7 @@ TENANT_TABLES = re.compile(
     r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions|folders"
     r"|message_texts|feedback|memories|personal_instructions|prompts|assistants|schedules|skills"
     r"|skill_choices|tool_switches|tool_approvals|artifacts|artifact_versions|tool_servers"
-    r"|documents|passages)\b"
+    r"|documents|passages|pictures)\b"
 )
 
 
@@ -124,6 +125,17 @@ async def attached(visitor: Visitor) -> str:
     return str(added["id"])
 
 
+async def drawn(visitor: Visitor) -> str:
+    """Have a picture made and return its id."""
+    conversation = await visitor.ask("POST", "/conversations", {})
+    path = f"/conversations/{conversation['id']}/messages"
+    sent = await visitor.ask("POST", path, MESSAGE | {"text": "Draw me a cat"})
+    await visitor.events(f"/runs/{sent['run']['id']}/events")
+    await visitor.ask("DELETE", f"/conversations/{conversation['id']}")
+    listed = await visitor.ask("GET", "/pictures")
+    return str(listed["pictures"][0]["id"])
+
+
 async def furnished(visitor: Visitor) -> dict[str, str]:
     """Make a conversation and return the names of all that is in it."""
     conversation = await visitor.ask("POST", "/conversations", {})
@@ -137,6 +149,7 @@ async def furnished(visitor: Visitor) -> dict[str, str]:
         "run_id": sent["run"]["id"],
         "folder_id": (await visitor.ask("POST", "/folders", {"name": "Mine"}))["id"],
         "document_id": await attached(visitor),
+        "picture_id": await drawn(visitor),
         "pull_id": "pull_1",
         "call_id": "toolu_1",
         "server_id": "srv_1",

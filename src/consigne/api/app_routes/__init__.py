@@ -11,6 +11,7 @@ from consigne.api.app_routes import (
     folders,
     models,
     personal,
+    pictures,
     prompts,
     pulls,
     runs,
@@ -29,7 +30,7 @@ router = APIRouter(prefix="/api", dependencies=[Depends(require_same_origin)])
 _parts = (
     session, models, pulls, conversations, folders, search, runs,
     feedback, personal, prompts, assistants, schedules, skills, temporary,
-    tools, artifacts, documents, transfers, verify,
+    tools, artifacts, documents, pictures, transfers, verify,
 )  # fmt: skip
 for _part in _parts:
     router.include_router(_part.router)

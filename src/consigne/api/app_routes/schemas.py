@@ -61,7 +61,7 @@ class NewMessage(In):
     model: Annotated[str, Field(max_length=200)] | None = None
     client_id: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
     """Made by the page; a message sent twice with the same is taken once."""
-    mode: Literal["", "research"] = ""
+    mode: Literal["", "research", "picture"] = ""
     """How it is to be answered."""
     attachments: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=20)] = []
     """Ids of documents."""
@@ -383,7 +383,7 @@ class Message(Out):
     created_at: datetime
     run_id: str | None
     sources: list[Source]
-    mode: Literal["", "research"]
+    mode: Literal["", "research", "picture"]
     attachments: list[Attachment]
     citations: list[Citation]
 

@@ -61,6 +61,10 @@ class Call(Protocol):
         """Return the number under which the answer cites a source; the same address, the same."""
         ...
 
+    def progress(self, done: int, total: int) -> None:
+        """Tell the reader how far the work has come, in steps of its own."""
+        ...
+
     async def ask_page(self, *, timeout_s: float) -> Any:
         """Let the reader's page do the work; return what it answers, as JSON values.
 

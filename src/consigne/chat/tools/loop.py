@@ -1,9 +1,10 @@
 """The tool loop of one run: the model calls, tools answer, the model goes on.
 
 Every step is an event that is stored before anybody sees it: ``tool_use`` when a call is whole,
-``tool_asks`` when it waits for the reader's leave, ``tool_runs`` when it begins, ``tool_result``
-when it has answered. A tool that changes something begins only once its beginning is stored, so
-that after a crash it is known that it may have done its work, and it is not run again.
+``tool_asks`` when it waits for the reader's leave, ``tool_runs`` when it begins, ``tool_progress``
+as it tells how far it is, ``tool_result`` when it has answered. A tool that changes something
+begins only once its beginning is stored, so that after a crash it is known that it may have done
+its work, and it is not run again.
 """
 
 import asyncio
@@ -71,12 +72,15 @@ class Loop:
         tools: Mapping[str, ChatTool],
         approvals: Approvals,
         noted: Callable[[LiveRun], None],
+        unoffered: Mapping[str, ChatTool] | None = None,
     ) -> None:
         self._gateway = gateway
         self._run = run
         self._person = person
         self._tools = tools
         self._approvals = approvals
+        self._unoffered = unoffered or {}
+        """Tools that the model is not told of, but the run may call."""
         self._noted = noted
         """Has what the run wrote stored soon, and published then."""
 
@@ -86,6 +90,10 @@ class Loop:
         They never began, or change nothing: see ``unanswered``.
         """
         await self._answer(unanswered(self._run.content))
+
+    async def call(self, call: ToolUseBlock) -> ToolResultBlock:
+        """Call a tool without any model asking for it, as a step of the answer."""
+        return (await self._answer([self._noted_call(call)]))[0]
 
     async def feed(
         self,
@@ -175,7 +183,7 @@ class Loop:
         return block
 
     async def _outcome(self, call: ToolUseBlock) -> Outcome:
-        tool = self._tools.get(call.name)
+        tool = self._tools.get(call.name) or self._unoffered.get(call.name)
         if tool is None:
             return refused(f"There is no tool {call.name!r} here. Use another, or answer without.")
         if not await self._may(tool, call):
@@ -254,6 +262,10 @@ class _Use:
         number = self._run.cite(title, url, passage)
         self._noted(self._run)
         return number
+
+    def progress(self, done: int, total: int) -> None:
+        self._run.say("tool_progress", {"id": self.id, "done": done, "total": total})
+        self._noted(self._run)
 
     async def ask_page(self, *, timeout_s: float) -> Any:
         self.clock.reschedule(None)

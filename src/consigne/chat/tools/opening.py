@@ -1,10 +1,12 @@
 """The one place where the tools of the chat are listed."""
 
+from consigne.business.pictures import Pictures
 from consigne.chat.artifacts import Artifacts
 from consigne.chat.tools import python_package
 from consigne.chat.tools.artifact_tools import artifact_tools
 from consigne.chat.tools.builtin import CALCULATOR, DATE
 from consigne.chat.tools.own_tools import OwnTools
+from consigne.chat.tools.picture_tool import Painter, picture_tool
 from consigne.chat.tools.python_tool import python_tool
 from consigne.chat.tools.research import PLAN
 from consigne.chat.tools.servers import ToolServers
@@ -15,7 +17,11 @@ from consigne.store.db import Database
 
 
 def open_toolbox(
-    settings: Settings, db: Database, own: OwnTools, servers: ToolServers | None = None
+    settings: Settings,
+    db: Database,
+    own: OwnTools,
+    servers: ToolServers | None = None,
+    drawing: tuple[Pictures, Painter] | None = None,
 ) -> Toolbox:
     """Return the tools of this service, as its operator set them up."""
     toolbox = Toolbox(db)
@@ -27,6 +33,8 @@ def open_toolbox(
     if settings.tools.search.kind:
         toolbox.add(PLAN)
     toolbox.add_source(own)
+    if drawing is not None:
+        toolbox.add(picture_tool(*drawing))
     if servers is not None:
         toolbox.add_source(servers)
     return toolbox

@@ -44,6 +44,10 @@ class Toolbox:
             assert tool.name not in self._tools, tool.name
             self._tools[tool.name] = tool
 
+    def tool(self, name: str) -> ChatTool | None:
+        """Return one of the tools that everybody may use, if it is registered."""
+        return self._tools.get(name)
+
     def add_source(self, source: ToolSource) -> None:
         """Register what brings tools that depend on the person."""
         self._sources.append(source)
@@ -80,6 +84,10 @@ class Toolbox:
                 row = ToolSwitchRow(**key)
                 session.add(row)
             row.enabled = on
+
+    async def is_on(self, person: Caller, name: str) -> bool:
+        """Say whether a person has a tool and has not switched it off."""
+        return any(each.on and each.tool.name == name for each in await self.switches(person))
 
     async def offered(
         self, person: Caller, model: Model, *, mode: str, only: Collection[str] = ()

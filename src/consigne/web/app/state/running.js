@@ -105,6 +105,11 @@ function receive(mine, event, data) {
       mine.blocks = staged(mine.blocks, data.id, "runs");
       draw(mine);
       break;
+    case "tool_progress":
+      mine.blocks = mine.blocks.map((block) => (block.type === "tool_use" && block.id === data.id
+        ? { ...block, done: data.done, total: data.total } : block));
+      draw(mine);
+      break;
     case "sources":
       mine.hearer.cited(data.sources);
       break;

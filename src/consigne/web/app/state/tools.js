@@ -16,6 +16,8 @@ export const tools = signal(/** @type {Tool[]} */ ([]));
 export const canResearch = signal(false);
 /** Whether the next instruction is to be researched. */
 export const research = signal(false);
+/** Whether the next instruction says what is to be drawn. */
+export const drawing = signal(false);
 
 /**
  * Whether a model is offered tools; the starter is too small to choose well.
@@ -50,8 +52,9 @@ export async function switchTool(name, on) {
 
 /** How the instruction that is being sent is to be answered; the next is as usual again. */
 export function takeMode() {
-  const mode = research.peek() ? "research" : "";
+  const mode = drawing.peek() ? "picture" : research.peek() ? "research" : "";
   research.value = false;
+  drawing.value = false;
   return mode;
 }
 

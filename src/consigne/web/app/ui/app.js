@@ -18,6 +18,7 @@ import { FeedbackDialog } from "./feedback.js";
 import { Icon } from "./icons.js";
 import { Library } from "./library_door.js";
 import { MoveDialog } from "./move.js";
+import { GalleryDialog } from "./gallery.js";
 import { Palette } from "./palette.js";
 import { FillDialog, filling } from "./prompt_menu.js";
 import { SearchDialog } from "./search.js";
@@ -53,6 +54,7 @@ export function App() {
     ${overlay.value === "servers" && html`<${ToolServersDialog} />`}
     ${overlay.value === "archive" && html`<${ArchiveDialog} />`}
     ${overlay.value === "keys" && html`<${ShortcutsDialog} />`}
+    ${overlay.value === "pictures" && html`<${GalleryDialog} />`}
     ${overlay.value === "library" && html`<${Library} />`}
     ${explaining.value && html`<${FeedbackDialog} key=${explaining.value} />`}
     ${filling.value && html`<${FillDialog} key=${filling.value.id} />`}

@@ -10,6 +10,7 @@ import { beginNew } from "./commands.js";
 import { ConversationItem } from "./conversation_item.js";
 import { Folders } from "./folders.js";
 import { Icon, Mark } from "./icons.js";
+import { GalleryButton } from "./gallery.js";
 import { LibraryButton } from "./library_door.js";
 import { PullsBrief } from "./pulls_brief.js";
 import { openSearch } from "./search.js";
@@ -30,6 +31,7 @@ export function Sidebar() {
     <button type="button" class="search" aria-keyshortcuts="/" onClick=${() => openSearch()}>
       <${Icon} name="search" /><span>${t("list.search")}</span><kbd aria-hidden="true">/</kbd></button>
     <${LibraryButton} />
+    <${GalleryButton} />
     <div class="sidebar-list">
       <${Pinned} /><${Folders} /><${Groups} />
     </div>

@@ -9,6 +9,7 @@ import { giveLeave, tools } from "../state/tools.js";
 import { toast } from "../state/toasts.js";
 import { mark } from "./citations.js";
 import { Icon } from "./icons.js";
+import { MadePicture, Progress } from "./pictures.js";
 
 /**
  * An answer that used tools: its texts, and between them the steps, folded.
@@ -92,7 +93,10 @@ function Step({ message, use, growing, result }) {
     </details>
     ${made && html`<button type="button" class="plain made" onClick=${() => openArtifact(made)}>
       <${Icon} name="panel" />${t("artifact.open")}</button>`}
-    ${pictures.map((picture, at) => html`<${Picture} key=${at} picture=${picture} />`)}
+    ${waiting && use.total && html`<${Progress} use=${use} />`}
+    ${pictures.map((picture, at) => (picture.url?.startsWith("/api/pictures/")
+      ? html`<${MadePicture} key=${at} address=${picture.url} message=${message} />`
+      : html`<${Picture} key=${at} picture=${picture} />`))}
     ${waiting && use.stage === "asks" && html`<${Leave} message=${message} use=${use} />`}
   </li>`;
 }
@@ -151,7 +155,7 @@ function label(use, waiting) {
   /** @type {Record<string, string>} */
   const values = {};
   for (const [name, value] of Object.entries(use.input)) values[name] = shortened(String(value));
-  for (const name of ["expression", "query", "url", "title", "id", "fact", "name"]) values[name] ??= "…";
+  for (const name of ["expression", "query", "url", "title", "id", "fact", "name", "prompt"]) values[name] ??= "…";
   return t(key, values);
 }
 

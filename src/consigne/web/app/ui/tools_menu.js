@@ -2,21 +2,35 @@ import { html } from "../html.js";
 import { language, t } from "../i18n.js";
 import { overlay } from "../state/look.js";
 import { modelFor } from "../state/models.js";
+import { temporary } from "../state/temporary.js";
 import { conversation } from "../state/thread.js";
-import { canResearch, loadTools, research, switchTool, tools, usesTools } from "../state/tools.js";
+import { canResearch, drawing, loadTools, research, switchTool, tools, usesTools } from "../state/tools.js";
 import { Icon } from "./icons.js";
 import { Menu, MenuItem } from "./menu.js";
 
-/** Which tools the model may use; stands only beside a model that can use any. */
+/** How the next instruction is answered, and which tools a model that can use any may use. */
 export function ToolsMenu() {
-  if (!usesTools(modelFor(conversation.value?.model)) || !tools.value.length) return null;
+  const capable = usesTools(modelFor(conversation.value?.model));
+  const draws = !temporary.value && tools.value.some((tool) => tool.name === "make_picture");
+  if (!tools.value.length || (!capable && !draws)) return null;
+  const picture = draws && html`<${MenuItem} stay many checked=${drawing.value}
+      onSelect=${() => { drawing.value = !drawing.value; research.value = false; }}>
+      <span class="menu-text"><span>${t("tools.picture")}</span>
+        <span class="muted small">${t("tools.pictureHint")}</span></span>
+      ${drawing.value && html`<${Icon} name="check" />`}<//>`;
+  const mode = drawing.value ? "tools.picture" : research.value && "tools.research";
   const count = tools.value.filter((tool) => tool.on).length;
   const button = html`<${Icon} name="tools" />
-    ${research.value && html`<span class="tools-mode">${t("tools.research")}</span>`}`;
+    ${mode && html`<span class="tools-mode">${t(mode)}</span>`}`;
+  if (!capable) {
+    return html`<${Menu} label=${t("tools.kind")} button=${button} side="up"
+      buttonClass="quiet tools-button">${picture}<//>`;
+  }
   return html`<${Menu} label=${t("tools.menu", { n: count })} button=${button} side="up"
     buttonClass="quiet tools-button" onOpen=${loadTools}>
+    ${picture}${picture && !canResearch.value && html`<hr />`}
     ${canResearch.value && html`<${MenuItem} stay many checked=${research.value}
-      onSelect=${() => { research.value = !research.value; }}>
+      onSelect=${() => { research.value = !research.value; drawing.value = false; }}>
       <span class="menu-text"><span>${t("tools.research")}</span>
         <span class="muted small">${t("tools.researchHint")}</span></span>
       ${research.value && html`<${Icon} name="check" />`}<//><hr />`}

@@ -1,0 +1,171 @@
+"""The tool that makes pictures, and pictures from pictures, in the chat.
+
+A picture is made and stored as over the API (``business.pictures``), for the person who asks. The
+answer holds its address in the app's own API and never its bytes; after ``#`` stand its width and
+height, so that a page can keep the room for it.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Annotated, Final, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from consigne.business.pictures import Draws, Output, Picture, PictureReady, Pictures
+from consigne.chat.tools.base import (
+    Call,
+    ChatTool,
+    Outcome,
+    ToolFailed,
+    Words,
+    args_of,
+    schema_of,
+)
+from consigne.domain.images import ImageProgress, ImageRequest, ImagesStart
+from consigne.domain.messages import (
+    ContentBlock,
+    ImageBlock,
+    TextBlock,
+    ToolResultBlock,
+)
+from consigne.domain.models import Modality, Model
+from consigne.provenance import pictures as reading
+
+NAME: Final = "make_picture"
+MOST: Final = 4
+"""Pictures of one call."""
+CHANGED: Final = 0.7
+"""Share of a picture that a change gives up, where nothing else is said."""
+TIMEOUT_S: Final = 900.0
+"""A large model on a plain processor takes minutes."""
+UNSURE: Final = "The model does not seem to know what was asked for"
+"""How a result begins to say so; the reader must be told."""
+_ADDRESS: Final = re.compile(r"/api/pictures/(img_\w+)/file(?:#|$)")
+
+
+class Painter(Draws, Protocol):
+    """What the tool needs of the gateway."""
+
+    def resolve(self, name: str, modality: Modality) -> Model:
+        """Return the model that a name means; an empty one means the default."""
+        ...
+
+
+class PictureArgs(msgspec.Struct, frozen=True):
+    """What is to be drawn."""
+
+    prompt: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=2000,
+            description="What is to be seen, in few plain words of the reader's language: the "
+            "thing, its colour, the style, the background. No order to draw.",
+        ),
+    ]
+    picture_id: Annotated[
+        str, Meta(max_length=64, description="A picture to change, by its id; else leave it out.")
+    ] = ""
+    strength: Annotated[
+        float,
+        Meta(ge=0, le=1, description="How much of that picture is given up: 0 keeps all of it."),
+    ] = CHANGED
+    size: Annotated[
+        str,
+        Meta(
+            pattern="^([0-9]{2,4}x[0-9]{2,4})?$",
+            description="Such as 512x512; leave it out for the model's own.",
+        ),
+    ] = ""
+    n: Annotated[int, Meta(ge=1, le=MOST, description="How many.")] = 1
+    without: Annotated[str, Meta(max_length=500, description="What must not be seen.")] = ""
+
+
+def picture_tool(pictures: Pictures, painter: Painter) -> ChatTool:
+    """Return the tool that makes pictures."""
+
+    async def make(call: Call) -> Outcome:
+        args = args_of(call, PictureArgs)
+        model = painter.resolve("", "image")
+        source = None
+        if args.picture_id:
+            kept = await pictures.content(call.person, args.picture_id)
+            source = await asyncio.to_thread(_as_png, kept)
+        request = _request(args, model, source)
+        start: ImagesStart | None = None
+        made: list[Picture] = []
+        source_id = args.picture_id if request.source is not None else None
+        events = pictures.make(call.person, painter, request, Output(), source_id)
+        async with aclosing(events) as open_events:  # type: ignore[type-var]
+            async for event in open_events:
+                match event:
+                    case ImagesStart():
+                        start = event
+                    case ImageProgress():
+                        done = event.index * event.steps + event.step
+                        call.progress(done, event.steps * args.n)
+                    case PictureReady():
+                        made.append(event.picture)
+                    case _:
+                        pass
+        if start is None or not made:
+            raise ToolFailed("The model made no picture.")
+        return _outcome(made, start)
+
+    return ChatTool(
+        name=NAME,
+        title=Words("Pictures", "Images"),
+        description="Draw a picture from words, or change one of the reader's pictures by its id. "
+        "The reader sees it at once: do not describe it at length, and write no link to it.",
+        input_schema=schema_of(PictureArgs),
+        run=make,
+        read_only=True,  # a picture comes to be and nothing changes: it may run again after a crash
+        timeout_s=TIMEOUT_S,
+    )
+
+
+def last_picture(content: Sequence[ContentBlock]) -> str | None:
+    """Return the id of the last picture that an answer holds, if it holds any."""
+    for block in reversed(content):
+        if not isinstance(block, ToolResultBlock):
+            continue
+        for each in reversed(block.content):
+            found = isinstance(each, ImageBlock) and _ADDRESS.match(each.url or "")
+            if found:
+                return found[1]
+    return None
+
+
+def _request(args: PictureArgs, model: Model, source: bytes | None) -> ImageRequest:
+    width, _, height = args.size.partition("x")
+    if model.image is None or not model.image.edits:
+        source = None  # it draws from words alone: the changed words are all that it can heed
+    return ImageRequest(
+        model=model.id,
+        prompt=args.prompt,
+        negative_prompt=args.without,
+        n=args.n,
+        width=int(width) if width else None,
+        height=int(height) if height else None,
+        source=source,
+        strength=args.strength if source is not None else None,
+    )
+
+
+def _as_png(data: bytes) -> bytes:
+    return reading.to_png(reading.over_white(reading.read(data, "picture_id")))
+
+
+def _outcome(made: Sequence[Picture], start: ImagesStart) -> Outcome:
+    content: list[TextBlock | ImageBlock] = []
+    for each in made:
+        seed = "" if each.seed is None else f", seed {each.seed}"
+        said = f"Made {each.id}, {each.width}x{each.height}{seed}, by {each.model}."
+        address = f"/api/pictures/{each.id}/file#{each.width}x{each.height}"
+        content += [TextBlock(said), ImageBlock(f"image/{each.format}", url=address)]
+    if not start.known:
+        content.append(TextBlock(f"{UNSURE}: say so to the reader, the picture may be wrong."))
+    return Outcome(tuple(content))

@@ -1,0 +1,134 @@
+"""Pictures in the chat: made, changed, shown, kept and deleted, over the app's own API."""
+
+import io
+from typing import Any
+
+from PIL import Image
+
+from doubles.chat_gateway import CAPABLE
+from doubles.scripted import START, stop, tool_use
+from support.site import Site, Visitor
+
+Json = dict[str, Any]
+
+
+async def told(
+    visitor: Visitor, conversation: str, text: str, parent: str | None = None, **more: str
+) -> tuple[Json, list[str]]:
+    """Send a message; return its whole answer and the kinds of its events."""
+    body = {"text": text, "parent_id": parent, "client_id": f"c{hash((text, parent))}", **more}
+    sent = await visitor.ask("POST", f"/conversations/{conversation}/messages", body)
+    events = await visitor.events(f"/runs/{sent['run']['id']}/events")
+    return events[-1][2]["message"], [kind for _, kind, _ in events]
+
+
+def shown(answer: Json) -> list[str]:
+    """Return the addresses of the pictures in an answer."""
+    return [
+        each["url"]
+        for block in answer["content"]
+        if block["type"] == "tool_result"
+        for each in block["content"]
+        if each["type"] == "image"
+    ]
+
+
+def said(answer: Json) -> str:
+    return "".join(block["text"] for block in answer["content"] if block["type"] == "text")
+
+
+async def test_a_small_model_draws_and_changes_what_is_plainly_asked(site: Site) -> None:
+    owner = await site.owner()
+    where = (await owner.ask("POST", "/conversations", {}))["id"]
+    first, kinds = await told(owner, where, "Draw me a cat with a hat")
+    (address,) = shown(first)
+    assert address.endswith("/file#64x64")
+    assert said(first) == ""
+    assert kinds.index("tool_use") < kinds.index("tool_result")
+    response = await owner.http.get(address)
+    assert Image.open(io.BytesIO(response.content)).size == (64, 64)
+    second, _ = await told(owner, where, "make it blue", first["id"])
+    third, _ = await told(owner, where, "rends-le vert", second["id"])
+    requests = site.gateway.drawn
+    assert [each.prompt for each in requests] == [
+        "a cat with a hat", "a blue cat with a hat", "a green cat with a hat",
+    ]  # fmt: skip
+    assert requests[0].source is None
+    assert requests[1].source
+    assert requests[2].source
+    listed = await owner.ask("GET", "/pictures?limit=2")
+    assert listed["more"]
+    assert [each["id"] in shown(third)[0] for each in listed["pictures"]] == [True, False]
+    newest, older = listed["pictures"]
+    assert newest["source_id"] == older["id"]
+    assert older["source_id"] in address
+    rest = await owner.ask("GET", f"/pictures?before={older['id']}")
+    assert [each["prompt"] for each in rest["pictures"]] == ["a cat with a hat"]
+    thread = await owner.ask("GET", f"/conversations/{where}")
+    assert shown(thread["messages"][1]) == [address]
+    assert "data" not in str(thread["messages"][1]["content"][1]["content"][0])
+    assert not site.gateway.requests  # no text model was asked
+
+
+async def test_it_says_in_the_question_s_language_that_it_does_not_know_a_thing(site: Site) -> None:
+    owner = await site.owner()
+    where = (await owner.ask("POST", "/conversations", {}))["id"]
+    french, _ = await told(owner, where, "Dessine-moi un mouton")
+    assert "ne semble pas connaître" in said(french)
+    assert shown(french)
+    english, _ = await told(owner, where, "a sheep in the grass", french["id"], mode="picture")
+    assert "does not seem to know" in said(english)
+    assert site.gateway.drawn[-1].prompt == "a sheep in the grass"
+    assert site.gateway.drawn[-1].source is None
+
+
+async def test_other_questions_are_answered_in_words(site: Site) -> None:
+    owner = await site.owner()
+    where = (await owner.ask("POST", "/conversations", {}))["id"]
+    answer, _ = await told(owner, where, "Draw a conclusion")
+    assert (said(answer), site.gateway.drawn) == ("Hello world", [])
+    await owner.ask("PATCH", "/tools/make_picture", {"on": False})
+    switched_off, _ = await told(owner, where, "Draw a cat", answer["id"])
+    assert (said(switched_off), site.gateway.drawn) == ("Hello world", [])
+
+
+async def test_a_capable_model_calls_the_tool_and_sees_no_bytes(site: Site) -> None:
+    owner = await site.owner()
+    where = (await owner.ask("POST", "/conversations", {"model": CAPABLE.id}))["id"]
+    using = (START, *tool_use("make_picture", '{"prompt": "a cat", "n": 2}'), stop("tool_use"))
+    site.gateway.scripts = [using]
+    answer, kinds = await told(owner, where, "Draw a cat")
+    assert kinds.count("tool_progress") == 4
+    assert len(shown(answer)) == 2
+    assert said(answer) == "Hello world"
+    seen = str([request.messages for request in site.gateway.requests])
+    assert "Made img_" in seen
+    assert "/api/pictures" not in seen
+    elsewhere = await site.stranger()
+    picture = (await owner.ask("GET", "/pictures"))["pictures"][0]
+    there = (await elsewhere.ask("POST", "/conversations", {"model": CAPABLE.id}))["id"]
+    stolen = f'{{"prompt": "a cat", "picture_id": "{picture["id"]}"}}'
+    site.gateway.scripts = [(START, *tool_use("make_picture", stolen), stop("tool_use"))]
+    refused, _ = await told(elsewhere, there, "Change it")
+    assert shown(refused) == []
+
+
+async def test_a_file_comes_in_other_forms_signed_and_goes_when_deleted(site: Site) -> None:
+    owner = await site.owner()
+    where = (await owner.ask("POST", "/conversations", {}))["id"]
+    answer, _ = await told(owner, where, "Draw a cat")
+    path = shown(answer)[0].partition("#")[0]
+    response = await owner.http.get(path, params={"form": "webp", "download": "true"})
+    assert response.headers["content-type"] == "image/webp"
+    assert response.headers["content-disposition"].startswith("attachment")
+    assert Image.open(io.BytesIO(response.content)).format == "WEBP"
+    found = await site.services.pictures.verify(response.content)
+    assert (found.ours, found.generated, found.picture_id in path) == (True, True, True)
+    assert found.picture_id
+    assert (
+        await owner.refused("GET", path.removeprefix("/api") + "?form=gif") == "400 invalid_request"
+    )
+    await owner.ask("DELETE", path.removeprefix("/api").removesuffix("/file"))
+    assert await owner.refused("GET", path.removeprefix("/api")) == "404 not_found"
+    again, _ = await told(owner, where, "make it blue", answer["id"])
+    assert shown(again) == []  # there is nothing to change any more
