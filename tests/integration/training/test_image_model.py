@@ -53,7 +53,7 @@ def read() -> Reader:
         ("a cat on a blue background", "a cat", "blue"),
         ("Dessine-moi un renard, style plat, sur fond vert s'il te plaît", "a fox", "green"),
         ("could you make an image with a snail? yellow backdrop behind it", "a snail", "yellow"),
-        ("je voudrais voir un cactus devant un mur rouge", "a cactus", "red"),
+        ("je voudrais voir un cactus, toile de fond rouge", "a cactus", "red"),
     ],
 )
 def test_it_understands_both_languages(read: Reader, text: str, thing: str, colour: str) -> None:

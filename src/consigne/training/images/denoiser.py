@@ -5,7 +5,6 @@ encoder reads them in each step. The first objects are learned alone before all 
 """
 
 import random
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -158,11 +157,3 @@ class DenoiserTrainee:
     def detail(self) -> str:
         """Return how many pictures are being learned."""
         return f"{self._shown} pictures"
-
-
-def restored(trainee: DenoiserTrainee, checkpoint: Path) -> None:
-    """Give a trainee the averaged weights of a checkpoint, to draw with."""
-    from consigne.training.images.loop import read
-
-    trainee.restore(read(checkpoint)["trainee"])
-    trainee.averaged()
