@@ -505,7 +505,7 @@ export default {
   "picture.vary": "Another like it",
   "picture.varyText": "Another one like it",
   "picture.change": "Change",
-  "picture.changeStart": "Make it ",
+  "picture.changeStart": "Make it",
   "picture.delete": "Delete the picture",
   "picture.really": "Delete it for good?",
   "picture.deleted": "Picture deleted.",

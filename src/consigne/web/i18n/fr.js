@@ -505,11 +505,11 @@ export default {
   "picture.vary": "Une autre semblable",
   "picture.varyText": "Une autre comme celle-ci",
   "picture.change": "Modifier",
-  "picture.changeStart": "Rends-le ",
+  "picture.changeStart": "Rendez-le",
   "picture.delete": "Supprimer l’image",
   "picture.really": "Supprimer définitivement ?",
   "picture.deleted": "Image supprimée.",
   "picture.download": "Télécharger en {form}",
   "picture.gallery": "Images",
-  "picture.none": "Aucune image pour l’instant. Écrivez « Dessine-moi un renard roux » pour faire la première.",
+  "picture.none": "Aucune image pour l’instant. Écrivez « Dessinez-moi un renard roux » pour faire la première.",
 };

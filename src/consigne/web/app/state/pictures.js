@@ -54,6 +54,6 @@ export async function deletePicture(id) {
 
 /** Begin to write what is to change of the last picture. */
 export function beginChange() {
-  keepDraft(openId.peek(), t("picture.changeStart"));
+  keepDraft(openId.peek(), `${t("picture.changeStart")} `);
   document.getElementById("composer")?.focus();
 }
