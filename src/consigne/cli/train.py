@@ -16,7 +16,7 @@ _LINE_EVERY = 10.0
 
 @click.group()
 def train() -> None:
-    """Train models (needs the extra ``train``)."""
+    """Train models, from data to weights (needs the extra "train")."""
 
 
 @train.command()
