@@ -32,7 +32,7 @@ class LazyGroup(click.Group):
         "tools": "Bring what tools of the chat need.",
         "doctor": "Check this installation and say how to mend it.",
         "bench": "Measure a server's speed under load.",
-        "train": "Train models (needs the extra ``train``).",
+        "train": "Train models, from data to weights.",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
