@@ -145,13 +145,13 @@ async def test_tools_are_switched_and_the_picker_says_what_a_model_can(
     await expect(capable).to_contain_text("Tools")
     await expect(page.get_by_role("menuitemradio", name="Plain")).not_to_contain_text("Tools")
     await capable.click()
-    await page.get_by_role("button", name="Tools, 5 on").click()
+    await page.get_by_role("button", name="Tools, 6 on").click()
     await page.get_by_role("menuitemcheckbox", name="Calculator").click()
     await shot(page, "tools-menu")
     await page.keyboard.press("Escape")
-    await expect(page.get_by_role("button", name="Tools, 4 on")).to_be_visible()
+    await expect(page.get_by_role("button", name="Tools, 5 on")).to_be_visible()
     await page.reload()
-    await expect(page.get_by_role("button", name="Tools, 4 on")).to_be_visible()
+    await expect(page.get_by_role("button", name="Tools, 5 on")).to_be_visible()
 
 
 PAGE = """<title>Counter</title><button onclick="this.textContent = 'pressed'">press</button>
@@ -275,7 +275,7 @@ async def test_a_server_of_tools_that_cannot_be_used_is_told_on_the_page(
     page = await site.sign_in(await open_page(site.url))
     await page.locator(".model-button").click()
     await page.get_by_role("menuitemradio", name="Capable").click()
-    await page.get_by_role("button", name="Tools, 5 on").click()
+    await page.get_by_role("button", name="Tools, 6 on").click()
     await page.get_by_role("menuitem", name="Servers of tools").click()
     dialog = page.get_by_role("dialog", name="Servers of tools")
     await expect(dialog.get_by_text("There are none yet.")).to_be_visible()

@@ -14,6 +14,12 @@ from fuzz.traffic import Sent
 Json = dict[str, Any]
 
 
+@schemathesis.serializer("application/zip")
+def _as_it_is(_: Any, value: Any) -> bytes:
+    """Send what stands for an archive as the bytes that it is, or the text that it is not."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+
+
 def strategies(document: Json) -> Iterator[Any]:
     """Yield a strategy for each operation and each mode."""
     schema = schemathesis.openapi.from_dict(document)

@@ -201,6 +201,7 @@ async def test_async_chains_conversations_and_background(service: Service) -> No
         stream_again = await gpt.responses.create(
             model="tiny", input="D?", previous_response_id=second.id, background=True, stream=True
         )
-        kinds = [event.type async for event in stream_again]
+        async with stream_again:
+            kinds = [event.type async for event in stream_again]
         assert kinds[:3] == ["response.created", "response.queued", "response.in_progress"]
         assert kinds[-1] == "response.completed"

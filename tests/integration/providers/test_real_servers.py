@@ -97,6 +97,7 @@ def test_schemas_are_kept_to_far_away(front: ServerProcess, kind: str) -> None:
 def test_the_far_models_are_listed_and_ready(front: ServerProcess) -> None:
     client = openai.OpenAI(base_url=f"{front.url}/v1", api_key=front.key)
     assert [(model.id, model.owned_by) for model in client.models.list()] == [
+        ("consigne-icons", "consigne"),
         ("far-openai", "openai"),
         ("far-anthropic", "anthropic"),
     ]
