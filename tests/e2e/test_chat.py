@@ -52,7 +52,9 @@ async def test_stop_edit_and_answer_again(chat: Page) -> None:
     await chat.get_by_role("button", name="Stop").click()
     await expect(chat.get_by_text("Stopped. What was written is kept.")).to_be_visible()
     await chat.keyboard.press("ArrowUp")
-    await chat.get_by_role("textbox", name="Edit your instruction").fill("Say hello.")
+    await chat.get_by_role("textbox", name="Edit your instruction").fill(
+        "What is the capital of Italy?"
+    )
     await chat.keyboard.press("Enter")
     await settled(chat)
     await chat.locator(".answer.last").get_by_role("button", name="Answer again").click()

