@@ -173,6 +173,10 @@ async def test_an_artifact_runs_beside_the_chat_in_its_own_origin(
     if phone:
         await page.get_by_role("button", name="Open beside").click()
     panel = page.get_by_role("complementary", name="Counter")
+    if not phone:
+        side = await page.locator(".sidebar").bounding_box()
+        assert side is not None
+        assert (side["y"], side["height"]) == (0, 800)
     frame = panel.frame_locator("iframe")
     await frame.get_by_role("button", name="press").click()
     await expect(frame.get_by_role("button", name="pressed")).to_be_visible()

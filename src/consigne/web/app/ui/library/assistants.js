@@ -79,7 +79,7 @@ function AssistantForm({ item, onDone }) {
     <${ToolsChoice} chosen=${form.value.tools} onChange=${set("tools")} />
     <${KnowledgeChoice} chosen=${form.value.knowledge} shared=${form.value.shared}
       onChange=${set("knowledge")} />
-    <div class="beside">
+    <div class="fields-row">
       <${TextField} label=${t("assistant.letter")} most=${1} value=${form.value.letter} onInput=${set("letter")} />
       <${SelectField} label=${t("assistant.colour")} value=${form.value.colour} onInput=${set("colour")}
         choices=${COLOURS.map((name) => [name, t(`assistant.colour.${name}`)])} />

@@ -92,7 +92,7 @@ function ScheduleForm({ item, onDone }) {
     <${TextField} label=${t("library.name")} required most=${80} value=${form.value.name} onInput=${set("name")} />
     <${TextField} label=${t("schedule.text")} required rows=${4} most=${20000} value=${form.value.text}
       onInput=${set("text")} />
-    <div class="beside">
+    <div class="fields-row">
       <${SelectField} label=${t("schedule.rhythm")} value=${form.value.rhythm} choices=${rhythms}
         onInput=${set("rhythm")} />
       ${own
