@@ -25,6 +25,7 @@ from consigne.chat.folders import Folders
 from consigne.chat.grounding import Grounding
 from consigne.chat.guiding import Guiding
 from consigne.chat.personal import Personal
+from consigne.chat.projects import Projects
 from consigne.chat.prompts import Prompts
 from consigne.chat.runs import Runs
 from consigne.chat.schedules import Schedules
@@ -200,6 +201,7 @@ async def open_site(
         artifacts=Artifacts(db),
         documents=documents,
         pictures=pictures,
+        projects=Projects(db),
         tool_servers=tool_servers,
         pulls=Pulls(library, _never),
     )

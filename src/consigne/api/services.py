@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from consigne.chat.grounding import Grounding
     from consigne.chat.guiding import Guiding
     from consigne.chat.personal import Personal
+    from consigne.chat.projects import Projects
     from consigne.chat.prompts import Prompts
     from consigne.chat.runs import Runs
     from consigne.chat.schedules import Schedules
@@ -84,6 +85,7 @@ class Services(msgspec.Struct, frozen=True):
     temporary: "Temporary"
     transfers: "Transfers"
     pictures: "Pictures"
+    projects: "Projects"
 
 
 class Engines(msgspec.Struct, frozen=True):
@@ -139,6 +141,7 @@ def _import_store() -> None:
     import consigne.chat.feedback
     import consigne.chat.folders
     import consigne.chat.guiding
+    import consigne.chat.projects
     import consigne.chat.prompts
     import consigne.chat.runs
     import consigne.chat.scheduling
@@ -165,6 +168,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.grounding import Grounding
     from consigne.chat.guiding import Guiding
     from consigne.chat.personal import Personal
+    from consigne.chat.projects import Projects
     from consigne.chat.prompts import Prompts
     from consigne.chat.schedules import Schedules
     from consigne.chat.search import Search
@@ -235,6 +239,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         temporary=temporary,
         transfers=Transfers(db),
         pictures=pictures,
+        projects=Projects(db),
     )
 
 

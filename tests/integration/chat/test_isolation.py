@@ -51,6 +51,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/runs/{run_id}/calls/{call_id}/result"): {"text": "Mine now"},
     ("PATCH", "/api/tools/{name}"): {"on": False},
     ("POST", "/api/conversations/{conversation_id}/artifacts"): DRAWING,
+    ("POST", "/api/projects"): {"name": "Mine"},
+    ("PUT", "/api/projects/{project_id}"): {"name": "Mine now"},
 }
 SHARED = {
     # What belongs to the person who asks, or to the installation.
@@ -74,6 +76,7 @@ SHARED = {
     "/api/skills",
     "/api/temporary",
     "/api/temporary/keep",
+    "/api/projects",
     "/api/tools",
     "/api/tools/{name}",
     "/api/tools/servers",
@@ -101,12 +104,13 @@ LISTS = {
     "assistants": "assistants",
     "schedules": "schedules",
     "skills": "skills",
+    "projects": "projects",
 }
 TENANT_TABLES = re.compile(
     r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions|folders"
     r"|message_texts|feedback|memories|personal_instructions|prompts|assistants|schedules|skills"
     r"|skill_choices|tool_switches|tool_approvals|artifacts|artifact_versions|tool_servers"
-    r"|documents|passages|pictures)\b"
+    r"|documents|passages|pictures|projects|project_documents)\b"
 )
 
 
@@ -163,12 +167,14 @@ async def furnished_personal(visitor: Visitor) -> dict[str, str]:
     prompt = await visitor.ask("POST", "/prompts", {"name": "Mine", "text": "Hello"})
     assistant = await visitor.ask("POST", "/assistants", {"name": "Mine"})
     schedule = await visitor.ask("POST", "/schedules", SCHEDULE)
+    project = await visitor.ask("POST", "/projects", {"name": "Mine"})
     response = await visitor.http.post("/api/skills", content=SKILL)
     return {
         "fact_id": fact["id"],
         "prompt_id": prompt["id"],
         "assistant_id": assistant["id"],
         "schedule_id": schedule["id"],
+        "project_id": project["project"]["id"],
         "skill_id": response.json()["id"],
     }
 

@@ -12,6 +12,7 @@ from consigne.api.app_routes import (
     models,
     personal,
     pictures,
+    projects,
     prompts,
     pulls,
     runs,
@@ -31,6 +32,7 @@ _parts = (
     session, models, pulls, conversations, folders, search, runs,
     feedback, personal, prompts, assistants, schedules, skills, temporary,
     tools, artifacts, documents, pictures, transfers, verify,
+    projects,
 )  # fmt: skip
 for _part in _parts:
     router.include_router(_part.router)

@@ -10,6 +10,7 @@ from consigne.store import (  # noqa: F401 - their tables join the metadata
     edge_tables,
     files_tables,
     pictures_tables,
+    projects_tables,
     responses_tables,
     tools_tables,
 )
