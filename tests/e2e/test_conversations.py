@@ -118,7 +118,7 @@ class TestOrder:
         await page.get_by_label("Name of the folder").fill("Travel")
         await page.keyboard.press("Enter")
         folder = page.get_by_role("button", name="Travel", exact=True)
-        await choose(page, "Trains", "Move to a folder")
+        await choose(page, "Trains", "Move to a folder or project")
         await page.get_by_role("dialog").get_by_role("button", name="Travel").click()
         await expect(page.get_by_role("link", name="Trains")).to_have_count(0)
         await folder.click()

@@ -62,11 +62,13 @@ _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
 def routes() -> list[Route]:
-    """Return the web app's routes: ``/``, ``/c/{conversation}``, ``/verify``, ``/static/…``."""
+    """Return the web app's routes: ``/``, ``/c/{conversation}``, ``/p/{project}``,
+    ``/verify``, ``/static/…``."""
     site = _Site(_ROOT)
     return [
         Route("/", site.page, methods=["GET"], include_in_schema=False),
         Route("/c/{conversation}", site.page, methods=["GET"], include_in_schema=False),
+        Route("/p/{project}", site.page, methods=["GET"], include_in_schema=False),
         Route("/frame/artifact", site.frame, methods=["GET"], include_in_schema=False),
         Route("/frames/diagram", site.diagram_frame, methods=["GET"], include_in_schema=False),
         Route("/verify", site.verify, methods=["GET"], include_in_schema=False),

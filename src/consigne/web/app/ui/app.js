@@ -2,12 +2,13 @@ import { effect } from "@preact/signals";
 
 import { html } from "../html.js";
 import { t } from "../i18n.js";
-import { go, openId } from "../router.js";
+import { go, openId, openProject } from "../router.js";
 import { conversationOf, moving } from "../state/conversations.js";
 import { drawer, overlay } from "../state/look.js";
+import { projectOf } from "../state/projects.js";
 import { session } from "../state/session.js";
 import { openSource } from "../state/source.js";
-import { conversation } from "../state/thread.js";
+import { conversation, outgoing } from "../state/thread.js";
 import { artifact } from "../state/artifact.js";
 import { ArchiveDialog } from "./archive.js";
 import { ArtifactPanel } from "./artifact_panel.js";
@@ -20,6 +21,7 @@ import { Library } from "./library_door.js";
 import { MoveDialog } from "./move.js";
 import { GalleryDialog } from "./gallery.js";
 import { Palette } from "./palette.js";
+import { Crumb, ProjectDialogs, ProjectPage } from "./project_door.js";
 import { FillDialog, filling } from "./prompt_menu.js";
 import { SearchDialog } from "./search.js";
 import { ShortcutsDialog } from "./shortcuts.js";
@@ -42,7 +44,7 @@ export function App() {
       <div class="veil" onClick=${() => { drawer.value = false; }}></div>
       <main>
         <div><${Head} /><${TemporaryNotice} /></div>
-        <${Thread} />
+        ${openProject.value && !outgoing.value ? html`<${ProjectPage} />` : html`<${Thread} />`}
         <${Composer} />
       </main>
       <${ArtifactPanel} />
@@ -60,6 +62,7 @@ export function App() {
     ${filling.value && html`<${FillDialog} key=${filling.value.id} />`}
     ${openSource.value && html`<${SourcePanel} />`}
     ${moving.value && html`<${MoveDialog} />`}
+    <${ProjectDialogs} />
     ${overlay.value === "models" && html`<${SuggestionsDialog} />`}`;
 }
 
@@ -67,6 +70,7 @@ function Head() {
   return html`<header class="head">
     <button type="button" class="quiet square drawer-only" aria-label=${t("app.openMenu")}
       aria-expanded=${drawer.value} onClick=${() => { drawer.value = true; }}><${Icon} name="menu" /></button>
+    ${openId.value && html`<${Crumb} id=${opened()?.project_id} />`}
     <h1 dir="auto">${title()}</h1>
     <${TemporarySwitch} />
     <button type="button" class="quiet square drawer-only" aria-label=${t("list.new")}
@@ -75,13 +79,19 @@ function Head() {
 }
 
 function title() {
+  if (openProject.value) return projectOf(openProject.value)?.name ?? t("project.one");
   if (openId.value === null) return t("app.newTitle");
-  return conversationOf(openId.value)?.title || conversation.value?.title || t("app.conversation");
+  return opened()?.title || t("app.conversation");
+}
+
+/** The open conversation, as it is best known. */
+function opened() {
+  return conversationOf(openId.value) ?? conversation.value;
 }
 
 /** Keep the window's own title on the conversation being read. */
 export function watchTitle() {
   effect(() => {
-    document.title = session.value && openId.value !== null ? `${title()} · Consigne` : "Consigne";
+    document.title = session.value && (openId.value ?? openProject.value) !== null ? `${title()} · Consigne` : "Consigne";
   });
 }

@@ -11,6 +11,7 @@ import { endTemporary } from "../state/temporary_turns.js";
 import { conversation, readVersion, running, shown } from "../state/thread.js";
 import { answerAgain, goOn } from "../state/turns.js";
 import { toast } from "../state/toasts.js";
+import { newProject } from "./project_door.js";
 import { openSearch } from "./search.js";
 
 /**
@@ -52,6 +53,7 @@ export const COMMANDS = {
   }),
   move: onOpen((item) => { moving.value = item; }),
   archive: onOpen(archive),
+  project: newProject,
   delete: onOpen(remove),
   again: () => {
     const answer = lastAnswer();

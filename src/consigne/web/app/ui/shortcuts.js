@@ -17,6 +17,7 @@ export const SHORTCUTS = /** @type {const} */ ([
   ["rename", ["alt", "shift", "R"]],
   ["move", ["alt", "shift", "M"]],
   ["archive", ["alt", "shift", "A"]],
+  ["project", ["alt", "shift", "J"]],
   ["delete", ["alt", "shift", "back"]],
   ["edit", ["up"]],
   ["again", ["alt", "shift", "G"]],

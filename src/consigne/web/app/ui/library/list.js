@@ -43,7 +43,7 @@ export function Listing({ from, lead, none, make, form: Form, line }) {
 
 /**
  * A form that saves, and says why not.
- * @param {{title: string, save: () => Promise<unknown>, onDone: () => void, children: any}} props
+ * @param {{title?: string, save: () => Promise<unknown>, onDone: () => void, children: any}} props
  */
 export function Form({ title, save, onDone, children }) {
   const problem = useSignal(/** @type {Error | null} */ (null));
@@ -58,7 +58,7 @@ export function Form({ title, save, onDone, children }) {
     }
   };
   return html`<form class="fields" onSubmit=${onSubmit}>
-    <h3>${title}</h3>
+    ${title && html`<h3>${title}</h3>`}
     ${children}
     ${problem.value && html`<p class="note bad" role="alert"><${Icon} name="alert" />
       <span>${explain(problem.value)}</span></p>`}
