@@ -31,6 +31,7 @@ from consigne.chat.runs import Runs
 from consigne.chat.schedules import Schedules
 from consigne.chat.scheduling import Scheduling
 from consigne.chat.search import Search
+from consigne.chat.shares import Shares
 from consigne.chat.skills import Skills
 from consigne.chat.temporary import Temporary
 from consigne.chat.tools.opening import open_toolbox
@@ -202,6 +203,7 @@ async def open_site(
         documents=documents,
         pictures=pictures,
         projects=Projects(db),
+        shares=Shares(db),
         tool_servers=tool_servers,
         pulls=Pulls(library, _never),
     )

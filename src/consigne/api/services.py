@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from consigne.chat.schedules import Schedules
     from consigne.chat.scheduling import Scheduling
     from consigne.chat.search import Search
+    from consigne.chat.shares import Shares
     from consigne.chat.skills import Skills
     from consigne.chat.sweeping import ChatSweep
     from consigne.chat.temporary import Temporary
@@ -86,6 +87,7 @@ class Services(msgspec.Struct, frozen=True):
     transfers: "Transfers"
     pictures: "Pictures"
     projects: "Projects"
+    shares: "Shares"
 
 
 class Engines(msgspec.Struct, frozen=True):
@@ -146,6 +148,7 @@ def _import_store() -> None:
     import consigne.chat.runs
     import consigne.chat.scheduling
     import consigne.chat.search
+    import consigne.chat.shares
     import consigne.chat.sweeping
     import consigne.chat.temporary
     import consigne.chat.tools.opening
@@ -172,6 +175,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.prompts import Prompts
     from consigne.chat.schedules import Schedules
     from consigne.chat.search import Search
+    from consigne.chat.shares import Shares
     from consigne.chat.skills import Skills
     from consigne.chat.sweeping import ChatSweep
     from consigne.chat.tools.opening import open_toolbox
@@ -240,6 +244,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         transfers=Transfers(db),
         pictures=pictures,
         projects=Projects(db),
+        shares=Shares(db, enabled=settings.sharing.public_links),
     )
 
 

@@ -19,6 +19,7 @@ from consigne.api.app_routes import (
     schedules,
     search,
     session,
+    shares,
     skills,
     temporary,
     tools,
@@ -32,7 +33,7 @@ _parts = (
     session, models, pulls, conversations, folders, search, runs,
     feedback, personal, prompts, assistants, schedules, skills, temporary,
     tools, artifacts, documents, pictures, transfers, verify,
-    projects,
+    projects, shares,
 )  # fmt: skip
 for _part in _parts:
     router.include_router(_part.router)

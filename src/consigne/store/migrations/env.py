@@ -12,6 +12,7 @@ from consigne.store import (  # noqa: F401 - their tables join the metadata
     pictures_tables,
     projects_tables,
     responses_tables,
+    shares_tables,
     tools_tables,
 )
 from consigne.store.tables import Table

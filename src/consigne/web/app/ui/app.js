@@ -10,29 +10,26 @@ import { session } from "../state/session.js";
 import { openSource } from "../state/source.js";
 import { conversation, outgoing } from "../state/thread.js";
 import { artifact } from "../state/artifact.js";
-import { ArchiveDialog } from "./archive.js";
 import { ArtifactPanel } from "./artifact_panel.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { explaining } from "../state/feedback.js";
 import { FeedbackDialog } from "./feedback.js";
 import { Icon } from "./icons.js";
+import { Late } from "./late.js";
 import { Library } from "./library_door.js";
-import { MoveDialog } from "./move.js";
 import { GalleryDialog } from "./gallery.js";
 import { Palette } from "./palette.js";
 import { Crumb, ProjectDialogs, ProjectPage } from "./project_door.js";
 import { FillDialog, filling } from "./prompt_menu.js";
 import { SearchDialog } from "./search.js";
+import { ShareDialogs } from "./share_door.js";
 import { ShortcutsDialog } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import { SignIn } from "./sign_in.js";
-import { SourcePanel } from "./source.js";
-import { SuggestionsDialog } from "./suggestions.js";
 import { TemporaryNotice, TemporarySwitch } from "./temporary.js";
 import { Thread } from "./thread.js";
 import { Toasts } from "./toasts.js";
-import { ToolServersDialog } from "./tool_servers.js";
 
 /** The whole page. */
 export function App() {
@@ -53,17 +50,17 @@ export function App() {
     <${Announcer} />
     ${overlay.value === "palette" && html`<${Palette} />`}
     ${overlay.value === "search" && html`<${SearchDialog} />`}
-    ${overlay.value === "servers" && html`<${ToolServersDialog} />`}
-    ${overlay.value === "archive" && html`<${ArchiveDialog} />`}
+    ${overlay.value === "servers" && html`<${Late} from=${() => import("./tool_servers.js")} name="ToolServersDialog" />`}
+    ${overlay.value === "archive" && html`<${Late} from=${() => import("./archive.js")} name="ArchiveDialog" />`}
     ${overlay.value === "keys" && html`<${ShortcutsDialog} />`}
     ${overlay.value === "pictures" && html`<${GalleryDialog} />`}
     ${overlay.value === "library" && html`<${Library} />`}
     ${explaining.value && html`<${FeedbackDialog} key=${explaining.value} />`}
     ${filling.value && html`<${FillDialog} key=${filling.value.id} />`}
-    ${openSource.value && html`<${SourcePanel} />`}
-    ${moving.value && html`<${MoveDialog} />`}
-    <${ProjectDialogs} />
-    ${overlay.value === "models" && html`<${SuggestionsDialog} />`}`;
+    ${openSource.value && html`<${Late} from=${() => import("./source.js")} name="SourcePanel" />`}
+    ${moving.value && html`<${Late} from=${() => import("./move.js")} name="MoveDialog" />`}
+    <${ProjectDialogs} /><${ShareDialogs} />
+    ${overlay.value === "models" && html`<${Late} from=${() => import("./suggestions.js")} name="SuggestionsDialog" />`}`;
 }
 
 function Head() {

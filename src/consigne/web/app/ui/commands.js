@@ -6,6 +6,7 @@ import {
 import { place } from "../state/branch.js";
 import { modelFor } from "../state/models.js";
 import { drawer, overlay } from "../state/look.js";
+import { sharing } from "../state/shares.js";
 import { temporary } from "../state/temporary.js";
 import { endTemporary } from "../state/temporary_turns.js";
 import { conversation, readVersion, running, shown } from "../state/thread.js";
@@ -54,6 +55,7 @@ export const COMMANDS = {
   move: onOpen((item) => { moving.value = item; }),
   archive: onOpen(archive),
   project: newProject,
+  share: onOpen((item) => { sharing.value = item; }),
   delete: onOpen(remove),
   again: () => {
     const answer = lastAnswer();
@@ -88,7 +90,7 @@ export function fitting() {
     ...(idle ? ["again"] : []),
     ...(idle && canGoOn(answer) ? ["goOn"] : []),
     ...(versions ? ["earlier", "later"] : []),
-    ...(there ? ["pin", "rename", "move", "archive", "delete"] : []),
+    ...(there ? ["pin", "rename", "move", "share", "archive", "delete"] : []),
     "previous", "next", "help",
   ];
 }

@@ -101,6 +101,7 @@ function commands() {
       setTemporary(true);
     } },
     { id: "archived", text: t("archive.title"), run: () => { overlay.value = "archive"; } },
+    { id: "shares", text: t("share.all"), run: () => { overlay.value = "shares"; } },
     { id: "import", text: t("transfer.import"), run: chooseImport },
     { id: "export", text: t("transfer.everything"), run: exportEverything },
     { id: "models", text: t("pull.title"), run: () => { overlay.value = "models"; } },

@@ -1,5 +1,4 @@
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
 
 import { html } from "../html.js";
 import { t } from "../i18n.js";
@@ -9,6 +8,7 @@ import { edited, leaving, projectOf, projects } from "../state/projects.js";
 import { temporary } from "../state/temporary.js";
 import { endTemporary } from "../state/temporary_turns.js";
 import { Icon } from "./icons.js";
+import { Late } from "./late.js";
 
 /** Projects named in the sidebar before the others are asked for. */
 const NAMED = 6;
@@ -67,27 +67,15 @@ function follow(id) {
   };
 }
 
-/** A project's page, whose code comes when it is first opened. */
+const page = () => import("./project/page.js");
+
+/** A project's page. */
 export function ProjectPage() {
-  const Page = useLoaded("Page");
-  return Page ? html`<${Page} key=${openProject.value} />` : html`<div class="scroll"></div>`;
+  return html`<${Late} key=${openProject.value} from=${page} name="Page"
+    instead=${html`<div class="scroll"></div>`} />`;
 }
 
 /** What covers the page while a project is made, changed or deleted. */
 export function ProjectDialogs() {
-  return (edited.value || leaving.value) && html`<${Dialogs} />`;
-}
-
-function Dialogs() {
-  const Loaded = useLoaded("Dialogs");
-  return Loaded && html`<${Loaded} />`;
-}
-
-/** @param {"Page" | "Dialogs"} name */
-function useLoaded(name) {
-  const loaded = useSignal(/** @type {any} */ (null));
-  useEffect(() => {
-    import("./project/page.js").then((found) => { loaded.value = { part: found[name] }; });
-  }, []);
-  return loaded.value?.part;
+  return (edited.value || leaving.value) && html`<${Late} from=${page} name="Dialogs" />`;
 }

@@ -18,6 +18,7 @@ export const SHORTCUTS = /** @type {const} */ ([
   ["move", ["alt", "shift", "M"]],
   ["archive", ["alt", "shift", "A"]],
   ["project", ["alt", "shift", "J"]],
+  ["share", ["alt", "shift", "S"]],
   ["delete", ["alt", "shift", "back"]],
   ["edit", ["up"]],
   ["again", ["alt", "shift", "G"]],
