@@ -77,6 +77,10 @@ SHARED = {
     "/api/temporary",
     "/api/temporary/keep",
     "/api/projects",
+    "/api/shares",
+    "/api/shared/{token}",  # anybody's who has the link
+    "/api/shared/{token}/pictures/{picture_id}",
+    "/api/shared/{token}/continue",
     "/api/tools",
     "/api/tools/{name}",
     "/api/tools/servers",
@@ -87,7 +91,13 @@ SHARED = {
     "/api/import",
     "/api/tools/servers/{server_id}",  # an administrator's; another organisation's: see its test
 }
-PUBLIC = {("POST", "/api/session"), ("DELETE", "/api/session"), ("POST", "/api/verify")}
+PUBLIC = {
+    ("POST", "/api/session"),
+    ("DELETE", "/api/session"),
+    ("POST", "/api/verify"),
+    ("GET", "/api/shared/{token}"),
+    ("GET", "/api/shared/{token}/pictures/{picture_id}"),
+}
 CUSTOMERS = SHARED - {
     "/api/verify",
     "/api/import",
@@ -105,12 +115,13 @@ LISTS = {
     "schedules": "schedules",
     "skills": "skills",
     "projects": "projects",
+    "shares": "shares",
 }
 TENANT_TABLES = re.compile(
     r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions|folders"
     r"|message_texts|feedback|memories|personal_instructions|prompts|assistants|schedules|skills"
     r"|skill_choices|tool_switches|tool_approvals|artifacts|artifact_versions|tool_servers"
-    r"|documents|passages|pictures|projects|project_documents)\b"
+    r"|documents|passages|pictures|projects|project_documents|shares)\b"
 )
 
 
@@ -146,7 +157,10 @@ async def furnished(visitor: Visitor) -> dict[str, str]:
     sent = await visitor.ask("POST", f"/conversations/{conversation['id']}/messages", MESSAGE)
     await visitor.events(f"/runs/{sent['run']['id']}/events")
     path = f"/conversations/{conversation['id']}/artifacts"
+    share = await visitor.ask("POST", f"/conversations/{conversation['id']}/share")
     return {
+        "share_id": share["id"],
+        "token": share["path"].rpartition("/")[2],
         "artifact_id": (await visitor.ask("POST", path, DRAWING))["id"],
         "conversation_id": conversation["id"],
         "message_id": sent["answer"]["id"],

@@ -2,7 +2,8 @@ import { useSignal } from "@preact/signals";
 
 import { html } from "../html.js";
 import { t } from "../i18n.js";
-import { goProject, openProject, ours } from "../router.js";
+import { goProject, openId, openProject, ours } from "../router.js";
+import { conversationOf } from "../state/conversations.js";
 import { drawer } from "../state/look.js";
 import { edited, leaving, projectOf, projects } from "../state/projects.js";
 import { temporary } from "../state/temporary.js";
@@ -46,9 +47,10 @@ export function Projects() {
 
 /** @param {{project: import("../state/projects.js").Project}} props */
 function ProjectLink({ project }) {
-  const open = openProject.value === project.id;
+  const within = conversationOf(openId.value)?.project_id === project.id;
+  const here = openProject.value === project.id ? "page" : within && "true";
   return html`<a class="project-link" href=${`/p/${project.id}`} dir="auto" title=${project.name}
-    aria-current=${open ? "page" : undefined} onClick=${follow(project.id)}>
+    aria-current=${here || undefined} onClick=${follow(project.id)}>
     <${Icon} name="project" /><span>${project.name}</span></a>`;
 }
 
