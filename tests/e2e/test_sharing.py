@@ -70,7 +70,7 @@ async def test_a_conversation_is_shared_read_continued_and_revoked(
 
     await page.goto(address)
     await page.get_by_role("button", name="Continue this conversation").click()
-    await expect(page.get_by_role("heading", name="Draw it", level=1)).to_be_visible()
+    await expect(page.get_by_role("heading", name="Hello world", level=1)).to_be_visible()
     await asked(page, "Go on here")
     assert await page.locator(".question").count() == 2
 

@@ -122,7 +122,8 @@ def _step(use: ToolUseBlock, result: ToolResultBlock) -> Iterator[ContentBlock]:
     """Yield a call with its result, if it made something to be shown."""
     if use.name in ARTIFACTS and (made := _made(result)):
         said = TextBlock(f"id: {made[0]} version: {made[1]}")
-        yield ToolUseBlock(use.id, use.name, {})
+        title = {"title": use.input["title"]} if "title" in use.input else {}
+        yield ToolUseBlock(use.id, use.name, title)
         yield ToolResultBlock(use.id, (said,))
     pictures = tuple(
         ImageBlock(each.media_type, url=each.url)
@@ -154,7 +155,9 @@ def _made(result: ToolResultBlock) -> Made | None:
 def _copied(
     content: Sequence[ContentBlock], renamed: Mapping[str, str]
 ) -> tuple[ContentBlock, ...]:
-    pictures = {block.id for block in content if isinstance(block, ToolUseBlock) and block.input}
+    pictures = {
+        block.id for block in content if isinstance(block, ToolUseBlock) and block.name == PICTURE
+    }
     kept: list[ContentBlock] = []
     for block in content:
         if isinstance(block, ToolUseBlock) and block.id in pictures:

@@ -20,7 +20,7 @@ PAGE = {"title": "A page", "kind": "html", "content": "<h1>Hello</h1>"}
 
 
 async def said(visitor: Visitor, conversation: str, words: str, **fields: Any) -> Json:
-    body = {"text": words, "parent_id": None, "client_id": words, **fields}
+    body = {"text": words, "parent_id": None, "client_id": words.replace(" ", "-"), **fields}
     sent = await visitor.ask("POST", f"/conversations/{conversation}/messages", body)
     done: Json = (await visitor.events(f"/runs/{sent['run']['id']}/events"))[-1][2]["message"]
     return done

@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from consigne.api.app_routes.access import Person
-from consigne.api.app_routes.pictures import MEDIA_TYPES
 from consigne.api.app_routes.replies import reply
 from consigne.api.app_routes.schemas import Citation, Out, Source
 from consigne.api.auth import services_of
 from consigne.chat.snapshots import Snapshot
 from consigne.domain.errors import NotFound
+from consigne.domain.images import MEDIA_TYPES
 
 router = APIRouter(tags=["Shares"])
 _HIDDEN = {"x-robots-tag": "noindex, nofollow", "referrer-policy": "no-referrer"}

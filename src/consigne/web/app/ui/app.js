@@ -68,7 +68,7 @@ function Head() {
     <button type="button" class="quiet square drawer-only" aria-label=${t("app.openMenu")}
       aria-expanded=${drawer.value} onClick=${() => { drawer.value = true; }}><${Icon} name="menu" /></button>
     ${openId.value && html`<${Crumb} id=${opened()?.project_id} />`}
-    <h1 dir="auto">${title()}</h1>
+    <h1 dir="auto">${openProject.value ? t("project.one") : title()}</h1>
     <${TemporarySwitch} />
     <button type="button" class="quiet square drawer-only" aria-label=${t("list.new")}
       onClick=${() => go(null)}><${Icon} name="plus" /></button>

@@ -64,7 +64,8 @@ export function ProjectFiles({ found }) {
     </ul>
     ${project.may_change && html`<input ref=${input} type="file" multiple hidden onChange=${onChange} />
       <button type="button" class="plain" onClick=${() => input.current?.click()}>
-        <${Icon} name="attach" />${t("assistant.addFile", { size: size(LARGEST_BYTES) })}</button>`}
+        <${Icon} name="attach" />${t("project.addFiles")}</button>
+      <small class="muted">${t("project.filesMost", { size: size(LARGEST_BYTES) })}</small>`}
   </section>`;
 }
 
