@@ -58,7 +58,7 @@ async def test_a_project_is_made_used_moved_and_deleted(
     await (await chooser.value).set_files([LEASE, EMPTY])
     await expect(page.get_by_role("alert")).to_contain_text("damaged")
     await page.get_by_role("button", name="Remove “empty.pdf”").click()
-    await expect(line(page, "lease.txt")).to_contain_text("22 B")
+    await expect(line(page, "lease.txt")).to_contain_text("found by its words")
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         assert await faults(page, axe) == []

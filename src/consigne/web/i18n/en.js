@@ -557,7 +557,7 @@ export default {
   "share.lead": "Whoever has the link reads this conversation as it is now, without signing in. What you write later is not shown. Files appear by name only.",
   "share.off": "Sharing by link is switched off here. Links that were made lead nowhere.",
   "share.make": "Make a link",
-  "share.update": "Show it as it is now",
+  "share.update": "Update",
   "share.revoke": "Revoke",
   "share.revoked": "The link leads nowhere any more.",
   "share.address": "Link to the conversation",

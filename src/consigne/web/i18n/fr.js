@@ -557,7 +557,7 @@ export default {
   "share.lead": "Qui a le lien lit cette conversation telle qu’elle est maintenant, sans se connecter. Ce que vous écrirez ensuite n’est pas montré. Des fichiers, seul le nom apparaît.",
   "share.off": "Le partage par lien est désactivé ici. Les liens déjà créés ne mènent nulle part.",
   "share.make": "Créer un lien",
-  "share.update": "La montrer telle qu’elle est maintenant",
+  "share.update": "Mettre à jour",
   "share.revoke": "Révoquer",
   "share.revoked": "Le lien ne mène plus nulle part.",
   "share.address": "Lien vers la conversation",
