@@ -2,6 +2,7 @@
 
 import pytest
 
+from consigne.api.app_routes import projects as schemas
 from doubles.scripted import START, stop, text
 from support.site import Json, Site, Visitor
 
@@ -43,6 +44,8 @@ async def test_its_conversations_follow_it_and_cite_its_files(site: Site) -> Non
     project = await made(owner, instructions="You know houses.")
     lease = await add(owner, "lease.txt", LEASE)
     opened = await owner.ask("PUT", f"/projects/{project}/files/{lease}")
+    schemas.OpenedProject.model_validate(opened)
+    schemas.ProjectList.model_validate(await owner.ask("GET", "/projects"))
     assert [file["filename"] for file in opened["files"]] == ["lease.txt"]
     site.gateway.script = (START, *text("900 euros [1]."), stop())
     inside = await begun(owner, project)

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from consigne.api.app_routes import shares as schemas
 from consigne.chat.snapshots import taken
 from consigne.chat.values import Citation, Source, StoredMessage
 from consigne.domain import sources
@@ -49,6 +50,9 @@ async def test_a_link_shows_what_was_there_until_it_is_updated_and_then_revoked(
     conversation, answer = await begun(owner)
     share, token = await shared(owner, conversation)
     shown = await nobody.ask("GET", f"/shared/{token}")
+    schemas.SharedConversation.model_validate(shown)
+    schemas.Share.model_validate(share)
+    schemas.ShareList.model_validate(await owner.ask("GET", "/shares"))
     assert texts(shown) == ["Hello", "First."]
     assert "Secret" not in str(shown)
     assert answer["id"] not in str(shown)

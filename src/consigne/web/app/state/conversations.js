@@ -124,11 +124,14 @@ export async function loadMore(place) {
 
 /** Read the first page of a project's conversations afresh. @param {string} project */
 export async function loadProject(project) {
+  const before = inProject(project);
   const page = await fetchPage(project).catch((error) => toast(explain(error)));
   if (!page) return;
   const last = page.next_cursor ? page.conversations.at(-1)?.updated_at ?? "" : "";
+  // What was moved meanwhile is newer than this answer.
+  const stale = before.filter((item) => conversationOf(item.id) === item && item.updated_at >= last);
   batch(() => {
-    takeIn(page.conversations, inProject(project).filter((item) => item.updated_at >= last));
+    takeIn(page.conversations, stale);
     read.value = { ...read.peek(), [project]: { cursor: page.next_cursor, known: true } };
   });
 }

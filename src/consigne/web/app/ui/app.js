@@ -23,7 +23,7 @@ import { Palette } from "./palette.js";
 import { Crumb, ProjectDialogs, ProjectPage } from "./project_door.js";
 import { FillDialog, filling } from "./prompt_menu.js";
 import { SearchDialog } from "./search.js";
-import { ShareDialogs } from "./share_door.js";
+import { ShareButton, ShareDialogs } from "./share_door.js";
 import { ShortcutsDialog } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import { SignIn } from "./sign_in.js";
@@ -70,6 +70,7 @@ function Head() {
     ${openId.value && html`<${Crumb} id=${opened()?.project_id} />`}
     <h1 dir="auto">${openProject.value ? t("project.one") : title()}</h1>
     <${TemporarySwitch} />
+    <${ShareButton} item=${openId.value ? opened() : null} />
     <button type="button" class="quiet square drawer-only" aria-label=${t("list.new")}
       onClick=${() => go(null)}><${Icon} name="plus" /></button>
   </header>`;
