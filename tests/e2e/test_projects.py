@@ -10,6 +10,7 @@ from playwright.async_api import Locator, Page, expect
 from doubles.scripted import START, stop, text
 from e2e.site import ServedSite, served_site
 from e2e.test_accessibility import axe, faults  # noqa: F401 - a fixture
+from support.seeding import grow
 
 pytestmark = pytest.mark.slow
 
@@ -85,11 +86,17 @@ async def test_a_project_is_made_used_moved_and_deleted(
     await page.keyboard.press("Enter")
     inside = page.locator(".project-conversations").get_by_role("link", name="How much")
     await expect(inside).to_be_visible()
+    project = page.url.rpartition("/")[2]
+    for number in range(8):
+        await grow(site.db, site.caller, 2, title=f"Repair {number}", project_id=project)
     await page.reload()
-    await expect(inside).to_be_visible()
+    await page.get_by_role("searchbox", name="Search the titles in this project").fill("rent")
+    await expect(page.locator(".project-conversations a")).to_have_text(["How much is the rent?"])
+    await page.get_by_role("searchbox").fill("")
+    await expect(page.locator(".project-conversations a")).to_have_count(9)
     await page.get_by_role("button", name="Delete the project").click()
     question = page.get_by_role("dialog")
-    await expect(question).to_contain_text("Your conversation in it")
+    await expect(question).to_contain_text("Your 9 conversations in it")
     await question.get_by_role("radio", name="Delete with the project").check()
     assert await faults(page, axe) == []
     await question.get_by_role("button", name="Delete the project").click()

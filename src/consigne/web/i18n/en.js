@@ -525,6 +525,7 @@ export default {
   "project.noInstructions": "None yet.",
   "project.conversations": "Conversations",
   "project.begin": "What you write below begins a conversation in this project.",
+  "project.search": "Search the titles in this project",
   "project.files": "Files",
   "project.filesLead": "The project’s conversations answer from these files and cite them.",
   "project.addFiles": "Add files",

@@ -525,6 +525,7 @@ export default {
   "project.noInstructions": "Aucune pour l’instant.",
   "project.conversations": "Conversations",
   "project.begin": "Ce que vous écrivez ci-dessous ouvre une conversation dans ce projet.",
+  "project.search": "Chercher dans les titres de ce projet",
   "project.files": "Fichiers",
   "project.filesLead": "Les conversations du projet répondent d’après ces fichiers et les citent.",
   "project.addFiles": "Ajouter des fichiers",

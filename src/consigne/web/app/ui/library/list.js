@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 import { html } from "../../html.js";
 import { explain, t } from "../../i18n.js";
@@ -47,14 +47,19 @@ export function Listing({ from, lead, none, make, form: Form, line }) {
  */
 export function Form({ title, save, onDone, children }) {
   const problem = useSignal(/** @type {Error | null} */ (null));
+  const busy = useRef(false);
   const onSubmit = async (/** @type {Event} */ event) => {
     event.preventDefault();
+    if (busy.current) return; // a second click makes no second thing
+    busy.current = true;
     problem.value = null;
     try {
       await save();
       onDone();
     } catch (error) {
       problem.value = /** @type {Error} */ (error);
+    } finally {
+      busy.current = false;
     }
   };
   return html`<form class="fields" onSubmit=${onSubmit}>

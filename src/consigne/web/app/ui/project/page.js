@@ -1,5 +1,7 @@
+import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
+import { request } from "../../api.js";
 import { html } from "../../html.js";
 import { explain, t } from "../../i18n.js";
 import { goProject, openProject } from "../../router.js";
@@ -12,7 +14,14 @@ import { Icon } from "../icons.js";
 import { ProjectFiles } from "./files.js";
 import { EditDialog, RemoveDialog } from "./dialogs.js";
 
-/** @typedef {import("../../state/projects.js").Opened} Opened */
+/**
+ * @typedef {import("../../state/projects.js").Opened} Opened
+ * @typedef {import("../../types.js").Conversation} Conversation
+ */
+
+/** From so many conversations on, their titles can be searched. */
+const MANY = 8;
+const TYPING_PAUSE_MS = 120;
 
 /** A project: its conversations, what they follow, and what they stand on. */
 export function Page() {
@@ -50,12 +59,31 @@ export function Page() {
 
 /** @param {{id: string}} props */
 function ProjectConversations({ id }) {
-  const items = inProject(id);
+  const words = useSignal("");
+  const found = useSignal(/** @type {Conversation[] | null} */ (null));
+  const all = inProject(id);
+  const wanted = words.value.trim();
+  useEffect(() => {
+    found.value = null;
+    if (!wanted) return undefined;
+    const timer = setTimeout(async () => {
+      const query = new URLSearchParams({ place: id, query: wanted });
+      const page = await request("GET", `/api/conversations?${query}`).catch((error) => toast(explain(error)));
+      if (page && words.peek().trim() === wanted) found.value = page.conversations;
+    }, TYPING_PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [wanted]);
+  const items = wanted ? found.value ?? [] : all;
   return html`<section><h3>${t("project.conversations")}</h3>
     <p class="muted">${t("project.begin")}</p>
+    ${(all.length > MANY || wanted) && html`<input type="search" class="project-search" dir="auto"
+      aria-label=${t("project.search")} placeholder=${t("project.search")} value=${words.value}
+      onInput=${(/** @type {any} */ event) => { words.value = event.target.value; }} />`}
+    ${wanted && found.value?.length === 0 && html`<p class="muted" role="status">
+      ${t("list.nothing", { query: wanted })}</p>`}
     ${items.length > 0 && html`<ul class="project-conversations">${items.map((item) =>
       html`<${ConversationItem} key=${item.id} item=${item} open=${false} />`)}</ul>`}
-    ${items.length > 0 && hasMore(id) && html`<button type="button" class="plain older"
+    ${!wanted && items.length > 0 && hasMore(id) && html`<button type="button" class="plain older"
       onClick=${() => loadMore(id)}>${t("list.more")}</button>`}
   </section>`;
 }

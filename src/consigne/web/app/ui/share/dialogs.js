@@ -27,9 +27,12 @@ function ShareDialog({ item }) {
   const problem = useSignal(/** @type {Error | null} */ (null));
   const close = () => { sharing.value = null; };
   const link = shares.value?.find((one) => one.conversation_id === item.id);
-  const take = () => {
+  const busy = useSignal(false);
+  const take = async () => {
     problem.value = null;
-    share(item.id).catch((error) => { problem.value = error; });
+    busy.value = true;
+    await share(item.id).catch((error) => { problem.value = error; });
+    busy.value = false;
   };
   return html`<${Dialog} kind="sheet narrow" label=${t("share.title")} title=${t("share.title")} onClose=${close}>
     <div class="fields">
@@ -45,7 +48,7 @@ function ShareDialog({ item }) {
       <div class="buttons">
         ${link && html`<button type="button" class="plain bad" onClick=${() => revoke(link)}>${t("share.revoke")}</button>`}
         ${enabled.value && shares.value && html`<button type="button" class=${link ? "plain" : "primary"}
-          onClick=${take}>${t(link ? "share.update" : "share.make")}</button>`}
+          disabled=${busy.value} onClick=${take}>${t(link ? "share.update" : "share.make")}</button>`}
       </div>
     </div>
   <//>`;
