@@ -176,6 +176,14 @@ class ToolSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Servers of tools, each a table ``[[tools.servers]]``."""
 
 
+class SharingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What people may show to those who are not signed in."""
+
+    public_links: bool = True
+    """Whether they may make links by which anybody reads a conversation of theirs; without it
+    the links there are lead nowhere."""
+
+
 class ProvenanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How pictures are marked as generated."""
 
@@ -262,6 +270,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     batches: BatchSettings = BatchSettings()
     records: RecordSettings = RecordSettings()
     tools: ToolSettings = ToolSettings()
+    sharing: SharingSettings = SharingSettings()
     provenance: ProvenanceSettings = ProvenanceSettings()
     providers: tuple[ProviderSettings, ...] = ()
     """Servers elsewhere, each a table ``[[providers]]``; see [providers](providers.md)."""

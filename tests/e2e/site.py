@@ -36,7 +36,7 @@ class ServedSite:
 async def served_site(folder: Path) -> AsyncIterator[ServedSite]:
     """Serve a new site on loopback, on this event loop."""
     async with open_site(folder) as site:
-        site.app.router.routes.extend(static.routes())
+        site.app.router.routes.extend(static.routes(site.services.shares.leads))
         python = python_package.installed(folder)
         site.app.router.routes.extend(python_frame.routes(python, ""))
         identity = site.services.identity

@@ -101,6 +101,7 @@ class TestOrder:
         await expect(page.get_by_role("heading", level=1)).to_have_text("Leases")
         await page.keyboard.press("Alt+Shift+A")
         await expect(page.get_by_role("link", name="Leases")).to_have_count(0)
+        await expect(page).to_have_url(f"{site.url}/")  # it is done
         await page.reload()
         await expect(section(page, "Pinned").get_by_role("link")).to_have_text(["Bread"])
         await page.get_by_role("button", name="Archived conversations").click()
@@ -118,7 +119,7 @@ class TestOrder:
         await page.get_by_label("Name of the folder").fill("Travel")
         await page.keyboard.press("Enter")
         folder = page.get_by_role("button", name="Travel", exact=True)
-        await choose(page, "Trains", "Move to a folder")
+        await choose(page, "Trains", "Move to a folder or project")
         await page.get_by_role("dialog").get_by_role("button", name="Travel").click()
         await expect(page.get_by_role("link", name="Trains")).to_have_count(0)
         await folder.click()

@@ -32,7 +32,12 @@ def conversation(caller: Caller, title: str, *, age: timedelta = timedelta()) ->
 
 
 async def grow(
-    db: Database, caller: Caller, count: int, *, title: str = "A long one"
+    db: Database,
+    caller: Caller,
+    count: int,
+    *,
+    title: str = "A long one",
+    project_id: str | None = None,
 ) -> tuple[str, list[str]]:
     """Store a conversation of one branch; return its id and its messages'.
 
@@ -55,6 +60,8 @@ async def grow(
         for at, own in enumerate(ids)
     ]
     async with db.session() as session:
-        await session.execute(insert(ConversationRow), [row | {"head_id": ids[-1]}])
+        await session.execute(
+            insert(ConversationRow), [row | {"head_id": ids[-1], "project_id": project_id}]
+        )
         await session.execute(insert(MessageRow), messages)
     return str(row["id"]), ids

@@ -25,11 +25,13 @@ from consigne.chat.folders import Folders
 from consigne.chat.grounding import Grounding
 from consigne.chat.guiding import Guiding
 from consigne.chat.personal import Personal
+from consigne.chat.projects import Projects
 from consigne.chat.prompts import Prompts
 from consigne.chat.runs import Runs
 from consigne.chat.schedules import Schedules
 from consigne.chat.scheduling import Scheduling
 from consigne.chat.search import Search
+from consigne.chat.shares import Shares
 from consigne.chat.skills import Skills
 from consigne.chat.temporary import Temporary
 from consigne.chat.tools.opening import open_toolbox
@@ -200,6 +202,8 @@ async def open_site(
         artifacts=Artifacts(db),
         documents=documents,
         pictures=pictures,
+        projects=Projects(db),
+        shares=Shares(db),
         tool_servers=tool_servers,
         pulls=Pulls(library, _never),
     )

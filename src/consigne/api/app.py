@@ -27,7 +27,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(app_routes.router)
     openapi.install(app)
     _health(app, services)
-    app.router.routes.extend(static.routes())
+    app.router.routes.extend(static.routes(services.shares.leads))
     python = python_package.installed(services.settings.data_dir)
     app.router.routes.extend(python_frame.routes(python, services.settings.server.public_url))
     errors.install(app)

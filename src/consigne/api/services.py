@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from consigne.chat.grounding import Grounding
     from consigne.chat.guiding import Guiding
     from consigne.chat.personal import Personal
+    from consigne.chat.projects import Projects
     from consigne.chat.prompts import Prompts
     from consigne.chat.runs import Runs
     from consigne.chat.schedules import Schedules
     from consigne.chat.scheduling import Scheduling
     from consigne.chat.search import Search
+    from consigne.chat.shares import Shares
     from consigne.chat.skills import Skills
     from consigne.chat.sweeping import ChatSweep
     from consigne.chat.temporary import Temporary
@@ -84,6 +86,8 @@ class Services(msgspec.Struct, frozen=True):
     temporary: "Temporary"
     transfers: "Transfers"
     pictures: "Pictures"
+    projects: "Projects"
+    shares: "Shares"
 
 
 class Engines(msgspec.Struct, frozen=True):
@@ -139,10 +143,12 @@ def _import_store() -> None:
     import consigne.chat.feedback
     import consigne.chat.folders
     import consigne.chat.guiding
+    import consigne.chat.projects
     import consigne.chat.prompts
     import consigne.chat.runs
     import consigne.chat.scheduling
     import consigne.chat.search
+    import consigne.chat.shares
     import consigne.chat.sweeping
     import consigne.chat.temporary
     import consigne.chat.tools.opening
@@ -165,9 +171,11 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.grounding import Grounding
     from consigne.chat.guiding import Guiding
     from consigne.chat.personal import Personal
+    from consigne.chat.projects import Projects
     from consigne.chat.prompts import Prompts
     from consigne.chat.schedules import Schedules
     from consigne.chat.search import Search
+    from consigne.chat.shares import Shares
     from consigne.chat.skills import Skills
     from consigne.chat.sweeping import ChatSweep
     from consigne.chat.tools.opening import open_toolbox
@@ -235,6 +243,8 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         temporary=temporary,
         transfers=Transfers(db),
         pictures=pictures,
+        projects=Projects(db),
+        shares=Shares(db, enabled=settings.sharing.public_links),
     )
 
 

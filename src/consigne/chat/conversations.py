@@ -10,6 +10,7 @@ from consigne.business.caller import Caller
 from consigne.chat import branches, places, titles
 from consigne.chat.branches import Stretch
 from consigne.chat.places import Change
+from consigne.chat.project_access import project_row
 from consigne.chat.repository import (
     RUNNING,
     as_conversation,
@@ -45,8 +46,8 @@ class Conversations:
     ) -> Page:
         """Return the conversations that were written in last, or whose title holds ``query``.
 
-        ``place`` is ``recent`` (neither pinned nor in a folder), ``pinned``, ``archived``, a
-        folder's id, or empty for all that are not archived.
+        ``place`` is ``recent`` (neither pinned nor in a folder or project), ``pinned``,
+        ``archived``, a folder's or a project's id, or empty for all that are not archived.
 
         Raises:
             InvalidRequest: The cursor, the limit or the place is none.
@@ -70,11 +71,14 @@ class Conversations:
         found = tuple(as_conversation(row, running=running) for row, running in rows[:limit])
         return Page(found, _cursor(found[-1]) if len(rows) > limit else None)
 
-    async def create(self, caller: Caller, *, model: str = "") -> Conversation:
+    async def create(
+        self, caller: Caller, *, model: str = "", project_id: str | None = None
+    ) -> Conversation:
         """Begin an empty conversation; ``model`` is the id of one that exists.
 
         Raises:
             NotPermitted: The caller is no person: conversations belong to people.
+            NotFound: The caller may use no such project.
         """
         if caller.user_id is None:
             raise NotPermitted("Conversations belong to people; a key can't hold any.")
@@ -90,8 +94,11 @@ class Conversations:
             model=model,
             created_at=now,
             updated_at=now,
+            project_id=project_id,
         )
         async with self._db.session() as session:
+            if project_id is not None:
+                await project_row(session, caller, project_id)
             session.add(row)
         return as_conversation(row, running=False)
 
@@ -126,7 +133,8 @@ class Conversations:
         """Rename a conversation, choose its model, put it elsewhere, or read another branch.
 
         Raises:
-            NotFound: The caller has no such conversation or folder, or it has no such message.
+            NotFound: The caller has no such conversation, folder or project, or it has no such
+                message.
             InvalidRequest: The title is empty.
         """
         async with self._db.session() as session:

@@ -30,7 +30,7 @@ class Grounded(msgspec.Struct, frozen=True):
     shown: dict[int, Citation]
     """The passages that it is shown, by their numbers."""
     known: tuple[TextBlock, ...] = ()
-    """What it is shown of the assistant's knowledge, for the system text."""
+    """What it is shown of the assistant's and the project's knowledge, for the system text."""
 
     def told(self, guidance: Guidance) -> Guidance:
         """Return the guidance of an answer that stands on what is shown."""
@@ -57,8 +57,9 @@ class Grounding:
         """Return a branch (root first) with the files of its questions.
 
         Files are read whole, in the order they came, into half of the model's context; documents
-        that an assistant knows come first. From the others the passages that fit the last question
-        best are shown with it; their numbers come after all that earlier answers cite.
+        that an assistant or a project knows come first. From the others the passages that fit the
+        last question best are shown with it; their numbers come after all that earlier answers
+        cite.
         """
         if not knowledge and not any(message.attachments for message in branch):
             return Grounded(tuple(branch), {})

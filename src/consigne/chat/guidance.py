@@ -2,9 +2,9 @@
 
 The system text is bounded, so that it never crowds out the conversation: all its parts together
 take at most a quarter of the model's context. They are taken in this order, and what no longer fits
-is left out whole: the assistant's instructions (always taken), what the person says of themselves
-and how they like answers, the facts that are remembered (the newest first), the skill that fits the
-question, and the list of skills.
+is left out whole: the assistant's instructions and the project's (always taken), what the person
+says of themselves and how they like answers, the facts that are remembered (the newest first), the
+skill that fits the question, and the list of skills.
 """
 
 from collections.abc import Container, Sequence
@@ -33,6 +33,8 @@ class Guidance(msgspec.Struct, frozen=True, omit_defaults=True):
     max_tokens: int | None = None
     assistant: str | None = None
     """The id of the assistant that answers."""
+    project: str | None = None
+    """The id of the project whose instructions it follows."""
     skill: str | None = None
     """The name of the skill whose text was taken in."""
     tools: tuple[Tool, ...] = ()

@@ -1,4 +1,7 @@
-"""Puts an answer's guidance together: assistant, person, memory, skills (see ``guidance``)."""
+"""Puts an answer's guidance together: assistant, project, person, memory, skills.
+
+See ``guidance``.
+"""
 
 from collections.abc import Container, Sequence
 
@@ -34,6 +37,9 @@ class Guiding:
         if assistant and assistant.instructions:
             room.take(assistant.instructions, always=True)
             parts.append(assistant.instructions)
+        if turn.project and turn.project.instructions:
+            room.take(turn.project.instructions, always=True)
+            parts.append(turn.project.instructions)
         known = await self._personal.known(turn.person)
         parts += [part for part in system_parts(known) if room.take(part)]
         if known.instructions.memory_enabled and not turn.temporary:
@@ -52,6 +58,7 @@ class Guiding:
             sampling=Sampling(wanted.temperature, wanted.top_p) if wanted else Sampling(),
             max_tokens=wanted.max_tokens if wanted else None,
             assistant=assistant.id if assistant else None,
+            project=turn.project.id if turn.project else None,
             skill=skill.name if skill else None,
         )
 

@@ -1,10 +1,12 @@
-"""Where a conversation stands in its author's list: pinned, in a folder, in the archive."""
+"""Where a conversation stands in its author's list: pinned, in a folder or project, archived."""
 
 import msgspec
 from sqlalchemy import ColumnElement, and_, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import Caller
+from consigne.chat.project_access import PREFIX as PROJECT
+from consigne.chat.project_access import in_a_project, project_row
 from consigne.domain import sources
 from consigne.domain.errors import InvalidRequest, NotFound
 from consigne.domain.ids import is_id
@@ -23,6 +25,8 @@ class Change(msgspec.Struct, frozen=True):
     archived: bool | None = None
     folder_id: str | None = None
     """Empty takes it out of its folder."""
+    project_id: str | None = None
+    """Empty takes it out of its project. It is in a folder or in a project, never in both."""
 
 
 def within(caller: Caller, place: str) -> ColumnElement[bool]:
@@ -36,14 +40,17 @@ def within(caller: Caller, place: str) -> ColumnElement[bool]:
         case "":
             return listed
         case "recent":
-            return and_(listed, ConversationRow.pinned_at.is_(None), ~_in_a_folder(caller))
+            loose = ~_in_a_folder(caller) & ~in_a_project(caller)
+            return and_(listed, ConversationRow.pinned_at.is_(None), loose)
         case "pinned":
             return and_(listed, ConversationRow.pinned_at.is_not(None))
         case "archived":
             return ConversationRow.archived_at.is_not(None)
+    if is_id(place, PROJECT):
+        return and_(listed, ConversationRow.project_id == place, in_a_project(caller))
     if not is_id(place, "fold"):
         raise InvalidRequest(
-            "place is recent, pinned, archived or the id of a folder.", param="place"
+            "place is recent, pinned, archived or the id of a folder or project.", param="place"
         )
     return and_(listed, ConversationRow.folder_id == place, _in_a_folder(caller))
 
@@ -52,8 +59,11 @@ async def put(session: AsyncSession, caller: Caller, row: ConversationRow, chang
     """Pin, archive or move a conversation; what is archived is pinned no longer.
 
     Raises:
-        NotFound: The caller has no such folder.
+        NotFound: The caller has no such folder, or may use no such project.
+        InvalidRequest: It is to be in both.
     """
+    if change.folder_id and change.project_id:
+        raise InvalidRequest("A conversation is in a folder or in a project.", param="project_id")
     now = sources.now()
     if change.archived is not None:
         row.archived_at = now if change.archived else None
@@ -64,7 +74,13 @@ async def put(session: AsyncSession, caller: Caller, row: ConversationRow, chang
     if change.folder_id is not None:
         if change.folder_id:
             await folder_row(session, caller, change.folder_id)
+            row.project_id = None
         row.folder_id = change.folder_id or None
+    if change.project_id is not None:
+        if change.project_id:
+            await project_row(session, caller, change.project_id)
+            row.folder_id = None
+        row.project_id = change.project_id or None
 
 
 async def folder_row(

@@ -298,4 +298,5 @@ def as_conversation(row: ConversationRow, *, running: bool) -> Conversation:
         pinned=row.pinned_at is not None,
         archived=row.archived_at is not None,
         folder_id=row.folder_id,
+        project_id=row.project_id,
     )

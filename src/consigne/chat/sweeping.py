@@ -18,13 +18,14 @@ from consigne.store.assist_tables import (
 from consigne.store.chat_tables import FolderRow
 from consigne.store.db import Database
 from consigne.store.documents_tables import DocumentRow
+from consigne.store.projects_tables import ProjectDocumentRow, ProjectRow
 from consigne.store.tables import ConversationRow, MessageRow
 
 _attachments = msgspec.json.Decoder(tuple[Attachment, ...])
 _names = msgspec.json.Decoder(tuple[str, ...])
 
 KEPT = timedelta(days=1)
-"""How long a deleted conversation or folder can be restored."""
+"""How long a deleted conversation, folder or project can be restored."""
 
 
 class ChatSweep:
@@ -34,10 +35,12 @@ class ChatSweep:
         self._db = db
 
     async def sweep(self) -> int:
-        """Delete the conversations and folders whose time is over; return how many there were."""
+        """Delete what was deleted and whose time is over; return how many things that were."""
         before = sources.now() - KEPT
         swept = 0
         while await self._sweep_conversation(before):
+            swept += 1
+        while await self._sweep_project(before):
             swept += 1
         async with self._db.session() as session:
             gone = list(
@@ -81,6 +84,33 @@ class ChatSweep:
                 await _give_up(session, row, files)
         return True
 
+    async def _sweep_project(self, before: datetime) -> bool:
+        """Delete one; its conversations stay, and files of its maker's that nothing else has go."""
+        async with self._db.session() as session:
+            row = await session.scalar(
+                select(ProjectRow).where(ProjectRow.deleted_at < before).limit(1)
+            )
+            if row is None:
+                return False
+            in_it = (ProjectDocumentRow.project_id == row.id) & (
+                ProjectDocumentRow.organisation_id == row.organisation_id
+            )
+            files = set(await session.scalars(select(ProjectDocumentRow.document_id).where(in_it)))
+            await session.execute(
+                update(ConversationRow)
+                .where(
+                    ConversationRow.project_id == row.id,
+                    ConversationRow.organisation_id == row.organisation_id,
+                )
+                .values(project_id=None)
+            )
+            await session.execute(delete(ProjectDocumentRow).where(in_it))
+            await session.delete(row)
+            if files:
+                await session.flush()
+                await _give_up(session, row, files)
+        return True
+
 
 async def _attached(session: AsyncSession, which: ColumnElement[bool]) -> set[str]:
     """Return the ids of the documents that were sent with messages."""
@@ -90,8 +120,10 @@ async def _attached(session: AsyncSession, which: ColumnElement[bool]) -> set[st
     return {file.id for row in rows for file in _attachments.decode(row or "[]")}
 
 
-async def _give_up(session: AsyncSession, gone: ConversationRow, files: set[str]) -> None:
-    """Mark as deleted what no other conversation or assistant of the person has.
+async def _give_up(
+    session: AsyncSession, gone: ConversationRow | ProjectRow, files: set[str]
+) -> None:
+    """Mark as deleted what no other conversation or assistant of the person, and no project, has.
 
     The documents' own sweep then removes their content.
     """
@@ -108,6 +140,11 @@ async def _give_up(session: AsyncSession, gone: ConversationRow, files: set[str]
         )
     )
     kept = {name for row in known for name in _names.decode(row)}
+    in_projects = select(ProjectDocumentRow.document_id).where(
+        ProjectDocumentRow.document_id.in_(files),
+        ProjectDocumentRow.organisation_id == gone.organisation_id,
+    )
+    kept |= set(await session.scalars(in_projects))
     await session.execute(
         update(DocumentRow)
         .where(

@@ -73,7 +73,7 @@ class Transfers:
         found = await asyncio.to_thread(imports.read, body)
         async with self._db.session() as session:
             for conversation in found.conversations:
-                await _add(session, caller, caller.user_id, conversation)
+                await add_conversation(session, caller, caller.user_id, conversation)
         count = sum(len(each.messages) for each in found.conversations)
         return Imported(len(found.conversations), count, found.left_out)
 
@@ -108,9 +108,10 @@ async def _portable(session: AsyncSession, row: ConversationRow) -> PortableConv
     )
 
 
-async def _add(
+async def add_conversation(
     session: AsyncSession, caller: Caller, user_id: str, given: PortableConversation
-) -> None:
+) -> ConversationRow:
+    """Store a conversation as one of the caller's, under new ids."""
     now, title = sources.now(), _clean(given.title)[:LONGEST_TITLE]
     # Ids tell the order of versions: sorted, they keep the file's.
     ids = sorted(new_id("msg") for _ in given.messages)
@@ -135,6 +136,7 @@ async def _add(
     rows = [_message(row, renamed, message) for message in given.messages]
     if rows:
         await session.execute(insert(MessageRow), rows)
+    return row
 
 
 def _message(

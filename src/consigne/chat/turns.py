@@ -11,6 +11,7 @@ from consigne.business.caller import Caller
 from consigne.chat import titles
 from consigne.chat.assistants import Assistant, is_assistant, usable_assistant
 from consigne.chat.conversations import set_rule_title
+from consigne.chat.project_access import Followed, followed
 from consigne.chat.repository import (
     add_answer,
     add_run,
@@ -95,6 +96,8 @@ class Turn(msgspec.Struct, frozen=True):
     conversation_id: str
     assistant: Assistant | None = None
     """Who answers with the model, if anybody does."""
+    project: Followed | None = None
+    """What the conversation's project gives it."""
     temporary: bool = False
     """Whether nothing of it is stored."""
     new_title: str = ""
@@ -102,8 +105,9 @@ class Turn(msgspec.Struct, frozen=True):
 
     @property
     def knowledge(self) -> tuple[str, ...]:
-        """The ids of the documents that its assistant knows."""
-        return self.assistant.knowledge if self.assistant else ()
+        """The ids of the documents that its assistant and its project know."""
+        known = self.assistant.knowledge if self.assistant else ()
+        return tuple(dict.fromkeys((*known, *(self.project.knowledge if self.project else ()))))
 
     @property
     def run(self) -> RunRef:
@@ -211,7 +215,7 @@ async def go_on(session: AsyncSession, caller: Caller, answer_id: str, resolve: 
     add_run(session, row, row.run_id, chosen.model.id)
     await session.flush()
     asked, _ = await message_rows(session, caller, row.parent_id or "")
-    return _turn(caller, conversation, asked, row, chosen, "")
+    return await _turn(session, caller, conversation, asked, row, chosen, "")
 
 
 def _is_begun(answer: StoredMessage) -> bool:
@@ -230,10 +234,11 @@ async def _answer(
     row = add_answer(session, conversation, asked.id, chosen.name, run_id)
     add_run(session, row, run_id, chosen.model.id)
     await session.flush()
-    return _turn(caller, conversation, asked, row, chosen, new_title)
+    return await _turn(session, caller, conversation, asked, row, chosen, new_title)
 
 
-def _turn(
+async def _turn(
+    session: AsyncSession,
     caller: Caller,
     conversation: ConversationRow,
     asked: MessageRow,
@@ -246,6 +251,7 @@ def _turn(
         answer=as_message(row),
         model=chosen.model,
         assistant=chosen.assistant,
+        project=await followed(session, caller, conversation.project_id),
         organisation_id=conversation.organisation_id,
         conversation_id=conversation.id,
         person=caller,

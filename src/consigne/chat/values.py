@@ -45,6 +45,7 @@ class Conversation(msgspec.Struct, frozen=True):
     pinned: bool = False
     archived: bool = False
     folder_id: str | None = None
+    project_id: str | None = None
 
 
 class Folder(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import Caller
 from consigne.business.files import at_most, clean_name, media_type_of
+from consigne.documents.access import owned, readable
 from consigne.documents.passages import cut
 from consigne.documents.reading import Reader, Reading
 from consigne.documents.retrieval import Embedder, as_passage
@@ -41,7 +42,7 @@ MOST_ATTACHED = 20
 
 
 class Documents:
-    """Keeps documents, each of them its owner's alone."""
+    """Keeps documents, each its owner's; whoever may use a project reads those in it."""
 
     def __init__(
         self,
@@ -94,7 +95,7 @@ class Documents:
             NotFound: The caller has none of this id.
         """
         async with self._db.reading() as session:
-            return _as_document(await _row(session, caller, document_id))
+            return as_document(await _row(session, caller, document_id))
 
     async def those(self, caller: Caller, ids: Sequence[str]) -> list[Document]:
         """Return these documents, in their order.
@@ -102,9 +103,9 @@ class Documents:
         Raises:
             NotFound: The caller does not have all of them.
         """
-        query = select(DocumentRow).where(DocumentRow.id.in_(ids), _owned(caller))
+        query = select(DocumentRow).where(DocumentRow.id.in_(ids), owned(caller))
         async with self._db.reading() as session:
-            found = {row.id: _as_document(row) for row in await session.scalars(query)}
+            found = {row.id: as_document(row) for row in await session.scalars(query)}
         if missing := [known for known in ids if known not in found]:
             raise NotFound(f"There is no such document: {missing[0][:64]}", param="attachments")
         return [found[known] for known in ids]
@@ -122,7 +123,7 @@ class Documents:
         if which != "content" and row.kind != "image":
             raise NotFound("This document is no picture.")
         media_type = row.media_type if which == "content" else row.picture_type
-        return _as_document(row), media_type, await self._objects.get(_key(row, which))
+        return as_document(row), media_type, await self._objects.get(_key(row, which))
 
     async def picture(self, organisation_id: str, document_id: str) -> tuple[str, bytes] | None:
         """Return the picture that a model is shown; ``None`` if it was deleted."""
@@ -177,7 +178,7 @@ class Documents:
             )
             found = tuple(as_passage(each, row.filename) for each in rows)
         later = bool(found) and found[-1].number + 1 < row.passages
-        return Passages(_as_document(row), found, first > 0, later)
+        return Passages(as_document(row), found, first > 0, later)
 
     async def delete(self, caller: Caller, document_id: str) -> None:
         """Delete a document; answers that cite it keep the passages they cite.
@@ -186,7 +187,7 @@ class Documents:
             NotFound: The caller has none of this id.
         """
         async with self._db.reading() as session:
-            row = await _row(session, caller, document_id)
+            row = await _row(session, caller, document_id, own=True)
         await self._remove(row.organisation_id, row.id)
 
     async def sweep(self) -> int:
@@ -327,20 +328,15 @@ def _new_row(caller: Caller, name: str, media_type: str) -> DocumentRow:
     )
 
 
-async def _row(session: AsyncSession, caller: Caller, document_id: str) -> DocumentRow:
-    query = select(DocumentRow).where(DocumentRow.id == document_id, _owned(caller))
+async def _row(
+    session: AsyncSession, caller: Caller, document_id: str, *, own: bool = False
+) -> DocumentRow:
+    whose = owned(caller) if own else readable(caller)
+    query = select(DocumentRow).where(DocumentRow.id == document_id, whose)
     row = await session.scalar(query) if is_id(document_id, "doc") else None
     if row is None:
         raise NotFound("There is no such document.")
     return row
-
-
-def _owned(caller: Caller) -> ColumnElement[bool]:
-    return (
-        (DocumentRow.organisation_id == caller.organisation_id)
-        & (DocumentRow.user_id == caller.user_id)
-        & (DocumentRow.state == "ready")
-    )
 
 
 def _is(row: DocumentRow) -> ColumnElement[bool]:
@@ -355,7 +351,8 @@ def _key(row: DocumentRow, name: str) -> str:
     return f"documents/{row.organisation_id}/{row.id}/{name}"
 
 
-def _as_document(row: DocumentRow) -> Document:
+def as_document(row: DocumentRow) -> Document:
+    """Return a stored document."""
     kind: Any = row.kind
     return Document(
         id=row.id,

@@ -197,6 +197,8 @@ class ConversationRow(Table):
     archived_at: Mapped[datetime | None]
     folder_id: Mapped[str | None] = mapped_column(ID, index=True)
     """The folder it lies in, unless that is deleted."""
+    project_id: Mapped[str | None] = mapped_column(ID, index=True)
+    """The project it belongs to, while its author may use that."""
 
     __table_args__ = (Index(None, "organisation_id", "user_id", "updated_at"),)
 

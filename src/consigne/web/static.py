@@ -11,8 +11,9 @@ import gzip
 import hashlib
 import mimetypes
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -57,16 +58,35 @@ _FRAME = {
     "x-content-type-options": "nosniff",
     "x-dns-prefetch-control": "off",
 }
+_HIDDEN = {
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-robots-tag": "noindex, nofollow",
+}
+"""A link is read by whoever has it: no search engine, no other site, no kept copy."""
 _STATIC_IMPORT = re.compile(r"""^(?:import|export)\b[^;"']*["'](\.[^"']+)["'];?$""", re.MULTILINE)
 _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
-def routes() -> list[Route]:
-    """Return the web app's routes: ``/``, ``/c/{conversation}``, ``/verify``, ``/static/…``."""
-    site = _Site(_ROOT)
+Leads = Callable[[str], Awaitable[bool]]
+"""Says whether the token of a link to a conversation leads somewhere."""
+
+
+async def _nowhere(token: str) -> bool:
+    return False
+
+
+def routes(leads: Leads = _nowhere) -> list[Route]:
+    """Return the routes of ``/``, ``/c/…``, ``/p/…``, ``/share/…``, ``/verify`` and ``/static/…``.
+
+    ``leads`` knows which links to conversations there are; without it there are none.
+    """
+    site = _Site(_ROOT, leads)
     return [
         Route("/", site.page, methods=["GET"], include_in_schema=False),
         Route("/c/{conversation}", site.page, methods=["GET"], include_in_schema=False),
+        Route("/p/{project}", site.page, methods=["GET"], include_in_schema=False),
+        Route("/share/{token}", site.shared, methods=["GET"], include_in_schema=False),
         Route("/frame/artifact", site.frame, methods=["GET"], include_in_schema=False),
         Route("/frames/diagram", site.diagram_frame, methods=["GET"], include_in_schema=False),
         Route("/verify", site.verify, methods=["GET"], include_in_schema=False),
@@ -77,8 +97,9 @@ def routes() -> list[Route]:
 class _Site:
     """The files of one release, read and compressed when first asked for."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, leads: Leads) -> None:
         self._root = root
+        self._leads = leads
 
     @functools.cached_property
     def _files(self) -> dict[str, bytes]:
@@ -105,13 +126,25 @@ class _Site:
         """The page that says where a picture is from."""
         return self._made("verify.html")
 
-    def _made(self, name: str) -> tuple[bytes, bytes, dict[str, str]]:
+    @functools.cached_property
+    def _shared(self) -> tuple[bytes, bytes, dict[str, str]]:
+        """The page that shows a conversation to whoever has the link."""
+        return self._made("share.html", "app/share.js", _HIDDEN)
+
+    @functools.cached_property
+    def _led_nowhere(self) -> tuple[bytes, bytes, dict[str, str]]:
+        """The page in its place where there is no such link (any more)."""
+        return self._made("nowhere.html", "app/share.js", _HIDDEN)
+
+    def _made(
+        self, name: str, entry: str = "app/main.js", more: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[bytes, bytes, dict[str, str]]:
         own, vendored = self._digests
         html = (self._root / name).read_text("utf-8")
         html = html.replace("{app}", f"/static/{own}").replace("{vendor}", f"/static/{vendored}")
         preloads = (
             f'    <link rel="modulepreload" href="/static/{own}/{name}">'
-            for name in self._first_modules("app/main.js")
+            for name in self._first_modules(entry)
         )
         html = html.replace("    <!-- preloads -->", "\n".join(preloads))
         body = html.encode()
@@ -125,6 +158,7 @@ class _Site:
             "referrer-policy": "same-origin",
             "x-content-type-options": "nosniff",
             "x-frame-options": "DENY",
+            **more,
         }
         return body, gzip.compress(body, 9, mtime=0), headers
 
@@ -150,6 +184,14 @@ class _Site:
 
     async def verify(self, request: Request) -> Response:
         return self._sent(request, self._verify)
+
+    async def shared(self, request: Request) -> Response:
+        if await self._leads(request.path_params["token"]):
+            return self._sent(request, self._shared)
+        body, compressed, headers = self._led_nowhere
+        response = _encoded(request, body, compressed, headers)
+        response.status_code = 404
+        return response
 
     def _sent(self, request: Request, page: tuple[bytes, bytes, dict[str, str]]) -> Response:
         body, compressed, headers = page

@@ -52,6 +52,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/runs/{run_id}/calls/{call_id}/result"): {"text": "Mine now"},
     ("PATCH", "/api/tools/{name}"): {"on": False},
     ("POST", "/api/conversations/{conversation_id}/artifacts"): DRAWING,
+    ("POST", "/api/projects"): {"name": "Mine"},
+    ("PUT", "/api/projects/{project_id}"): {"name": "Mine now"},
 }
 SHARED = {
     # What belongs to the person who asks, or to the installation.
@@ -75,6 +77,11 @@ SHARED = {
     "/api/skills",
     "/api/temporary",
     "/api/temporary/keep",
+    "/api/projects",
+    "/api/shares",
+    "/api/shared/{token}",  # anybody's who has the link
+    "/api/shared/{token}/pictures/{picture_id}",
+    "/api/shared/{token}/continue",
     "/api/tools",
     "/api/tools/{name}",
     "/api/tools/servers",
@@ -85,7 +92,13 @@ SHARED = {
     "/api/import",
     "/api/tools/servers/{server_id}",  # an administrator's; another organisation's: see its test
 }
-PUBLIC = {("POST", "/api/session"), ("DELETE", "/api/session"), ("POST", "/api/verify")}
+PUBLIC = {
+    ("POST", "/api/session"),
+    ("DELETE", "/api/session"),
+    ("POST", "/api/verify"),
+    ("GET", "/api/shared/{token}"),
+    ("GET", "/api/shared/{token}/pictures/{picture_id}"),
+}
 CUSTOMERS = SHARED - {
     "/api/verify",
     "/api/import",
@@ -102,12 +115,14 @@ LISTS = {
     "assistants": "assistants",
     "schedules": "schedules",
     "skills": "skills",
+    "projects": "projects",
+    "shares": "shares",
 }
 TENANT_TABLES = re.compile(
     r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions|folders"
     r"|message_texts|feedback|memories|personal_instructions|prompts|assistants|schedules|skills"
     r"|skill_choices|tool_switches|tool_approvals|artifacts|artifact_versions|tool_servers"
-    r"|documents|passages|pictures)\b"
+    r"|documents|passages|pictures|projects|project_documents|shares)\b"
 )
 
 
@@ -143,7 +158,10 @@ async def furnished(visitor: Visitor) -> dict[str, str]:
     sent = await visitor.ask("POST", f"/conversations/{conversation['id']}/messages", MESSAGE)
     await visitor.events(f"/runs/{sent['run']['id']}/events")
     path = f"/conversations/{conversation['id']}/artifacts"
+    share = await visitor.ask("POST", f"/conversations/{conversation['id']}/share")
     return {
+        "share_id": share["id"],
+        "token": share["path"].rpartition("/")[2],
         "artifact_id": (await visitor.ask("POST", path, DRAWING))["id"],
         "conversation_id": conversation["id"],
         "message_id": sent["answer"]["id"],
@@ -164,12 +182,14 @@ async def furnished_personal(visitor: Visitor) -> dict[str, str]:
     prompt = await visitor.ask("POST", "/prompts", {"name": "Mine", "text": "Hello"})
     assistant = await visitor.ask("POST", "/assistants", {"name": "Mine"})
     schedule = await visitor.ask("POST", "/schedules", SCHEDULE)
+    project = await visitor.ask("POST", "/projects", {"name": "Mine"})
     response = await visitor.http.post("/api/skills", content=SKILL)
     return {
         "fact_id": fact["id"],
         "prompt_id": prompt["id"],
         "assistant_id": assistant["id"],
         "schedule_id": schedule["id"],
+        "project_id": project["project"]["id"],
         "skill_id": response.json()["id"],
     }
 

@@ -3,6 +3,7 @@
 from sqlalchemy import select
 
 from consigne.chat.assistants import Assistants, NewAssistant
+from consigne.chat.projects import NewProject, Projects
 from consigne.chat.sweeping import ChatSweep
 from consigne.chat.values import Attachment, Conversation
 from consigne.domain import sources
@@ -65,3 +66,28 @@ async def test_only_files_that_nothing_else_has_go_with_a_conversation(chat: Cha
         clock.move(seconds=100_000)
         assert await ChatSweep(chat.db).sweep() == 1
         assert await deleted(chat) == {"alone", "shared"}
+
+
+async def test_only_files_that_nothing_else_has_go_with_a_project(chat: Chat):
+    projects = Projects(chat.db)
+    with held_clock() as clock:
+        for name in ("doc_alone", "doc_sent", "doc_both"):
+            await add(chat, name)
+        first, second = [
+            (await projects.create(chat.caller, NewProject(name))).project.id for name in "AB"
+        ]
+        for name in ("doc_alone", "doc_sent", "doc_both"):
+            await projects.add_file(chat.caller, first, name)
+        await projects.add_file(chat.caller, second, "doc_both")
+        sent = await asked(chat, "doc_sent")
+        inside = await chat.conversations.create(chat.caller, project_id=first)
+        await projects.delete(chat.caller, first)
+        assert await ChatSweep(chat.db).sweep() == 0
+        clock.move(seconds=100_000)
+        assert await ChatSweep(chat.db).sweep() == 1
+        assert await deleted(chat) == {"doc_alone"}
+        assert (await chat.thread(inside)).conversation.project_id is None
+        await chat.conversations.delete(chat.caller, sent.id)
+        clock.move(seconds=100_000)
+        await ChatSweep(chat.db).sweep()
+        assert await deleted(chat) == {"doc_alone", "doc_sent"}

@@ -33,9 +33,18 @@ async def assets(client: httpx.AsyncClient) -> list[str]:
 
 
 async def test_the_page_stands_at_each_of_its_addresses(client: httpx.AsyncClient) -> None:
-    pages = [(await client.get(path)).text for path in ("/", "/c/conv_1")]
-    assert pages[0] == pages[1]
+    pages = [(await client.get(path)).text for path in ("/", "/c/conv_1", "/p/proj_1")]
+    assert pages[0] == pages[1] == pages[2]
     assert pages[0].startswith("<!doctype html>")
+
+
+async def test_a_link_that_leads_nowhere_says_so_and_is_not_kept(
+    client: httpx.AsyncClient,
+) -> None:
+    page = await client.get("/share/unknown")
+    assert page.status_code == 404
+    assert "This link leads nowhere" in page.text
+    assert page.headers["cache-control"] == "no-store"
 
 
 async def test_the_policy_allows_our_files_and_the_import_map_alone(

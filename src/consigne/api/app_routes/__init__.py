@@ -12,12 +12,14 @@ from consigne.api.app_routes import (
     models,
     personal,
     pictures,
+    projects,
     prompts,
     pulls,
     runs,
     schedules,
     search,
     session,
+    shares,
     skills,
     temporary,
     tools,
@@ -31,6 +33,7 @@ _parts = (
     session, models, pulls, conversations, folders, search, runs,
     feedback, personal, prompts, assistants, schedules, skills, temporary,
     tools, artifacts, documents, pictures, transfers, verify,
+    projects, shares,
 )  # fmt: skip
 for _part in _parts:
     router.include_router(_part.router)

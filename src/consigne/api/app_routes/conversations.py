@@ -27,8 +27,8 @@ async def list_conversations(
 ) -> Response:
     """List conversations, those written in last first; ``query`` searches their titles.
 
-    ``place`` is ``recent`` (neither pinned nor in a folder), ``pinned``, ``archived``, a folder's
-    id, or empty for all that are not archived.
+    ``place`` is ``recent`` (neither pinned nor in a folder or project), ``pinned``, ``archived``, a
+    folder's or a project's id, or empty for all that are not archived.
     """
     conversations = services_of(request).conversations
     page = await conversations.page(caller, cursor=cursor, limit=limit, query=query, place=place)
@@ -42,7 +42,8 @@ async def create_conversation(
     """Begin an empty conversation."""
     services = services_of(request)
     model = await model_name(request, caller, body.model)
-    return reply(await services.conversations.create(caller, model=model), 201)
+    made = await services.conversations.create(caller, model=model, project_id=body.project_id)
+    return reply(made, 201)
 
 
 @router.get("/conversations/{conversation_id}", response_model=schemas.Thread)
@@ -77,6 +78,7 @@ async def change_conversation(
         pinned=body.pinned,
         archived=body.archived,
         folder_id=body.folder_id,
+        project_id=body.project_id,
     )
     return reply(await services.conversations.change(caller, conversation_id, change))
 

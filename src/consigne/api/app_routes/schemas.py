@@ -31,6 +31,7 @@ class NewConversation(In):
     """The model is the default's if none is named."""
 
     model: Annotated[str, Field(max_length=200)] | None = None
+    project_id: Annotated[str, Field(max_length=64)] | None = None
 
 
 class ConversationChange(In):
@@ -45,6 +46,8 @@ class ConversationChange(In):
     """What is archived is pinned no longer, and the other way round."""
     folder_id: Annotated[str, Field(max_length=64)] | None = None
     """Empty takes it out of its folder."""
+    project_id: Annotated[str, Field(max_length=64)] | None = None
+    """Empty takes it out of its project; it is in a folder or in a project, never in both."""
 
 
 class FolderName(In):
@@ -222,6 +225,8 @@ class Conversation(Out):
     archived: bool
     folder_id: str | None
     """It may name a folder that is deleted."""
+    project_id: str | None
+    """It may name a project that is deleted, or not shared with you any more."""
 
 
 class Folder(Out):

@@ -127,15 +127,20 @@ def picture_tool(pictures: Pictures, painter: Painter) -> ChatTool:
     )
 
 
+def picture_id(block: ContentBlock) -> str | None:
+    """Return the id of the picture that a block shows, if it shows one that was made here."""
+    found = _ADDRESS.match(block.url or "") if isinstance(block, ImageBlock) else None
+    return found[1] if found else None
+
+
 def last_picture(content: Sequence[ContentBlock]) -> str | None:
     """Return the id of the last picture that an answer holds, if it holds any."""
     for block in reversed(content):
         if not isinstance(block, ToolResultBlock):
             continue
         for each in reversed(block.content):
-            found = isinstance(each, ImageBlock) and _ADDRESS.match(each.url or "")
-            if found:
-                return found[1]
+            if found := picture_id(each):
+                return found
     return None
 
 

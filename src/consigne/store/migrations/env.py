@@ -10,7 +10,9 @@ from consigne.store import (  # noqa: F401 - their tables join the metadata
     edge_tables,
     files_tables,
     pictures_tables,
+    projects_tables,
     responses_tables,
+    shares_tables,
     tools_tables,
 )
 from consigne.store.tables import Table

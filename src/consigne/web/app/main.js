@@ -8,6 +8,7 @@ import { watchFeedback } from "./state/feedback.js";
 import { loadFolders } from "./state/folders.js";
 import { loadLibrary, watchSchedules } from "./state/library.js";
 import { arrival, loadModels, loadPulls } from "./state/models.js";
+import { loadProjects } from "./state/projects.js";
 import { begin, session } from "./state/session.js";
 import { loadTools } from "./state/tools.js";
 import { watchThread } from "./state/thread.js";
@@ -36,6 +37,7 @@ effect(() => {
     watched = true;
     loadList();
     loadFolders();
+    loadProjects();
     loadModels();
     loadPulls();
     loadLibrary();

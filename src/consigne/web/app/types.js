@@ -15,6 +15,7 @@
  * @property {boolean} pinned
  * @property {boolean} archived
  * @property {string | null} folder_id it may name a folder that is deleted
+ * @property {string | null} [project_id] it may name one that is gone or not shared any more
  *
  * @typedef {{id: string, name: string, created_at: string}} Folder
  *

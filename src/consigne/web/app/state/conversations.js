@@ -4,6 +4,7 @@ import { request } from "../api.js";
 import { explain, t } from "../i18n.js";
 import { go, openId } from "../router.js";
 import { folders, loadFolders } from "./folders.js";
+import { loadProjects, projectIds } from "./projects.js";
 import { toast } from "./toasts.js";
 
 /**
@@ -18,7 +19,7 @@ const WATCH_MS = 4_000;
 
 /** Every conversation that this page has read of, by its id. */
 const known = signal(/** @type {ReadonlyMap<string, Conversation>} */ (new Map()));
-/** How far each place was read: "recent", "archived", a folder's id. */
+/** How far each place was read: "recent", "archived", a folder's or a project's id. */
 const read = signal(/** @type {Record<string, Progress>} */ ({}));
 /** Those deleted here: what the server said of them before must not bring them back. */
 const deleted = new Set();
@@ -36,14 +37,20 @@ const folderIds = computed(() => new Set(folders.value.map((folder) => folder.id
 
 export const pinned = computed(() => listed.value.filter((item) => item.pinned));
 export const archived = computed(() => sorted.value.filter((item) => item.archived));
-/** Those that are neither pinned nor in a folder; `null` until read. */
+/** Those that are neither pinned nor in a folder or project; `null` until read. */
 export const recent = computed(() => (read.value.recent
-  ? listed.value.filter((item) => !item.pinned && !folderIds.value.has(item.folder_id ?? ""))
+  ? listed.value.filter((item) => !item.pinned && !folderIds.value.has(item.folder_id ?? "")
+    && !projectIds.value.has(item.project_id ?? ""))
   : null));
 
 /** @param {string} folder */
 export function inFolder(folder) {
   return listed.value.filter((item) => item.folder_id === folder);
+}
+
+/** @param {string} project */
+export function inProject(project) {
+  return listed.value.filter((item) => item.project_id === project);
 }
 
 /** The order of the sidebar, from top to bottom. */
@@ -117,6 +124,20 @@ export async function loadMore(place) {
   });
 }
 
+/** Read the first page of a project's conversations afresh. @param {string} project */
+export async function loadProject(project) {
+  const before = inProject(project);
+  const page = await fetchPage(project).catch((error) => toast(explain(error)));
+  if (!page) return;
+  const last = page.next_cursor ? page.conversations.at(-1)?.updated_at ?? "" : "";
+  // What was moved meanwhile is newer than this answer.
+  const stale = before.filter((item) => conversationOf(item.id) === item && item.updated_at >= last);
+  batch(() => {
+    takeIn(page.conversations, stale);
+    read.value = { ...read.peek(), [project]: { cursor: page.next_cursor, known: true } };
+  });
+}
+
 /**
  * @param {string} place
  * @param {number} [limit]
@@ -170,11 +191,10 @@ function recall(conversation) {
  * @param {Partial<Conversation>} fields
  */
 export async function change(conversation, fields) {
-  const folder = fields.folder_id === null ? "" : fields.folder_id;
   keep({ ...conversation, ...fields });
   try {
-    const body = folder === undefined ? fields : { ...fields, folder_id: folder };
-    keep(await request("PATCH", path(conversation), body));
+    const out = Object.entries(fields).map(([name, value]) => [name, value ?? ""]);
+    keep(await request("PATCH", path(conversation), Object.fromEntries(out)));
     return true;
   } catch (error) {
     keep(conversation);
@@ -257,6 +277,7 @@ export function watchList() {
     if (document.hidden) return;
     loadList();
     loadFolders();
+    loadProjects();
   });
   setInterval(() => {
     const elsewhere = listed.peek().some((item) => item.running && item.id !== openId.peek());

@@ -1,7 +1,7 @@
 import { batch } from "@preact/signals";
 
 import { request } from "../api.js";
-import { openId } from "../router.js";
+import { openId, openProject } from "../router.js";
 import { graft, head, hold, later, messages } from "./branch.js";
 import { loadList } from "./conversations.js";
 import { prefer } from "./models.js";
@@ -60,7 +60,10 @@ export async function send(text, parentId, { clientId, model, files = [], opened
  * @returns {Promise<Conversation>}
  */
 async function begin(model, opened) {
-  const made = await request("POST", "/api/conversations", model ? { model } : {});
+  const project = openProject.peek();
+  const made = await request("POST", "/api/conversations", {
+    ...(model ? { model } : {}), ...(project ? { project_id: project } : {}),
+  });
   if (openId.peek() !== null) return made;
   conversation.value = made;
   status.value = "ready";

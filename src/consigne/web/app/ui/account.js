@@ -1,6 +1,6 @@
 import { html } from "../html.js";
 import { chooseLanguage, language, LANGUAGES, t } from "../i18n.js";
-import { chooseTheme, chooseTypeface, theme, typeface } from "../state/look.js";
+import { chooseTheme, chooseTypeface, overlay, theme, typeface } from "../state/look.js";
 import { session, signOut } from "../state/session.js";
 import { chooseImport, exportEverything } from "../state/transfers.js";
 import { Icon } from "./icons.js";
@@ -26,6 +26,7 @@ export function Account() {
     <${Choices} label=${t("account.language")} values=${LANGUAGES} chosen=${language.value}
       name=${ownName} onChoose=${chooseLanguage} />
     <hr />
+    <${MenuItem} onSelect=${() => { overlay.value = "shares"; }}><span class="menu-text">${t("share.all")}</span><//>
     <${MenuItem} onSelect=${chooseImport}><span class="menu-text">${t("transfer.import")}</span><//>
     <${MenuItem} onSelect=${exportEverything}><span class="menu-text">${t("transfer.everything")}</span><//>
     <${MenuItem} onSelect=${signOut}><span class="menu-text">${t("account.signOut")}</span><//>

@@ -2,35 +2,34 @@ import { effect } from "@preact/signals";
 
 import { html } from "../html.js";
 import { t } from "../i18n.js";
-import { go, openId } from "../router.js";
+import { go, openId, openProject } from "../router.js";
 import { conversationOf, moving } from "../state/conversations.js";
 import { drawer, overlay } from "../state/look.js";
+import { projectOf } from "../state/projects.js";
 import { session } from "../state/session.js";
 import { openSource } from "../state/source.js";
-import { conversation } from "../state/thread.js";
+import { conversation, outgoing } from "../state/thread.js";
 import { artifact } from "../state/artifact.js";
-import { ArchiveDialog } from "./archive.js";
 import { ArtifactPanel } from "./artifact_panel.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { explaining } from "../state/feedback.js";
 import { FeedbackDialog } from "./feedback.js";
 import { Icon } from "./icons.js";
+import { Late } from "./late.js";
 import { Library } from "./library_door.js";
-import { MoveDialog } from "./move.js";
 import { GalleryDialog } from "./gallery.js";
 import { Palette } from "./palette.js";
+import { Crumb, ProjectDialogs, ProjectPage } from "./project_door.js";
 import { FillDialog, filling } from "./prompt_menu.js";
 import { SearchDialog } from "./search.js";
+import { ShareButton, ShareDialogs } from "./share_door.js";
 import { ShortcutsDialog } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import { SignIn } from "./sign_in.js";
-import { SourcePanel } from "./source.js";
-import { SuggestionsDialog } from "./suggestions.js";
 import { TemporaryNotice, TemporarySwitch } from "./temporary.js";
 import { Thread } from "./thread.js";
 import { Toasts } from "./toasts.js";
-import { ToolServersDialog } from "./tool_servers.js";
 
 /** The whole page. */
 export function App() {
@@ -42,7 +41,7 @@ export function App() {
       <div class="veil" onClick=${() => { drawer.value = false; }}></div>
       <main>
         <div><${Head} /><${TemporaryNotice} /></div>
-        <${Thread} />
+        ${openProject.value && !outgoing.value ? html`<${ProjectPage} />` : html`<${Thread} />`}
         <${Composer} />
       </main>
       <${ArtifactPanel} />
@@ -51,37 +50,46 @@ export function App() {
     <${Announcer} />
     ${overlay.value === "palette" && html`<${Palette} />`}
     ${overlay.value === "search" && html`<${SearchDialog} />`}
-    ${overlay.value === "servers" && html`<${ToolServersDialog} />`}
-    ${overlay.value === "archive" && html`<${ArchiveDialog} />`}
+    ${overlay.value === "servers" && html`<${Late} from=${() => import("./tool_servers.js")} name="ToolServersDialog" />`}
+    ${overlay.value === "archive" && html`<${Late} from=${() => import("./archive.js")} name="ArchiveDialog" />`}
     ${overlay.value === "keys" && html`<${ShortcutsDialog} />`}
     ${overlay.value === "pictures" && html`<${GalleryDialog} />`}
     ${overlay.value === "library" && html`<${Library} />`}
     ${explaining.value && html`<${FeedbackDialog} key=${explaining.value} />`}
     ${filling.value && html`<${FillDialog} key=${filling.value.id} />`}
-    ${openSource.value && html`<${SourcePanel} />`}
-    ${moving.value && html`<${MoveDialog} />`}
-    ${overlay.value === "models" && html`<${SuggestionsDialog} />`}`;
+    ${openSource.value && html`<${Late} from=${() => import("./source.js")} name="SourcePanel" />`}
+    ${moving.value && html`<${Late} from=${() => import("./move.js")} name="MoveDialog" />`}
+    <${ProjectDialogs} /><${ShareDialogs} />
+    ${overlay.value === "models" && html`<${Late} from=${() => import("./suggestions.js")} name="SuggestionsDialog" />`}`;
 }
 
 function Head() {
   return html`<header class="head">
     <button type="button" class="quiet square drawer-only" aria-label=${t("app.openMenu")}
       aria-expanded=${drawer.value} onClick=${() => { drawer.value = true; }}><${Icon} name="menu" /></button>
-    <h1 dir="auto">${title()}</h1>
+    ${openId.value && html`<${Crumb} id=${opened()?.project_id} />`}
+    <h1 dir="auto">${openProject.value ? t("project.one") : title()}</h1>
     <${TemporarySwitch} />
+    <${ShareButton} item=${openId.value ? opened() : null} />
     <button type="button" class="quiet square drawer-only" aria-label=${t("list.new")}
       onClick=${() => go(null)}><${Icon} name="plus" /></button>
   </header>`;
 }
 
 function title() {
+  if (openProject.value) return projectOf(openProject.value)?.name ?? t("project.one");
   if (openId.value === null) return t("app.newTitle");
-  return conversationOf(openId.value)?.title || conversation.value?.title || t("app.conversation");
+  return opened()?.title || t("app.conversation");
+}
+
+/** The open conversation, as it is best known. */
+function opened() {
+  return conversationOf(openId.value) ?? conversation.value;
 }
 
 /** Keep the window's own title on the conversation being read. */
 export function watchTitle() {
   effect(() => {
-    document.title = session.value && openId.value !== null ? `${title()} · Consigne` : "Consigne";
+    document.title = session.value && (openId.value ?? openProject.value) !== null ? `${title()} · Consigne` : "Consigne";
   });
 }

@@ -61,8 +61,8 @@ function Versions({ shown }) {
   </div>`;
 }
 
-/** Runs in a frame of an origin of its own, without any network. @param {{shown: Artifact}} props */
-function Drawn({ shown }) {
+/** Runs in a frame of an origin of its own, without any network. @param {{shown: {title: string, content: string}}} props */
+export function Drawn({ shown }) {
   const frame = useRef(/** @type {HTMLIFrameElement | null} */ (null));
   useLayoutEffect(() => {
     const hear = (/** @type {MessageEvent} */ event) => {
@@ -77,8 +77,8 @@ function Drawn({ shown }) {
     sandbox="allow-scripts"></iframe>`;
 }
 
-/** @param {Artifact} shown */
-function fenced(shown) {
+/** @param {{kind: string, language: string, content: string}} shown */
+export function fenced(shown) {
   const runs = shown.content.match(/`{3,}/g) ?? [];
   const fence = "`".repeat(Math.max(3, ...runs.map((run) => run.length + 1)));
   const language = shown.kind === "code" ? shown.language : shown.kind;

@@ -6,11 +6,13 @@ import {
 import { place } from "../state/branch.js";
 import { modelFor } from "../state/models.js";
 import { drawer, overlay } from "../state/look.js";
+import { sharing } from "../state/shares.js";
 import { temporary } from "../state/temporary.js";
 import { endTemporary } from "../state/temporary_turns.js";
 import { conversation, readVersion, running, shown } from "../state/thread.js";
 import { answerAgain, goOn } from "../state/turns.js";
 import { toast } from "../state/toasts.js";
+import { newProject } from "./project_door.js";
 import { openSearch } from "./search.js";
 
 /**
@@ -52,6 +54,8 @@ export const COMMANDS = {
   }),
   move: onOpen((item) => { moving.value = item; }),
   archive: onOpen(archive),
+  project: newProject,
+  share: onOpen((item) => { sharing.value = item; }),
   delete: onOpen(remove),
   again: () => {
     const answer = lastAnswer();
@@ -86,7 +90,7 @@ export function fitting() {
     ...(idle ? ["again"] : []),
     ...(idle && canGoOn(answer) ? ["goOn"] : []),
     ...(versions ? ["earlier", "later"] : []),
-    ...(there ? ["pin", "rename", "move", "archive", "delete"] : []),
+    ...(there ? ["pin", "rename", "move", "share", "archive", "delete"] : []),
     "previous", "next", "help",
   ];
 }

@@ -6,6 +6,7 @@ import { t } from "../i18n.js";
 import { followLink } from "../router.js";
 import { archive, moving, pin, remove, rename, renaming } from "../state/conversations.js";
 import { drawer } from "../state/look.js";
+import { sharing } from "../state/shares.js";
 import { exportConversation } from "../state/transfers.js";
 import { Icon } from "./icons.js";
 import { Menu, MenuItem } from "./menu.js";
@@ -37,6 +38,8 @@ export function ConversationItem({ item, open }) {
         <${Icon} name="edit" /><span class="menu-text">${t("list.rename")}</span><//>
       <${MenuItem} onSelect=${() => { moving.value = item; }}>
         <${Icon} name="folder" /><span class="menu-text">${t("list.move")}</span><//>
+      <${MenuItem} onSelect=${() => { sharing.value = item; }}>
+        <${Icon} name="share" /><span class="menu-text">${t("share.menu")}</span><//>
       <${MenuItem} onSelect=${() => exportConversation(item, "markdown")}>
         <${Icon} name="arrowDown" /><span class="menu-text">${t("transfer.markdown")}</span><//>
       <${MenuItem} onSelect=${() => exportConversation(item, "json")}>

@@ -19,6 +19,8 @@ const PATHS = {
   arrowDown: "M10 4v12M5 11l5 5 5-5",
   pin: "M10 12v5M6 12h8M7.5 3h5M8 3v5l-2 4M12 3v5l2 4",
   folder: "M3 5.5h5l1.5 2H17v8H3z",
+  project: "M3 6.5h14V16H3zM7 6.5V4h6v2.5M3 10.5h14",
+  share: "M11 4h5v5M16 4l-7 7M14 11.5V16H4V6h4.5",
   archive: "M3 4h14v3.5H3zM4.5 7.5V16h11V7.5M8 10.5h4",
   thumb_up: "M3 9h3v8H3zM6 9l4-6c1.6 0 2 1 1.7 2.3L11 8h4.5c1 0 1.6.8 1.4 1.8l-1.2 5.6c-.2 1-.9 1.6-1.9 1.6H6",
   thumb_down: "M3 3h3v8H3zM6 11l4 6c1.6 0 2-1 1.7-2.3L11 12h4.5c1 0 1.6-.8 1.4-1.8l-1.2-5.6c-.2-1-.9-1.6-1.9-1.6H6",

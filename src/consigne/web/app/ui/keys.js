@@ -1,5 +1,7 @@
 import { moving } from "../state/conversations.js";
 import { drawer, overlay } from "../state/look.js";
+import { edited, leaving } from "../state/projects.js";
+import { sharing } from "../state/shares.js";
 import { session } from "../state/session.js";
 import { COMMANDS } from "./commands.js";
 
@@ -7,14 +9,15 @@ import { COMMANDS } from "./commands.js";
 const WITH_ALT_SHIFT = /** @type {Record<string, string>} */ ({
   KeyN: "new", KeyP: "pin", KeyR: "rename", KeyM: "move", KeyA: "archive", Backspace: "delete",
   KeyG: "again", KeyC: "goOn", ArrowUp: "previous", ArrowDown: "next", ArrowLeft: "earlier",
-  ArrowRight: "later",
+  ArrowRight: "later", KeyJ: "project", KeyS: "share",
 });
 
 /** The keyboard's ways that hold everywhere on the page. */
 export function watchKeys() {
   document.addEventListener("keydown", (event) => {
     if (!session.peek() || event.defaultPrevented) return;
-    const covered = overlay.peek() !== "" || moving.peek() !== null;
+    const covered = overlay.peek() !== ""
+      || [moving, edited, leaving, sharing].some((dialog) => dialog.peek() !== null);
     const command = commandOf(event, covered);
     if (command) {
       event.preventDefault();

@@ -7,6 +7,7 @@ import { chooseLanguage, language, LANGUAGES, t } from "../i18n.js";
 import { go } from "../router.js";
 import { inOrder } from "../state/conversations.js";
 import { TABS } from "../state/library.js";
+import { projects } from "../state/projects.js";
 import { setTemporary } from "../state/temporary.js";
 import { chooseTheme, overlay, theme } from "../state/look.js";
 import { signOut } from "../state/session.js";
@@ -14,6 +15,7 @@ import { chooseImport, exportEverything } from "../state/transfers.js";
 import { Dialog } from "./dialog.js";
 import { beginNew, COMMANDS, fitting, wordsFor } from "./commands.js";
 import { openLibrary } from "./library_door.js";
+import { newProject, showProject } from "./project_door.js";
 import { openSearch } from "./search.js";
 import { keysOf } from "./shortcuts.js";
 import { ownName } from "./sign_in.js";
@@ -91,11 +93,15 @@ function commands() {
       { id: name, text: wordsFor(name), keys: keysOf(name), run: () => { COMMANDS[name](); } })),
     ...TABS.map((name) => (
       { id: `library-${name}`, text: t(`library.tab.${name}`), run: () => openLibrary(name) })),
+    { id: "new-project", text: t("project.new"), keys: keysOf("project"), run: newProject },
+    ...projects.value.map(({ id, name }) => (
+      { id, text: t("project.of", { name }), run: () => showProject(id) })),
     { id: "temporary", text: t("temporary.begin"), run: () => {
       beginNew();
       setTemporary(true);
     } },
     { id: "archived", text: t("archive.title"), run: () => { overlay.value = "archive"; } },
+    { id: "shares", text: t("share.all"), run: () => { overlay.value = "shares"; } },
     { id: "import", text: t("transfer.import"), run: chooseImport },
     { id: "export", text: t("transfer.everything"), run: exportEverything },
     { id: "models", text: t("pull.title"), run: () => { overlay.value = "models"; } },

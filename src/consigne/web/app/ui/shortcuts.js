@@ -17,6 +17,8 @@ export const SHORTCUTS = /** @type {const} */ ([
   ["rename", ["alt", "shift", "R"]],
   ["move", ["alt", "shift", "M"]],
   ["archive", ["alt", "shift", "A"]],
+  ["project", ["alt", "shift", "J"]],
+  ["share", ["alt", "shift", "S"]],
   ["delete", ["alt", "shift", "back"]],
   ["edit", ["up"]],
   ["again", ["alt", "shift", "G"]],

@@ -1,7 +1,7 @@
 import { html } from "../html.js";
 import { dayGroup } from "../format.js";
 import { t } from "../i18n.js";
-import { followLink, openId } from "../router.js";
+import { followLink, openId, openProject } from "../router.js";
 import { failed, hasMore, loadList, loadMore, pinned, recent } from "../state/conversations.js";
 import { drawer } from "../state/look.js";
 import { session } from "../state/session.js";
@@ -12,6 +12,7 @@ import { Folders } from "./folders.js";
 import { Icon, Mark } from "./icons.js";
 import { GalleryButton } from "./gallery.js";
 import { LibraryButton } from "./library_door.js";
+import { Projects } from "./project_door.js";
 import { PullsBrief } from "./pulls_brief.js";
 import { openSearch } from "./search.js";
 
@@ -26,14 +27,14 @@ export function Sidebar() {
       <button type="button" class="quiet square drawer-only" aria-label=${t("app.closeMenu")}
         onClick=${() => { drawer.value = false; }}><${Icon} name="close" /></button>
     </div>
-    <button type="button" class="new" aria-current=${openId.value === null ? "page" : undefined}
+    <button type="button" class="new" aria-current=${openId.value === null && !openProject.value ? "page" : undefined}
       onClick=${beginNew}><${Icon} name="plus" />${t("list.new")}</button>
     <button type="button" class="search" aria-keyshortcuts="/" onClick=${() => openSearch()}>
       <${Icon} name="search" /><span>${t("list.search")}</span><kbd aria-hidden="true">/</kbd></button>
     <${LibraryButton} />
     <${GalleryButton} />
     <div class="sidebar-list">
-      <${Pinned} /><${Folders} /><${Groups} />
+      <${Pinned} /><${Projects} /><${Folders} /><${Groups} />
     </div>
     <${PullsBrief} />
     <${Account} />

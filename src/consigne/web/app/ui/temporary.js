@@ -1,6 +1,6 @@
 import { html } from "../html.js";
 import { explain, t } from "../i18n.js";
-import { go, openId } from "../router.js";
+import { go, openId, openProject } from "../router.js";
 import { head } from "../state/branch.js";
 import { loadList } from "../state/conversations.js";
 import { modelFor } from "../state/models.js";
@@ -11,7 +11,7 @@ import { Icon } from "./icons.js";
 
 /** Makes the chat that is about to begin a temporary one. */
 export function TemporarySwitch() {
-  if (openId.value !== null || spoken.value) return null;
+  if (openId.value !== null || openProject.value || spoken.value) return null;
   const label = t("temporary.begin");
   return html`<button type="button" class="quiet square temporary-switch" aria-pressed=${temporary.value}
     aria-label=${label} title=${label} onClick=${() => setTemporary(!temporary.peek())}>

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 import { html } from "../../html.js";
 import { explain, t } from "../../i18n.js";
@@ -43,22 +43,27 @@ export function Listing({ from, lead, none, make, form: Form, line }) {
 
 /**
  * A form that saves, and says why not.
- * @param {{title: string, save: () => Promise<unknown>, onDone: () => void, children: any}} props
+ * @param {{title?: string, save: () => Promise<unknown>, onDone: () => void, children: any}} props
  */
 export function Form({ title, save, onDone, children }) {
   const problem = useSignal(/** @type {Error | null} */ (null));
+  const busy = useRef(false);
   const onSubmit = async (/** @type {Event} */ event) => {
     event.preventDefault();
+    if (busy.current) return; // a second click makes no second thing
+    busy.current = true;
     problem.value = null;
     try {
       await save();
       onDone();
     } catch (error) {
       problem.value = /** @type {Error} */ (error);
+    } finally {
+      busy.current = false;
     }
   };
   return html`<form class="fields" onSubmit=${onSubmit}>
-    <h3>${title}</h3>
+    ${title && html`<h3>${title}</h3>`}
     ${children}
     ${problem.value && html`<p class="note bad" role="alert"><${Icon} name="alert" />
       <span>${explain(problem.value)}</span></p>`}

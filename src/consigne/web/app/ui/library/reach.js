@@ -83,8 +83,8 @@ export function KnowledgeChoice({ chosen, shared, onChange }) {
   </fieldset>`;
 }
 
-/** @param {File} file @returns {Promise<import("../../types.js").Attachment>} */
-async function uploaded(file) {
+/** Store a text file as a document. @param {File} file @returns {Promise<import("../../types.js").Attachment>} */
+export async function uploaded(file) {
   const form = new FormData();
   form.append("file", file, file.name);
   const response = await fetch("/api/documents", { method: "POST", body: form });
