@@ -197,6 +197,8 @@ class ConversationRow(Table):
     archived_at: Mapped[datetime | None]
     folder_id: Mapped[str | None] = mapped_column(ID, index=True)
     """The folder it lies in, unless that is deleted."""
+    beside_id: Mapped[str | None] = mapped_column(ID)
+    """The answer that stands beside the head until its reader has chosen one of the two."""
 
     __table_args__ = (Index(None, "organisation_id", "user_id", "updated_at"),)
 

@@ -65,6 +65,8 @@ class NewMessage(In):
     """How it is to be answered."""
     attachments: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=20)] = []
     """Ids of documents."""
+    second_model: Annotated[str, Field(max_length=200)] = ""
+    """Answers too, beside the first, until one of the two is made the conversation's head."""
 
 
 class AnotherAnswer(In):
@@ -401,6 +403,8 @@ class Thread(Out):
     """Whether the branch has messages before these."""
     later: bool
     """Whether it has messages after these."""
+    beside: Message | None = None
+    """The second model's answer beside the last of these, until one of the two is chosen."""
 
 
 class Piece(Out):
@@ -449,6 +453,8 @@ class Sent(Out):
     message: Message
     answer: Message
     run: Run
+    beside: Started | None = None
+    """The second model's answer, where two were asked."""
 
 
 class LeftOut(Out):
