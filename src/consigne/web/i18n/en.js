@@ -512,4 +512,13 @@ export default {
   "picture.download": "Download as {form}",
   "picture.gallery": "Pictures",
   "picture.none": "No pictures yet. Write “Draw me a red fox” to make the first.",
+  "compare.with": "Side by side with…",
+  "compare.hint": "A second model answers the next instruction too",
+  "compare.beside": "Side by side with {name}",
+  "compare.away": "Without {name}",
+  "compare.label": "Two answers, side by side",
+  "compare.shown": "Which answer is shown",
+  "compare.choose": "Go on with this answer",
+  "compare.chooseNamed": "Go on with this answer: {name}",
+  "compare.first": "Choose first which answer to go on with. Your text is kept.",
 };

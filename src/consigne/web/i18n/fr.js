@@ -512,4 +512,13 @@ export default {
   "picture.download": "Télécharger en {form}",
   "picture.gallery": "Images",
   "picture.none": "Aucune image pour l’instant. Écrivez « Dessinez-moi un renard roux » pour faire la première.",
+  "compare.with": "Côte à côte avec…",
+  "compare.hint": "Un second modèle répond lui aussi à la prochaine consigne",
+  "compare.beside": "Côte à côte avec {name}",
+  "compare.away": "Sans {name}",
+  "compare.label": "Deux réponses, côte à côte",
+  "compare.shown": "La réponse affichée",
+  "compare.choose": "Continuer avec cette réponse",
+  "compare.chooseNamed": "Continuer avec cette réponse : {name}",
+  "compare.first": "Choisissez d’abord la réponse avec laquelle continuer. Votre texte est conservé.",
 };

@@ -14,6 +14,7 @@ import { send, stop } from "../state/turns.js";
 import { toast } from "../state/toasts.js";
 import { uuid } from "../platform.js";
 import { AttachButton, Attached, DropZone, onPaste } from "./attachments.js";
+import { mustChoose, Second } from "./compare.js";
 import { Icon } from "./icons.js";
 import { ModelPicker } from "./model_picker.js";
 import { promptHints, promptKey, PromptMenu } from "./prompt_menu.js";
@@ -61,6 +62,7 @@ export function Composer() {
     <${PromptMenu} text=${text} />
     <div class="composer-box">
       ${!temporary.value && html`<${Attached} />`}
+      <${Second} />
       <textarea id="composer" ref=${box} rows="1" value=${text} aria-label=${t("composer.label")}
         placeholder=${t("composer.placeholder")} enterkeyhint="send" dir="auto"
         onInput=${(/** @type {any} */ event) => keepDraft(where, event.target.value)}
@@ -98,7 +100,7 @@ function settled(where) {
 async function sendDraft() {
   const where = openId.peek();
   const text = draft(where).trim();
-  if (!text || outgoing.peek() || !settled(where)) return;
+  if (!text || outgoing.peek() || !settled(where) || mustChoose()) return;
   const files = filesOf(where);
   const leave = () => {
     keepDraft(where, "");

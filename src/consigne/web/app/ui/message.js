@@ -124,8 +124,8 @@ function QuestionEditor({ message }) {
   </article>`;
 }
 
-/** @param {{message: Message, place: Place, last: boolean}} props */
-export function Answer({ message, place, last }) {
+/** @param {{message: Message, place: Place, last: boolean, compared?: boolean}} props */
+export function Answer({ message, place, last, compared = false }) {
   const text = textOf(message);
   const thinking = thinkingOf(message);
   const growing = message.state === "running";
@@ -147,7 +147,7 @@ export function Answer({ message, place, last }) {
       <${Stepper} place=${place} />
       ${text && html`<${CopyButton} text=${text} marked />`}
       ${!temporary.value && html`<${Thumbs} id=${message.id} />`}
-      <${Again} message=${message} />
+      ${!compared && html`<${Again} message=${message} />`}
       <${Byline} message=${message} />
     </div>`}
   </article>`;
