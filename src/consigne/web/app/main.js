@@ -3,6 +3,7 @@ import { render } from "preact";
 
 import { html } from "./html.js";
 import { loadLanguage, t } from "./i18n.js";
+import { keepForOffline, watchConnection } from "./state/connection.js";
 import { loadList, watchList } from "./state/conversations.js";
 import { watchFeedback } from "./state/feedback.js";
 import { loadFolders } from "./state/folders.js";
@@ -20,6 +21,7 @@ import { watchKeys } from "./ui/keys.js";
 await Promise.all([loadLanguage(), begin()]);
 render(html`<${App} />`, /** @type {Element} */ (document.getElementById("app")));
 
+watchConnection();
 watchKeys();
 watchTitle();
 watchAnswers();
@@ -49,3 +51,6 @@ effect(() => {
   const use = { label: t("pull.use"), run: () => { chooseModel(model.id); } };
   queueMicrotask(() => toast(t("pull.ready", { name: model.name }), use));
 });
+
+// When the page is there for the reader: nothing waits for it.
+setTimeout(keepForOffline, 1_000);

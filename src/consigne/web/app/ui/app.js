@@ -5,19 +5,19 @@ import { t } from "../i18n.js";
 import { go, openId } from "../router.js";
 import { conversationOf, moving } from "../state/conversations.js";
 import { drawer, overlay } from "../state/look.js";
-import { session } from "../state/session.js";
+import { session, unreachable } from "../state/session.js";
 import { openSource } from "../state/source.js";
+import { asked } from "../state/speech.js";
 import { conversation } from "../state/thread.js";
 import { artifact } from "../state/artifact.js";
-import { ArchiveDialog } from "./archive.js";
-import { ArtifactPanel } from "./artifact_panel.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
+import { ConnectionNotice, Unreachable } from "./connection.js";
 import { explaining } from "../state/feedback.js";
 import { FeedbackDialog } from "./feedback.js";
 import { Icon } from "./icons.js";
+import { lazy } from "./lazy.js";
 import { Library } from "./library_door.js";
-import { MoveDialog } from "./move.js";
 import { GalleryDialog } from "./gallery.js";
 import { Palette } from "./palette.js";
 import { FillDialog, filling } from "./prompt_menu.js";
@@ -25,15 +25,21 @@ import { SearchDialog } from "./search.js";
 import { ShortcutsDialog } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import { SignIn } from "./sign_in.js";
-import { SourcePanel } from "./source.js";
-import { SuggestionsDialog } from "./suggestions.js";
 import { TemporaryNotice, TemporarySwitch } from "./temporary.js";
 import { Thread } from "./thread.js";
 import { Toasts } from "./toasts.js";
-import { ToolServersDialog } from "./tool_servers.js";
+
+const ArchiveDialog = lazy(() => import("./archive.js").then((found) => found.ArchiveDialog));
+const ArtifactPanel = lazy(() => import("./artifact_panel.js").then((found) => found.ArtifactPanel));
+const MoveDialog = lazy(() => import("./move.js").then((found) => found.MoveDialog));
+const SourcePanel = lazy(() => import("./source.js").then((found) => found.SourcePanel));
+const SpeechNotice = lazy(() => import("./speech_notice.js").then((found) => found.SpeechNotice));
+const SuggestionsDialog = lazy(() => import("./suggestions.js").then((found) => found.SuggestionsDialog));
+const ToolServersDialog = lazy(() => import("./tool_servers.js").then((found) => found.ToolServersDialog));
 
 /** The whole page. */
 export function App() {
+  if (unreachable.value) return html`<${Unreachable} />`;
   if (session.value === undefined) return null;
   if (session.value === null) return html`<${SignIn} />`;
   return html`<a class="skip" href="#composer">${t("app.skip")}</a>
@@ -41,14 +47,15 @@ export function App() {
       <${Sidebar} />
       <div class="veil" onClick=${() => { drawer.value = false; }}></div>
       <main>
-        <div><${Head} /><${TemporaryNotice} /></div>
+        <div><${Head} /><${ConnectionNotice} /><${TemporaryNotice} /></div>
         <${Thread} />
         <${Composer} />
       </main>
-      <${ArtifactPanel} />
+      ${artifact.value && html`<${ArtifactPanel} />`}
     </div>
     <${Toasts} />
     <${Announcer} />
+    ${asked.value && html`<${SpeechNotice} />`}
     ${overlay.value === "palette" && html`<${Palette} />`}
     ${overlay.value === "search" && html`<${SearchDialog} />`}
     ${overlay.value === "servers" && html`<${ToolServersDialog} />`}

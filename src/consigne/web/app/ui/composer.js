@@ -18,6 +18,7 @@ import { mustChoose, Second } from "./compare.js";
 import { Icon } from "./icons.js";
 import { ModelPicker } from "./model_picker.js";
 import { promptHints, promptKey, PromptMenu } from "./prompt_menu.js";
+import { Dictate } from "./speech.js";
 import { ToolsMenu } from "./tools_menu.js";
 
 /** Why the last instruction was not sent, and in which conversation. */
@@ -70,6 +71,7 @@ export function Composer() {
       <div class="composer-row">
         <div class="composer-tools">${!temporary.value && html`<${AttachButton} />`}
           <${ModelPicker} />${!temporary.value && html`<${ToolsMenu} />`}</div>
+        <${Dictate} />
         <${Submit} busy=${busy} ready=${text.trim() !== "" && !outgoing.value && settled(where)} />
       </div>
     </div>

@@ -20,6 +20,7 @@ import { CopyButton } from "./copy.js";
 import { Thumbs } from "./feedback.js";
 import { Icon } from "./icons.js";
 import { Menu } from "./menu.js";
+import { ReadAloud } from "./speech.js";
 import { Choice } from "./model_picker.js";
 import { Outcome } from "./outcome.js";
 import { Steps } from "./steps.js";
@@ -145,7 +146,8 @@ export function Answer({ message, place, last, compared = false }) {
     <${Outcome} message=${message} last=${last} />
     ${!growing && html`<div class="actions">
       <${Stepper} place=${place} />
-      ${text && html`<${CopyButton} text=${text} marked />`}
+      ${text && html`<${CopyButton} text=${text} marked />
+        <${ReadAloud} id=${message.id} text=${text} />`}
       ${!temporary.value && html`<${Thumbs} id=${message.id} />`}
       ${!compared && html`<${Again} message=${message} />`}
       <${Byline} message=${message} />
