@@ -37,6 +37,7 @@ from consigne.chat.tools.own_tools import OwnTools
 from consigne.chat.tools.picturing import Picturing
 from consigne.chat.tools.servers import ToolServers
 from consigne.chat.transfers import Transfers
+from consigne.chat.whereabouts import Whereabouts
 from consigne.documents.library import Documents
 from consigne.documents.retrieval import Retrieval
 from consigne.domain import sources
@@ -185,6 +186,7 @@ async def open_site(
         conversations=conversations,
         folders=Folders(db),
         transfers=Transfers(db),
+        whereabouts=Whereabouts(db),
         search=Search(db),
         runs=runs,
         assistants=Assistants(db),

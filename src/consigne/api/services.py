@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from consigne.chat.tools.servers import ToolServers
     from consigne.chat.tools.toolbox import Toolbox
     from consigne.chat.transfers import Transfers
+    from consigne.chat.whereabouts import Whereabouts
     from consigne.documents.library import Documents
     from consigne.engines.library import ModelLibrary
     from consigne.engines.pool import EnginePool
@@ -83,6 +84,7 @@ class Services(msgspec.Struct, frozen=True):
     skills: "Skills"
     temporary: "Temporary"
     transfers: "Transfers"
+    whereabouts: "Whereabouts"
     pictures: "Pictures"
 
 
@@ -147,6 +149,7 @@ def _import_store() -> None:
     import consigne.chat.temporary
     import consigne.chat.tools.opening
     import consigne.chat.transfers
+    import consigne.chat.whereabouts
     import consigne.gateway.pulls
     import consigne.records.records
     import consigne.store.db  # noqa: F401 - imported for its effect on the module cache
@@ -175,6 +178,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.tools.picturing import Picturing
     from consigne.chat.tools.servers import ToolServers
     from consigne.chat.transfers import Transfers
+    from consigne.chat.whereabouts import Whereabouts
     from consigne.documents.library import Documents
     from consigne.documents.retrieval import Retrieval
     from consigne.gateway.pulls import Pulls
@@ -234,6 +238,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         skills=skills,
         temporary=temporary,
         transfers=Transfers(db),
+        whereabouts=Whereabouts(db),
         pictures=pictures,
     )
 

@@ -18,7 +18,6 @@ import { FeedbackDialog } from "./feedback.js";
 import { Icon } from "./icons.js";
 import { lazy } from "./lazy.js";
 import { Library } from "./library_door.js";
-import { GalleryDialog } from "./gallery.js";
 import { Palette } from "./palette.js";
 import { FillDialog, filling } from "./prompt_menu.js";
 import { SearchDialog } from "./search.js";
@@ -31,6 +30,7 @@ import { Toasts } from "./toasts.js";
 
 const ArchiveDialog = lazy(() => import("./archive.js").then((found) => found.ArchiveDialog));
 const ArtifactPanel = lazy(() => import("./artifact_panel.js").then((found) => found.ArtifactPanel));
+const GalleryDialog = lazy(() => import("./gallery.js").then((found) => found.GalleryDialog));
 const MoveDialog = lazy(() => import("./move.js").then((found) => found.MoveDialog));
 const SourcePanel = lazy(() => import("./source.js").then((found) => found.SourcePanel));
 const SpeechNotice = lazy(() => import("./speech_notice.js").then((found) => found.SpeechNotice));

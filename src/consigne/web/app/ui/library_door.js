@@ -23,6 +23,16 @@ export function LibraryButton() {
   </button>`;
 }
 
+/** The gallery's place in the sidebar. */
+export function GalleryButton() {
+  const open = () => {
+    drawer.value = false;
+    overlay.value = "pictures";
+  };
+  return html`<button type="button" class="search" onClick=${open}>
+    <${Icon} name="picture" /><span>${t("picture.gallery")}</span></button>`;
+}
+
 /** The library, whose code comes when it is first opened. */
 export function Library() {
   const loaded = useSignal(/** @type {any} */ (null));

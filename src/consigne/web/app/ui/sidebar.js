@@ -10,8 +10,7 @@ import { beginNew } from "./commands.js";
 import { ConversationItem } from "./conversation_item.js";
 import { Folders } from "./folders.js";
 import { Icon, Mark } from "./icons.js";
-import { GalleryButton } from "./gallery.js";
-import { LibraryButton } from "./library_door.js";
+import { GalleryButton, LibraryButton } from "./library_door.js";
 import { PullsBrief } from "./pulls_brief.js";
 import { openSearch } from "./search.js";
 
