@@ -15,7 +15,18 @@ from e2e.test_accessibility import axe, faults  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.slow
 
-CONTROLLED = "navigator.serviceWorker.controller?.state === 'activated'"
+CONTROLLED = """async () => {
+  const workers = navigator.serviceWorker;
+  await workers.ready;
+  if (!workers.controller) {
+    await new Promise((done) => workers.addEventListener('controllerchange', done));
+  }
+}"""
+MATHS_IS_KEPT = """async () => {
+  const used = performance.getEntriesByType('resource').map(({ name }) => name);
+  const address = used.find((name) => name.endsWith('katex.js'));
+  while (!(await caches.match(address))) await new Promise(requestAnimationFrame);
+}"""
 KEPT = """async () => {
   const found = [];
   for (const name of await caches.keys()) {
@@ -44,13 +55,10 @@ async def test_the_shell_opens_offline_and_a_new_version_is_announced(
     page.context.on("request", lambda request: asked.append(request.url))
     await page.goto(f"/#token={TOKEN}")
     await page.get_by_role("textbox", name="Your instruction").wait_for()
-    await page.wait_for_function(CONTROLLED)
+    await page.evaluate(CONTROLLED)
     await page.goto(f"/c/{kept['id']}")
     await page.locator(".katex").first.wait_for()  # a lazy part, kept as it is used
-    await page.wait_for_function(
-        "async () => (await caches.match(performance.getEntriesByType('resource')"
-        ".find(({ name }) => name.endsWith('katex.js')).name)) !== undefined"
-    )
+    await page.evaluate(MATHS_IS_KEPT)
     found = await page.evaluate(KEPT)
     assert len({name for name, _ in found}) == 1
     assert all(path == "/" or path.startswith("/static/") for _, path in found)

@@ -24,6 +24,7 @@ from consigne.chat.feedback import Feedback
 from consigne.chat.folders import Folders
 from consigne.chat.grounding import Grounding
 from consigne.chat.guiding import Guiding
+from consigne.chat.importing import Importing
 from consigne.chat.personal import Personal
 from consigne.chat.prompts import Prompts
 from consigne.chat.runs import Runs
@@ -187,6 +188,7 @@ async def open_site(
         folders=Folders(db),
         transfers=Transfers(db),
         whereabouts=Whereabouts(db),
+        importing=Importing(db, objects, jobs),
         search=Search(db),
         runs=runs,
         assistants=Assistants(db),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from consigne.chat.folders import Folders
     from consigne.chat.grounding import Grounding
     from consigne.chat.guiding import Guiding
+    from consigne.chat.importing import Importing
     from consigne.chat.personal import Personal
     from consigne.chat.prompts import Prompts
     from consigne.chat.runs import Runs
@@ -85,6 +86,7 @@ class Services(msgspec.Struct, frozen=True):
     temporary: "Temporary"
     transfers: "Transfers"
     whereabouts: "Whereabouts"
+    importing: "Importing"
     pictures: "Pictures"
 
 
@@ -141,6 +143,7 @@ def _import_store() -> None:
     import consigne.chat.feedback
     import consigne.chat.folders
     import consigne.chat.guiding
+    import consigne.chat.importing
     import consigne.chat.prompts
     import consigne.chat.runs
     import consigne.chat.scheduling
@@ -167,6 +170,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.folders import Folders
     from consigne.chat.grounding import Grounding
     from consigne.chat.guiding import Guiding
+    from consigne.chat.importing import Importing
     from consigne.chat.personal import Personal
     from consigne.chat.prompts import Prompts
     from consigne.chat.schedules import Schedules
@@ -239,6 +243,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         temporary=temporary,
         transfers=Transfers(db),
         whereabouts=Whereabouts(db),
+        importing=Importing(db, files.objects, jobs),
         pictures=pictures,
     )
 

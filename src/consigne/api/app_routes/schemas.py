@@ -464,12 +464,18 @@ class LeftOut(Out):
     count: int
 
 
-class Imported(Out):
-    """What an import took."""
+class Import(Out):
+    """How far a file of conversations is taken in."""
 
+    id: str
+    filename: str
+    state: Literal["running", "done", "failed"]
     conversations: int
-    messages: int
+    """How many are in."""
+    total: int | None
     left_out: list[LeftOut]
+    error: str | None
+    created_at: datetime
 
 
 class Provenance(Out):

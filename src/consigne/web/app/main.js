@@ -8,6 +8,7 @@ import { loadList, watchList } from "./state/conversations.js";
 import { watchFeedback } from "./state/feedback.js";
 import { loadFolders } from "./state/folders.js";
 import { loadLibrary, watchSchedules } from "./state/library.js";
+import { resumeImport } from "./state/imports.js";
 import { arrival, loadModels, loadPulls } from "./state/models.js";
 import { begin, session } from "./state/session.js";
 import { loadTools } from "./state/tools.js";
@@ -42,6 +43,7 @@ effect(() => {
     loadPulls();
     loadLibrary();
     loadTools();
+    resumeImport();
   });
 });
 

@@ -153,7 +153,6 @@ export default {
   "transfer.json": "Download as JSON",
   "transfer.everything": "Download all conversations",
   "transfer.import": "Import conversations",
-  "transfer.reading": "Reading “{name}”…",
   "transfer.taken.one": "{count} conversation was imported.",
   "transfer.taken.other": "{count} conversations were imported.",
   "transfer.leftOut": "Not taken: {list}.",
@@ -558,4 +557,9 @@ export default {
   "files.indexing": "being indexed, {part} of {all} passages",
   "files.unused": "In no conversation",
   "files.assistant": "Assistant “{name}”",
+  "panel.edge": "Width of the panel",
+  "panel.edgeHint": "Drag, or use the arrow keys; double-click for the usual width",
+  "panel.share": "{n}%",
+  "transfer.sending": "Sending “{name}”",
+  "transfer.taking": "Taking in “{name}”",
 };

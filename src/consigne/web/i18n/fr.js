@@ -153,7 +153,6 @@ export default {
   "transfer.json": "Télécharger en JSON",
   "transfer.everything": "Télécharger toutes les conversations",
   "transfer.import": "Importer des conversations",
-  "transfer.reading": "Lecture de « {name} »…",
   "transfer.taken.one": "{count} conversation a été importée.",
   "transfer.taken.other": "{count} conversations ont été importées.",
   "transfer.leftOut": "N’ont pas été repris : {list}.",
@@ -558,4 +557,9 @@ export default {
   "files.indexing": "indexation en cours, {part} passages sur {all}",
   "files.unused": "Dans aucune conversation",
   "files.assistant": "Assistant « {name} »",
+  "panel.edge": "Largeur du panneau",
+  "panel.edgeHint": "Faites glisser, ou utilisez les flèches ; double-clic pour la largeur habituelle",
+  "panel.share": "{n} %",
+  "transfer.sending": "Envoi de « {name} »",
+  "transfer.taking": "Import de « {name} »",
 };

@@ -10,6 +10,7 @@ import { beginNew } from "./commands.js";
 import { ConversationItem } from "./conversation_item.js";
 import { Folders } from "./folders.js";
 import { Icon, Mark } from "./icons.js";
+import { ImportBrief } from "./import_brief.js";
 import { GalleryButton, LibraryButton } from "./library_door.js";
 import { PullsBrief } from "./pulls_brief.js";
 import { openSearch } from "./search.js";
@@ -35,6 +36,7 @@ export function Sidebar() {
       <${Pinned} /><${Folders} /><${Groups} />
     </div>
     <${PullsBrief} />
+    <${ImportBrief} />
     <${Account} />
   </nav>`;
 }
