@@ -27,6 +27,9 @@ async function install() {
     if (kept) return cache.put(path, kept);
     return cache.add(path);
   }));
+  const page = await cache.match("/", { ignoreVary: true });
+  // An upgrade in between: the next look finds the script that goes with the page.
+  if (!(await page.text()).includes(`/static/${release}/`)) throw new Error("Another release.");
   await self.skipWaiting();
 }
 
