@@ -54,7 +54,7 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
             has_touch=phone,
             is_mobile=phone,
             permissions=["clipboard-read", "clipboard-write"],
-            **{"locale": "en-GB", **options},
+            **{"locale": "en-GB", "service_workers": "block", **options},
         )
         context.set_default_timeout(15_000)
         contexts.append(context)

@@ -89,3 +89,39 @@ async def test_a_picture_for_a_model_that_sees_none_stays_in_the_draft(
     await ask(page, "What is it?")
     await expect(page.get_by_role("alert")).to_contain_text("can’t see pictures")
     await expect(page.locator(".composer .file.ready")).to_contain_text("dot.png")
+
+
+async def test_one_s_files_are_listed_with_where_they_are_used_and_deleted_for_good(
+    site: ServedSite,
+    open_page,
+    axe: str,  # noqa: F811
+) -> None:
+    page = await site.sign_in(await open_page(site.url, reduced_motion="reduce"))
+    await attach(page, "lease.pdf", LEASE, "application/pdf")
+    await page.locator(".file.ready").wait_for()
+    site.site.gateway.script = (START, *text("Three months."), stop())
+    await ask(page, "How much notice must be given?")
+    await page.locator(".answer.last:not(.growing)").wait_for()
+    await attach(page, "dot.png", png(), "image/png")
+    await page.locator(".composer .file.ready").wait_for()
+    await page.get_by_role("button", name="Library").click()
+    await page.get_by_role("tab", name="Files").click()
+    lease = page.get_by_role("listitem").filter(has=page.get_by_role("button", name="lease.pdf"))
+    await expect(lease).to_contain_text("2 pages read")
+    dot = page.get_by_role("listitem").filter(has_text="dot.png").filter(has_text="picture")
+    await expect(dot).to_contain_text("In no conversation")
+    assert await faults(page, axe) == []
+    async with page.expect_download() as download:
+        await lease.get_by_role("link", name="Download “lease.pdf”").click()
+    assert (await download.value).suggested_filename == "lease.pdf"
+    await lease.get_by_role("button", name="lease.pdf", exact=True).click()
+    opened = page.get_by_role("dialog", name="lease.pdf")
+    await expect(opened).to_contain_text("The rent is 900 euros")
+    await page.keyboard.press("Escape")
+    await dot.get_by_role("button", name="Delete “dot.png”").click()
+    await expect(dot.get_by_role("button", name="Delete it for good?")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(dot).to_have_count(0)
+    await lease.get_by_role("link", name="How much notice must be given").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(page.locator(".answer")).to_contain_text("Three months.")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from consigne.chat.tools import python_package
 from consigne.chat.tools.base import Call, ChatTool, Outcome, Words, said
@@ -218,6 +218,35 @@ async def test_versions_are_stepped_through_and_blocks_open_beside(
     await panel.get_by_role("button", name="Previous version").click()
     await expect(panel.get_by_role("heading", name="second")).to_be_visible()
     await expect(panel.get_by_text("2/3")).to_be_visible()
+    await resized(page, panel)
+
+
+async def resized(page: Page, panel: Locator) -> None:
+    """Move the panel's edge by keys and by the pointer; its place outlives a reload."""
+    edge = panel.get_by_role("separator", name="Width of the panel")
+    await expect(edge).to_have_attribute("aria-valuenow", "45")
+    await edge.focus()
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowRight"):
+        await page.keyboard.press(key)
+    await expect(edge).to_have_attribute("aria-valuenow", "47")
+    before = await panel.bounding_box()
+    assert before
+    await page.mouse.move(before["x"], 400)
+    await page.mouse.down()
+    await page.mouse.move(before["x"] - 150, 420)
+    await page.mouse.up()
+    after = await panel.bounding_box()
+    assert after
+    assert after["width"] == pytest.approx(before["width"] + 150, abs=3)
+    await page.reload()
+    await page.get_by_role("button", name="Open beside").last.click()
+    again = await panel.bounding_box()
+    assert again
+    assert again["width"] == pytest.approx(after["width"], abs=3)
+    await edge.press("End")
+    await expect(edge).to_have_attribute("aria-valuenow", "25")
+    await edge.dblclick()
+    await expect(edge).to_have_attribute("aria-valuenow", "45")
 
 
 @pytest.fixture(scope="session")

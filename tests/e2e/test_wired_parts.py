@@ -14,6 +14,7 @@ from consigne.chat.portable import PortableConversation, PortableMessage
 from consigne.domain.messages import TextBlock
 from doubles.scripted import START, stop, text, thinking
 from e2e.site import ServedSite, served_site
+from support.transfers import take
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +49,7 @@ async def test_an_imported_question_is_answered_and_copied_as_plain_text(
 ) -> None:
     question = PortableMessage("q", None, "user", (TextBlock("How is it baked?"),), BEGAN)
     asked = PortableConversation("Baking", BEGAN, BEGAN, (question,), "gone-model", "q")
-    await site.site.services.transfers.take(site.caller, portable.encode([asked]))
+    await take(site.db, site.caller, portable.encode([asked]))
     site.site.gateway.script = (START, *text(MARKED), stop())
     page: Page = await site.sign_in(await open_page(site.url, reduced_motion="reduce"))
     await page.get_by_role("link", name="Baking").click()

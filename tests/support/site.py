@@ -24,6 +24,7 @@ from consigne.chat.feedback import Feedback
 from consigne.chat.folders import Folders
 from consigne.chat.grounding import Grounding
 from consigne.chat.guiding import Guiding
+from consigne.chat.importing import Importing
 from consigne.chat.personal import Personal
 from consigne.chat.projects import Projects
 from consigne.chat.prompts import Prompts
@@ -39,6 +40,7 @@ from consigne.chat.tools.own_tools import OwnTools
 from consigne.chat.tools.picturing import Picturing
 from consigne.chat.tools.servers import ToolServers
 from consigne.chat.transfers import Transfers
+from consigne.chat.whereabouts import Whereabouts
 from consigne.documents.library import Documents
 from consigne.documents.retrieval import Retrieval
 from consigne.domain import sources
@@ -187,6 +189,8 @@ async def open_site(
         conversations=conversations,
         folders=Folders(db),
         transfers=Transfers(db),
+        whereabouts=Whereabouts(db),
+        importing=Importing(db, objects, jobs),
         search=Search(db),
         runs=runs,
         assistants=Assistants(db),

@@ -7,6 +7,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consigne.web import static
+from consigne.web.offline import WORKER_PATH
 
 
 class Closing(Protocol):
@@ -48,4 +49,4 @@ class Door:
 
 
 def _is_static(path: str) -> bool:
-    return path in ("/", "/verify") or path.startswith(("/c/", "/static/"))
+    return path in ("/", "/verify", WORKER_PATH) or path.startswith(("/c/", "/static/"))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from consigne.chat.folders import Folders
     from consigne.chat.grounding import Grounding
     from consigne.chat.guiding import Guiding
+    from consigne.chat.importing import Importing
     from consigne.chat.personal import Personal
     from consigne.chat.projects import Projects
     from consigne.chat.prompts import Prompts
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from consigne.chat.tools.servers import ToolServers
     from consigne.chat.tools.toolbox import Toolbox
     from consigne.chat.transfers import Transfers
+    from consigne.chat.whereabouts import Whereabouts
     from consigne.documents.library import Documents
     from consigne.engines.library import ModelLibrary
     from consigne.engines.pool import EnginePool
@@ -85,6 +87,8 @@ class Services(msgspec.Struct, frozen=True):
     skills: "Skills"
     temporary: "Temporary"
     transfers: "Transfers"
+    whereabouts: "Whereabouts"
+    importing: "Importing"
     pictures: "Pictures"
     projects: "Projects"
     shares: "Shares"
@@ -143,6 +147,7 @@ def _import_store() -> None:
     import consigne.chat.feedback
     import consigne.chat.folders
     import consigne.chat.guiding
+    import consigne.chat.importing
     import consigne.chat.projects
     import consigne.chat.prompts
     import consigne.chat.runs
@@ -153,6 +158,7 @@ def _import_store() -> None:
     import consigne.chat.temporary
     import consigne.chat.tools.opening
     import consigne.chat.transfers
+    import consigne.chat.whereabouts
     import consigne.gateway.pulls
     import consigne.records.records
     import consigne.store.db  # noqa: F401 - imported for its effect on the module cache
@@ -170,6 +176,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.folders import Folders
     from consigne.chat.grounding import Grounding
     from consigne.chat.guiding import Guiding
+    from consigne.chat.importing import Importing
     from consigne.chat.personal import Personal
     from consigne.chat.projects import Projects
     from consigne.chat.prompts import Prompts
@@ -183,6 +190,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.tools.picturing import Picturing
     from consigne.chat.tools.servers import ToolServers
     from consigne.chat.transfers import Transfers
+    from consigne.chat.whereabouts import Whereabouts
     from consigne.documents.library import Documents
     from consigne.documents.retrieval import Retrieval
     from consigne.gateway.pulls import Pulls
@@ -242,6 +250,8 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         skills=skills,
         temporary=temporary,
         transfers=Transfers(db),
+        whereabouts=Whereabouts(db),
+        importing=Importing(db, files.objects, jobs),
         pictures=pictures,
         projects=Projects(db),
         shares=Shares(db, enabled=settings.sharing.public_links),

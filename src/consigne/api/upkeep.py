@@ -34,6 +34,7 @@ async def _look_after(services: Services) -> None:
             services.chat_sweep,
             services.documents,
             services.pictures,
+            services.importing,
         ):
             await _try(owner.sweep())
         await asyncio.sleep(SWEEP_EVERY_S)

@@ -93,6 +93,20 @@ async def versions(
     return {parent: tuple(ids) for parent, ids in found.items() if len(ids) > 1}
 
 
+async def beside(session: AsyncSession, row: ConversationRow, found: Read) -> StoredMessage | None:
+    """Return the answer that stands beside the end of a stretch, if one does."""
+    if row.beside_id is None or found.later or found.leaf_id != row.head_id:
+        return None
+    message = await session.scalar(
+        select(MessageRow).where(
+            MessageRow.id == row.beside_id,
+            MessageRow.conversation_id == row.id,
+            MessageRow.organisation_id == row.organisation_id,
+        )
+    )
+    return None if message is None else as_message(message)
+
+
 async def on_branch(session: AsyncSession, row: ConversationRow, message_id: str) -> bool:
     """Say whether a message is on the branch that is read."""
     found, _ = await _way(session, row, row.head_id, until=message_id, limit=1)

@@ -115,6 +115,7 @@ class Conversations:
             row, running = await _with_running(session, caller, conversation_id)
             found = await branches.read(session, row, wanted or Stretch())
             versions = await branches.versions(session, row, found.messages)
+            beside = await branches.beside(session, row, found)
         return Thread(
             conversation=as_conversation(row, running=running),
             leaf_id=found.leaf_id,
@@ -122,6 +123,7 @@ class Conversations:
             versions=versions,
             earlier=found.earlier,
             later=found.later,
+            beside=beside,
         )
 
     async def change(
@@ -145,6 +147,7 @@ class Conversations:
                 row.model = change.model
             if change.head_id is not None:
                 row.head_id = await _leaf(session, row, change.head_id)
+                row.beside_id = None
             await places.put(session, caller, row, change)
             await session.flush()
             return await self._read(session, caller, conversation_id)

@@ -18,7 +18,7 @@ from consigne.chat.values import (
 )
 from consigne.domain import sources
 from consigne.domain.errors import NotFound
-from consigne.domain.ids import is_id, new_id
+from consigne.domain.ids import is_id
 from consigne.domain.messages import ContentBlock
 from consigne.domain.usage import Usage
 from consigne.store.tables import ConversationRow, MessageRow, RunEventRow, RunRow
@@ -167,14 +167,21 @@ async def has_children(session: AsyncSession, row: MessageRow) -> bool:
 
 
 def add_answer(
-    session: AsyncSession, conversation: ConversationRow, question_id: str, model: str, run_id: str
+    session: AsyncSession,
+    conversation: ConversationRow,
+    question_id: str,
+    model: str,
+    run_id: str,
+    *,
+    message_id: str,
+    beside: bool = False,
 ) -> MessageRow:
-    """Add an empty answer that a run is about to write, and make it the conversation's head.
+    """Add an empty answer that a run is about to write: the conversation's head, or ``beside`` it.
 
     A conversation that goes on leaves the archive.
     """
     row = MessageRow(
-        id=new_id("msg"),
+        id=message_id,
         organisation_id=conversation.organisation_id,
         conversation_id=conversation.id,
         parent_id=question_id,
@@ -187,7 +194,10 @@ def add_answer(
         created_at=sources.now(),
     )
     session.add(row)
-    conversation.head_id = row.id
+    if beside:
+        conversation.beside_id = row.id
+        return row
+    conversation.head_id, conversation.beside_id = row.id, None
     conversation.model = model
     conversation.updated_at = row.created_at
     conversation.archived_at = None

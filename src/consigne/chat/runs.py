@@ -28,7 +28,7 @@ from consigne.chat.tools.picture_tool import NAME as PICTURE
 from consigne.chat.tools.picturing import Order, Picturing, closing
 from consigne.chat.tools.toolbox import Toolbox, can_use_tools
 from consigne.chat.turns import Question, Turn
-from consigne.chat.values import Problem, RunEvent, RunRef, Sent, Started, StoredMessage
+from consigne.chat.values import Problem, RunEvent, Sent, Started, StoredMessage
 from consigne.domain.errors import Conflict, ConsigneError, OperatorError
 from consigne.domain.events import Event, TextDelta
 from consigne.domain.ids import new_id
@@ -93,12 +93,13 @@ class Runs:
                 before = await turns.sent_before(session, caller, question)
             if before is None:
                 raise
-            turn = before
-        if not isinstance(turn, Turn):
-            asked, answer = turn
-            return Sent(asked, answer, RunRef(answer.run_id or ""))
+            return before
+        if isinstance(turn, Sent):
+            return turn
         self._begin(turn)
-        return Sent(turn.question, turn.answer, turn.run)
+        if turn.beside is not None:
+            self._begin(turn.beside)
+        return turn.sent
 
     async def answer_again(self, caller: Caller, question_id: str, model: str = "") -> Started:
         """Begin another answer to a question, beside those it has.

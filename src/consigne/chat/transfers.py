@@ -1,6 +1,5 @@
-"""Taking conversations out, and in: whole or not at all."""
+"""Taking conversations out, and putting one in."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -9,14 +8,12 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import Caller
-from consigne.chat import imports, titles
+from consigne.chat import titles
 from consigne.chat.conversations import LONGEST_TITLE
-from consigne.chat.imports import LeftOut
 from consigne.chat.portable import PortableConversation, PortableMessage
 from consigne.chat.repository import as_message, conversation_row, encode_content, owned_by
 from consigne.chat.values import Citation, Source
 from consigne.domain import sources
-from consigne.domain.errors import NotPermitted
 from consigne.domain.ids import is_id, new_id
 from consigne.domain.messages import ContentBlock, TextBlock, ThinkingBlock
 from consigne.store.db import Database
@@ -25,16 +22,8 @@ from consigne.store.tables import ConversationRow, MessageRow
 Told = TypeVar("Told", Source, Citation)
 
 
-class Imported(msgspec.Struct, frozen=True):
-    """What was taken in, and what was not."""
-
-    conversations: int
-    messages: int
-    left_out: tuple[LeftOut, ...]
-
-
 class Transfers:
-    """Gives a person's conversations as they can be kept elsewhere, and takes such in."""
+    """Gives a person's conversations as they can be kept elsewhere."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -60,22 +49,6 @@ class Transfers:
         async with self._db.reading() as session:
             rows = (await session.scalars(wanted)).all()
             return tuple([await _portable(session, row) for row in rows])
-
-    async def take(self, caller: Caller, body: bytes) -> Imported:
-        """Take in the conversations of a file, all in one transaction.
-
-        Raises:
-            InvalidRequest: It is no file of conversations.
-            NotPermitted: The caller is no person.
-        """
-        if caller.user_id is None:
-            raise NotPermitted("Conversations belong to people; a key can't hold any.")
-        found = await asyncio.to_thread(imports.read, body)
-        async with self._db.session() as session:
-            for conversation in found.conversations:
-                await add_conversation(session, caller, caller.user_id, conversation)
-        count = sum(len(each.messages) for each in found.conversations)
-        return Imported(len(found.conversations), count, found.left_out)
 
 
 async def _portable(session: AsyncSession, row: ConversationRow) -> PortableConversation:

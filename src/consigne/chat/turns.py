@@ -21,7 +21,7 @@ from consigne.chat.repository import (
     has_children,
     message_rows,
 )
-from consigne.chat.values import Attachment, Mode, RunRef, StoredMessage
+from consigne.chat.values import Attachment, Mode, RunRef, Sent, Started, StoredMessage
 from consigne.documents.values import Document
 from consigne.domain import sources
 from consigne.domain.errors import Conflict, ImagesUnsupported, InvalidRequest, NotFound
@@ -52,6 +52,8 @@ class Question(msgspec.Struct, frozen=True):
     """How it is to be answered."""
     attachments: tuple[Attachment, ...] = ()
     """Files that the caller was found to own."""
+    second_model: str = ""
+    """Answers too, beside the first; the reader then chooses one of the two."""
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -102,6 +104,8 @@ class Turn(msgspec.Struct, frozen=True):
     """Whether nothing of it is stored."""
     new_title: str = ""
     """The title that the conversation was given for this question, if it was."""
+    beside: "Turn | None" = None
+    """The second model's answer to the same question."""
 
     @property
     def knowledge(self) -> tuple[str, ...]:
@@ -115,10 +119,14 @@ class Turn(msgspec.Struct, frozen=True):
         assert self.answer.run_id is not None
         return RunRef(self.answer.run_id)
 
+    @property
+    def sent(self) -> Sent:
+        """What the page is told of it."""
+        beside = Started(self.beside.answer, self.beside.run) if self.beside else None
+        return Sent(self.question, self.answer, self.run, beside)
 
-async def sent_before(
-    session: AsyncSession, caller: Caller, question: Question
-) -> tuple[StoredMessage, StoredMessage] | None:
+
+async def sent_before(session: AsyncSession, caller: Caller, question: Question) -> Sent | None:
     """Return the message that was sent with the same client id, and its first answer.
 
     Raises:
@@ -126,25 +134,25 @@ async def sent_before(
     """
     conversation = await conversation_row(session, caller, question.conversation_id)
     asked, _ = await _known(session, conversation, question)
-    return None if asked is None else await _answered(session, asked)
+    return None if asked is None else await _answered(session, conversation, asked)
 
 
 async def ask(
     session: AsyncSession, caller: Caller, question: Question, resolve: Resolve
-) -> Turn | tuple[StoredMessage, StoredMessage]:
+) -> Turn | Sent:
     """Store a question and the empty answer to it, or return what ``sent_before`` does.
 
     Raises:
         NotFound: The caller has no such conversation, or it has no such parent.
         ModelNotFound: There is no such model.
-        InvalidRequest: The text is empty, or the parent is no answer.
+        InvalidRequest: The text is empty, the parent is no answer, or the two models are one.
         ImagesUnsupported: A picture is attached, and the model sees none.
         Conflict: The parent is still being written.
     """
     conversation = await conversation_row(session, caller, question.conversation_id)
     before, parent = await _known(session, conversation, question)
     if before is not None:
-        return await _answered(session, before)
+        return await _answered(session, conversation, before)
     text = question.text.replace("\x00", "")  # PostgreSQL keeps no NUL
     if not text.strip():
         raise InvalidRequest("The message is empty.", param="text")
@@ -152,6 +160,12 @@ async def ask(
         _check_parent(parent)
     chosen = await choose(session, caller, question.model or conversation.model, resolve)
     _check_seen(question.attachments, chosen.model)
+    second = None
+    if question.second_model:
+        second = await choose(session, caller, question.second_model, resolve)
+        _check_seen(question.attachments, second.model)
+        if second.name == chosen.name:
+            raise InvalidRequest("Choose two different models.", param="second_model")
     asked = MessageRow(
         id=new_id("msg"),
         organisation_id=conversation.organisation_id,
@@ -170,7 +184,7 @@ async def ask(
     title = titles.by_rule(text) if not conversation.title else ""
     if title:
         set_rule_title(conversation, title)
-    return await _answer(session, caller, conversation, asked, chosen, title)
+    return await _answer(session, caller, conversation, asked, chosen, title, second)
 
 
 async def ask_again(
@@ -210,7 +224,8 @@ async def go_on(session: AsyncSession, caller: Caller, answer_id: str, resolve: 
         row.content = "[]"  # thought alone can't be gone on with: the answer begins anew
     row.state, row.stop_reason, row.error_code, row.error_message = "running", None, None, None
     row.run_id = new_id("run")
-    conversation.head_id = row.id
+    if row.id != conversation.beside_id:
+        conversation.head_id = row.id
     conversation.updated_at = sources.now()
     add_run(session, row, row.run_id, chosen.model.id)
     await session.flush()
@@ -229,12 +244,30 @@ async def _answer(
     asked: MessageRow,
     chosen: Chosen,
     new_title: str,
+    second: Chosen | None = None,
 ) -> Turn:
     run_id = new_id("run")
-    row = add_answer(session, conversation, asked.id, chosen.name, run_id)
+    # Versions stand in the order of their ids, and two of one millisecond have none.
+    first, later = sorted((new_id("msg"), new_id("msg")))
+    row = add_answer(session, conversation, asked.id, chosen.name, run_id, message_id=first)
     add_run(session, row, run_id, chosen.model.id)
+    beside = None
+    if second is not None:
+        other_run = new_id("run")
+        other = add_answer(
+            session,
+            conversation,
+            asked.id,
+            second.name,
+            other_run,
+            message_id=later,
+            beside=True,
+        )
+        add_run(session, other, other_run, second.model.id)
+        beside = await _turn(session, caller, conversation, asked, other, second, "")
     await session.flush()
-    return await _turn(session, caller, conversation, asked, row, chosen, new_title)
+    turn = await _turn(session, caller, conversation, asked, row, chosen, new_title)
+    return msgspec.structs.replace(turn, beside=beside)
 
 
 async def _turn(
@@ -276,17 +309,23 @@ async def _known(
 
 
 async def _answered(
-    session: AsyncSession, asked: MessageRow
-) -> tuple[StoredMessage, StoredMessage]:
+    session: AsyncSession, conversation: ConversationRow, asked: MessageRow
+) -> Sent:
     answers = await session.scalars(
         select(MessageRow)
         .where(
             MessageRow.parent_id == asked.id, MessageRow.organisation_id == asked.organisation_id
         )
         .order_by(MessageRow.id)
-        .limit(1)
     )
-    return as_message(asked), as_message(answers.one())
+    first, *others = (as_message(row) for row in answers)
+    beside = next((each for each in others if each.id == conversation.beside_id), None)
+    return Sent(
+        as_message(asked),
+        first,
+        RunRef(first.run_id or ""),
+        Started(beside, RunRef(beside.run_id or "")) if beside else None,
+    )
 
 
 def _check_seen(attachments: Sequence[Attachment], model: Model) -> None:

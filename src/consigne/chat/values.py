@@ -153,6 +153,8 @@ class Thread(msgspec.Struct, frozen=True):
     """Whether the branch has messages before these."""
     later: bool
     """Whether it has messages after these."""
+    beside: StoredMessage | None = None
+    """The second model's answer beside the last of these, until one of the two is chosen."""
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -206,6 +208,8 @@ class Sent(msgspec.Struct, frozen=True):
     message: StoredMessage
     answer: StoredMessage
     run: RunRef
+    beside: Started | None = None
+    """The second model's answer, where two were asked."""
 
 
 class RunEvent(msgspec.Struct, frozen=True):

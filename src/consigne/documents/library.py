@@ -97,6 +97,15 @@ class Documents:
         async with self._db.reading() as session:
             return as_document(await _row(session, caller, document_id))
 
+    async def newest(self, caller: Caller, *, limit: int, before: str = "") -> list[Document]:
+        """Return one's documents, the newest first, from before the one of an id."""
+        query = select(DocumentRow).where(owned(caller))
+        if before:
+            query = query.where(DocumentRow.id < before)
+        async with self._db.reading() as session:
+            rows = await session.scalars(query.order_by(DocumentRow.id.desc()).limit(limit))
+            return [as_document(row) for row in rows]
+
     async def those(self, caller: Caller, ids: Sequence[str]) -> list[Document]:
         """Return these documents, in their order.
 

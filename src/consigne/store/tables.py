@@ -199,6 +199,8 @@ class ConversationRow(Table):
     """The folder it lies in, unless that is deleted."""
     project_id: Mapped[str | None] = mapped_column(ID, index=True)
     """The project it belongs to, while its author may use that."""
+    beside_id: Mapped[str | None] = mapped_column(ID)
+    """The answer that stands beside the head until its reader has chosen one of the two."""
 
     __table_args__ = (Index(None, "organisation_id", "user_id", "updated_at"),)
 

@@ -19,6 +19,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from consigne.web import offline
+
 _ROOT = Path(__file__).parent
 _SERVED = ("app", "frames", "i18n", "icons", "styles", "vendor", "manifest.webmanifest")
 _COMPRESSED = {".js", ".css", ".svg", ".webmanifest", ".html"}
@@ -34,6 +36,7 @@ _FRAME_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'self'; "
     "style-src 'unsafe-inline'; frame-ancestors 'self'"
 )
+_PERMISSIONS = "camera=(), geolocation=(), microphone=(self), payment=(), usb=()"
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _FRAME = {
     "content-type": "text/html; charset=utf-8",
@@ -90,6 +93,7 @@ def routes(leads: Leads = _nowhere) -> list[Route]:
         Route("/frame/artifact", site.frame, methods=["GET"], include_in_schema=False),
         Route("/frames/diagram", site.diagram_frame, methods=["GET"], include_in_schema=False),
         Route("/verify", site.verify, methods=["GET"], include_in_schema=False),
+        Route(offline.WORKER_PATH, site.worker, methods=["GET"], include_in_schema=False),
         Route("/static/{digest}/{path:path}", site.file, methods=["GET"], include_in_schema=False),
     ]
 
@@ -154,7 +158,7 @@ class _Site:
             "etag": f'"{hashlib.sha256(body).hexdigest()[:20]}"',
             "content-security-policy": content_security_policy(html),
             "cross-origin-opener-policy": "same-origin",
-            "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+            "permissions-policy": _PERMISSIONS,
             "referrer-policy": "same-origin",
             "x-content-type-options": "nosniff",
             "x-frame-options": "DENY",
@@ -198,6 +202,19 @@ class _Site:
         if request.headers.get("if-none-match") == headers["etag"]:
             return Response(status_code=304, headers=headers)
         return _encoded(request, body, compressed, headers)
+
+    @functools.cached_property
+    def _worker(self) -> tuple[bytes, bytes, dict[str, str]]:
+        """The service worker's script, its compressed form and its headers."""
+        own, _ = self._digests
+        words = [f"/static/{own}/i18n/{language}.js" for language in ("en", "fr")]
+        template = (self._root / "worker.js").read_text("utf-8")
+        script = offline.worker(template, self._page[0].decode(), own, words)
+        body = script.encode()
+        return body, gzip.compress(body, 9, mtime=0), dict(offline.headers(script))
+
+    async def worker(self, request: Request) -> Response:
+        return self._sent(request, self._worker)
 
     async def frame(self, request: Request) -> Response:
         """The empty page in which artifacts run: of an origin of its own, without any network."""
@@ -260,10 +277,11 @@ def content_security_policy(html: str) -> str:
             "font-src 'self'",
             "frame-src 'self'",
             "manifest-src 'self'",
+            "worker-src 'self'",
             "base-uri 'none'",
             "form-action 'self'",
             "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
-            "trusted-types dompurify",
+            "trusted-types dompurify consigne-worker",
         ]
     )

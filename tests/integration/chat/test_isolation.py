@@ -122,7 +122,7 @@ TENANT_TABLES = re.compile(
     r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions|folders"
     r"|message_texts|feedback|memories|personal_instructions|prompts|assistants|schedules|skills"
     r"|skill_choices|tool_switches|tool_approvals|artifacts|artifact_versions|tool_servers"
-    r"|documents|passages|pictures|projects|project_documents|shares)\b"
+    r"|documents|passages|pictures|projects|project_documents|shares|imports)\b"
 )
 
 
@@ -152,6 +152,12 @@ async def drawn(visitor: Visitor) -> str:
     return str(listed["pictures"][0]["id"])
 
 
+async def imported(visitor: Visitor) -> str:
+    """Begin an import and return its id."""
+    made = await visitor.http.post("/api/import", content=b"[]")
+    return str(made.json()["id"])
+
+
 async def furnished(visitor: Visitor) -> dict[str, str]:
     """Make a conversation and return the names of all that is in it."""
     conversation = await visitor.ask("POST", "/conversations", {})
@@ -169,6 +175,7 @@ async def furnished(visitor: Visitor) -> dict[str, str]:
         "folder_id": (await visitor.ask("POST", "/folders", {"name": "Mine"}))["id"],
         "document_id": await attached(visitor),
         "picture_id": await drawn(visitor),
+        "import_id": await imported(visitor),
         "pull_id": "pull_1",
         "call_id": "toolu_1",
         "server_id": "srv_1",

@@ -95,3 +95,27 @@ async def test_bad_files_leave_nothing_behind(site: Site) -> None:
         assert refused == f"400 unreadable_{why}"
     objects = site.services.settings.objects_dir
     assert not [path for path in objects.rglob("*") if path.is_file()]
+
+
+async def test_one_s_files_are_listed_by_pages_with_where_they_are_used(site: Site) -> None:
+    owner, other = await site.owner(), await site.member("ann@example.net")
+    first = await add(owner, "first.txt", b"One.")
+    await asked(owner, "What is it?", first)
+    assistant = await owner.ask(
+        "POST", "/assistants", {"name": "House", "knowledge": [first["id"]]}
+    )
+    second = await add(owner, "second.txt", b"Two.")
+    page = await owner.ask("GET", "/documents?limit=1")
+    assert ([each["id"] for each in page["documents"]], page["more"]) == ([second["id"]], True)
+    assert page["documents"][0]["conversations"] == page["documents"][0]["assistants"] == []
+    page = await owner.ask("GET", f"/documents?limit=1&before={second['id']}")
+    (found,) = page["documents"]
+    assert not page["more"]
+    assert found["assistants"] == [{"id": assistant["id"], "name": "House"}]
+    assert [each["name"] for each in found["conversations"]] == ["What is it?"]
+    (conversation,) = found["conversations"]
+    await owner.ask("DELETE", f"/conversations/{conversation['id']}")
+    (_, found) = (await owner.ask("GET", "/documents"))["documents"]
+    assert found["conversations"] == []
+    assert (await other.ask("GET", "/documents"))["documents"] == []
+    assert await owner.refused("GET", "/documents?limit=0") == "400 invalid_request"

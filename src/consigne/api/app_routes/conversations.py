@@ -114,6 +114,7 @@ async def send_message(
         model=body.model or "",
         mode=body.mode,
         attachments=tuple(attachment(file) for file in files),
+        second_model=body.second_model,
     )
     return reply(await services_of(request).runs.send(caller, question), 201)
 

@@ -1,8 +1,9 @@
 """Files that people attach to their questions."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+import msgspec
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,9 +13,52 @@ from consigne.api.app_routes.access import Person
 from consigne.api.app_routes.replies import reply
 from consigne.api.auth import services_of
 from consigne.api.downloads import Download
+from consigne.chat.whereabouts import Uses
 from consigne.documents.values import Document
 
 router = APIRouter(prefix="/documents", tags=["Documents"])
+
+
+class Named(schemas.Out):
+    """Something by its id, and as its owner calls it."""
+
+    id: str
+    name: str
+
+
+class ListedDocument(schemas.Document):
+    """A file and where it is used."""
+
+    conversations: list[Named]
+    """Those it was sent in, the newest first."""
+    assistants: list[Named]
+    """Those that know it."""
+
+
+class DocumentPage(schemas.Out):
+    """Some of one's files, the newest first."""
+
+    documents: list[ListedDocument]
+    more: bool
+    """Whether there are older ones: ask for those before the last."""
+
+
+@router.get("", response_model=DocumentPage)
+async def list_documents(
+    request: Request,
+    caller: Person,
+    limit: Annotated[int, Query(ge=1, le=100)] = 30,
+    before: Annotated[str, Query(max_length=64)] = "",
+) -> Response:
+    """List one's files with where they are used, the newest first, from before the one of an id."""
+    services = services_of(request)
+    found = await services.documents.newest(caller, limit=limit + 1, before=before)
+    uses = await services.whereabouts.of(caller, found[:limit])
+    listed = [
+        msgspec.structs.asdict(each) | msgspec.structs.asdict(uses.get(each.id, Uses()))
+        for each in found[:limit]
+    ]
+    return reply({"documents": listed, "more": len(found) > limit})
 
 
 @router.post("", status_code=201, response_model=schemas.Document)

@@ -68,6 +68,8 @@ class NewMessage(In):
     """How it is to be answered."""
     attachments: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=20)] = []
     """Ids of documents."""
+    second_model: Annotated[str, Field(max_length=200)] = ""
+    """Answers too, beside the first, until one of the two is made the conversation's head."""
 
 
 class AnotherAnswer(In):
@@ -406,6 +408,8 @@ class Thread(Out):
     """Whether the branch has messages before these."""
     later: bool
     """Whether it has messages after these."""
+    beside: Message | None = None
+    """The second model's answer beside the last of these, until one of the two is chosen."""
 
 
 class Piece(Out):
@@ -454,6 +458,8 @@ class Sent(Out):
     message: Message
     answer: Message
     run: Run
+    beside: Started | None = None
+    """The second model's answer, where two were asked."""
 
 
 class LeftOut(Out):
@@ -463,12 +469,18 @@ class LeftOut(Out):
     count: int
 
 
-class Imported(Out):
-    """What an import took."""
+class Import(Out):
+    """How far a file of conversations is taken in."""
 
+    id: str
+    filename: str
+    state: Literal["running", "done", "failed"]
     conversations: int
-    messages: int
+    """How many are in."""
+    total: int | None
     left_out: list[LeftOut]
+    error: str | None
+    created_at: datetime
 
 
 class Provenance(Out):

@@ -1,8 +1,8 @@
 """Conversations as files: out, and in."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -36,13 +36,22 @@ async def export_everything(request: Request, caller: Person) -> Response:
     return _file(portable.encode(found), "conversations.json", "application/json")
 
 
-@router.post("/import", status_code=201, response_model=schemas.Imported)
-async def import_conversations(request: Request, caller: Person) -> Response:
-    """Take in a file of conversations: one exported here, or ChatGPT's or Claude's (zip or JSON).
+@router.post("/import", status_code=202, response_model=schemas.Import)
+async def import_conversations(
+    request: Request, caller: Person, filename: Annotated[str, Query(max_length=200)] = ""
+) -> Response:
+    """Begin to take in a file of conversations: one exported here, ChatGPT's or Claude's.
 
-    The body is the file itself. All of it is taken, or nothing.
+    The body is the file itself, a zip or JSON. One that can't be read leaves nothing behind.
     """
-    return reply(await services_of(request).transfers.take(caller, await request.body()), 201)
+    importing = services_of(request).importing
+    return reply(await importing.begin(caller, filename, request.stream()), 202)
+
+
+@router.get("/imports/{import_id}", response_model=schemas.Import)
+async def read_import(request: Request, caller: Person, import_id: str) -> Response:
+    """Return how far an import is; its outcome is told for a week."""
+    return reply(await services_of(request).importing.get(caller, import_id))
 
 
 def _file(body: bytes, name: str, media_type: str) -> Response:

@@ -9,6 +9,7 @@ from consigne.store import (  # noqa: F401 - their tables join the metadata
     documents_tables,
     edge_tables,
     files_tables,
+    imports_tables,
     pictures_tables,
     projects_tables,
     responses_tables,

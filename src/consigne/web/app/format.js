@@ -32,6 +32,14 @@ export function day(date) {
 }
 
 /**
+ * The local day of a moment, in words.
+ * @param {string} time RFC 3339
+ */
+export function dayOf(time) {
+  return new Intl.DateTimeFormat(locale.value, { dateStyle: "long" }).format(new Date(time));
+}
+
+/**
  * A count of parameters: "1.7 B", « 1,7 Md ».
  * @param {number} parameters
  */

@@ -3,10 +3,12 @@ import { render } from "preact";
 
 import { html } from "./html.js";
 import { loadLanguage, t } from "./i18n.js";
+import { keepForOffline, watchConnection } from "./state/connection.js";
 import { loadList, watchList } from "./state/conversations.js";
 import { watchFeedback } from "./state/feedback.js";
 import { loadFolders } from "./state/folders.js";
 import { loadLibrary, watchSchedules } from "./state/library.js";
+import { resumeImport } from "./state/imports.js";
 import { arrival, loadModels, loadPulls } from "./state/models.js";
 import { loadProjects } from "./state/projects.js";
 import { begin, session } from "./state/session.js";
@@ -21,6 +23,7 @@ import { watchKeys } from "./ui/keys.js";
 await Promise.all([loadLanguage(), begin()]);
 render(html`<${App} />`, /** @type {Element} */ (document.getElementById("app")));
 
+watchConnection();
 watchKeys();
 watchTitle();
 watchAnswers();
@@ -42,6 +45,7 @@ effect(() => {
     loadPulls();
     loadLibrary();
     loadTools();
+    resumeImport();
   });
 });
 
@@ -51,3 +55,6 @@ effect(() => {
   const use = { label: t("pull.use"), run: () => { chooseModel(model.id); } };
   queueMicrotask(() => toast(t("pull.ready", { name: model.name }), use));
 });
+
+// When the page is there for the reader: nothing waits for it.
+setTimeout(keepForOffline, 1_000);

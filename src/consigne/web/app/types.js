@@ -26,6 +26,7 @@
  * @property {Record<string, string[]>} versions ids in each other's place, by their parent's
  * @property {boolean} earlier
  * @property {boolean} later
+ * @property {Message | null} [beside] the second model's answer beside the leaf, until one is chosen
  *
  * @typedef {object} Hit a message that a search found
  * @property {string} message_id

@@ -19,6 +19,9 @@ export const head = signal(/** @type {string | null} */ (null));
 /** Whether the branch goes on before the stretch, and after it. */
 export const earlier = signal(false);
 export const later = signal(false);
+/** The second model's answer beside the leaf, by its id, until one of the two is chosen. */
+export const besideId = signal(/** @type {string | null} */ (null));
+export const beside = computed(() => messages.value.get(besideId.value ?? ""));
 
 /** The messages of the stretch. */
 export const stretch = computed(() => found(path.value));
@@ -41,6 +44,7 @@ export function clear() {
     versions.value = {};
     head.value = null;
     earlier.value = later.value = false;
+    besideId.value = null;
   });
 }
 
@@ -56,7 +60,14 @@ export function hold(page) {
     head.value = page.leaf_id;
     earlier.value = page.earlier;
     later.value = page.later;
+    setBeside(page.beside ?? null);
   });
+}
+
+/** @param {Message | null} message the second model's answer beside the leaf */
+export function setBeside(message) {
+  if (message) put(message);
+  besideId.value = message?.id ?? null;
 }
 
 /**
@@ -77,6 +88,7 @@ export function extend(page, side) {
     } else {
       path.value = [...path.value, ...ids];
       later.value = page.later;
+      setBeside(page.beside ?? null);
     }
   });
 }
@@ -102,6 +114,7 @@ export function graft(message) {
     if (!beside.includes(message.id)) {
       versions.value = { ...versions.value, [parent]: [...beside, message.id] };
     }
+    if (message.id !== head.peek()) besideId.value = null;
     path.value = [...path.value.slice(0, at), message.id];
     head.value = message.id;
     later.value = false;

@@ -24,10 +24,10 @@ import { toast } from "./toasts.js";
  *   source: "operator" | "upload", enabled: boolean, shared: boolean, mine: boolean}} Skill
  */
 
-/** @typedef {"assistants" | "prompts" | "schedules" | "skills" | "personal"} Tab */
+/** @typedef {"assistants" | "prompts" | "schedules" | "skills" | "files" | "personal"} Tab */
 
 /** @type {readonly Tab[]} */
-export const TABS = ["assistants", "prompts", "schedules", "skills", "personal"];
+export const TABS = ["assistants", "prompts", "schedules", "skills", "files", "personal"];
 export const tab = signal(/** @type {Tab} */ ("assistants"));
 
 /** @type {ReturnType<typeof collection<Assistant>>} */

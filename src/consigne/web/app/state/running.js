@@ -7,7 +7,7 @@ import { workFor } from "./python.js";
 import { timeThought } from "./thought.js";
 
 /**
- * The one answer that this page follows while the server writes it.
+ * The answers that this page follows while the server writes them: one, or two side by side.
  *
  * @typedef {import("../types.js").Message} Message
  * @typedef {import("../types.js").Block} Block
@@ -18,6 +18,9 @@ import { timeThought } from "./thought.js";
  * @property {(title: string) => void} titled the conversation got a title
  * @property {(message: Message) => void} done the answer is whole, or ended otherwise
  * @property {() => void} gone the server does not know this run any more
+ *
+ * @typedef {{runId: string, link: AbortController, timer: number, blocks: Block[],
+ *   hearer: Hearer}} Followed
  */
 
 /** The screen is brought up to date at most this often. */
@@ -33,8 +36,8 @@ const TIMED = ["thinking", "delta", "tool_use", "done"];
 export const lost = signal(false);
 
 let interval = LEAST_INTERVAL_MS;
-/** @type {{runId: string, link: AbortController, timer: number, blocks: Block[], hearer: Hearer} | null} */
-let current = null;
+/** @type {Map<string, Followed>} by their runs */
+const followed = new Map();
 
 /**
  * Long answers cost more to draw: keep the page free for three quarters of the time.
@@ -46,11 +49,18 @@ export function drawnIn(milliseconds) {
 
 /** Follow no answer any more; the server goes on with it. */
 export function leave() {
-  if (!current) return;
-  current.link.abort();
-  clearTimeout(current.timer);
-  current = null;
-  lost.value = false;
+  listenOnly([]);
+}
+
+/** Follow no other answers any more. @param {string[]} runIds */
+export function listenOnly(runIds) {
+  for (const mine of followed.values()) {
+    if (runIds.includes(mine.runId)) continue;
+    mine.link.abort();
+    clearTimeout(mine.timer);
+    followed.delete(mine.runId);
+  }
+  if (!followed.size) lost.value = false;
 }
 
 /**
@@ -59,31 +69,40 @@ export function leave() {
  * @param {Hearer} hearer
  */
 export function listen(runId, hearer) {
-  if (current?.runId === runId) return;
-  leave();
+  if (followed.has(runId)) return;
   const link = new AbortController();
   const mine = { runId, link, timer: 0, blocks: /** @type {Block[]} */ ([]), hearer };
-  current = mine;
+  followed.set(runId, mine);
   follow(`/api/runs/${runId}/events`, {
     signal: link.signal,
     lost: (is) => {
-      if (current === mine) lost.value = is;
+      if (isFollowed(mine)) lost.value = is;
     },
     receive: ({ event, data }) => receive(mine, event, data),
   }).catch((error) => {
-    if (current !== mine) return;
-    leave();
+    if (!isFollowed(mine)) return;
+    end(mine);
     if (error instanceof ApiError && error.status !== 401) hearer.gone();
   });
 }
 
+/** @param {Followed} mine */
+function isFollowed(mine) {
+  return followed.get(mine.runId) === mine;
+}
+
+/** @param {Followed} mine */
+function end(mine) {
+  listenOnly([...followed.keys()].filter((runId) => runId !== mine.runId));
+}
+
 /**
- * @param {NonNullable<typeof current>} mine
+ * @param {Followed} mine
  * @param {string} event
  * @param {any} data
  */
 function receive(mine, event, data) {
-  if (current !== mine) return true;
+  if (!isFollowed(mine)) return true;
   if (TIMED.includes(event)) timeThought(mine.runId, event);
   switch (event) {
     case "start":
@@ -125,7 +144,7 @@ function receive(mine, event, data) {
       mine.hearer.titled(data.title);
       break;
     case "done":
-      leave();
+      end(mine);
       mine.hearer.done(data.message);
       return true;
   }
@@ -133,13 +152,13 @@ function receive(mine, event, data) {
 }
 
 /**
- * @param {NonNullable<typeof current>} mine
+ * @param {Followed} mine
  * @param {string} call
  */
 function work(mine, call) {
   const done = mine.blocks.some((one) => one.type === "tool_result" && one.tool_use_id === call);
   const use = mine.blocks.find((one) => one.type === "tool_use" && one.id === call);
-  if (current === mine && !done && use?.type === "tool_use") {
+  if (isFollowed(mine) && !done && use?.type === "tool_use") {
     workFor(mine.runId, use, mine.link.signal);
   }
 }
@@ -159,12 +178,12 @@ function staged(blocks, call, stage, title) {
   );
 }
 
-/** @param {NonNullable<typeof current>} mine */
+/** @param {Followed} mine */
 function draw(mine) {
   if (mine.timer) return;
   mine.timer = setTimeout(() => {
     mine.timer = 0;
-    if (current === mine) mine.hearer.written(mine.blocks);
+    if (isFollowed(mine)) mine.hearer.written(mine.blocks);
   }, interval);
 }
 

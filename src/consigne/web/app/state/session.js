@@ -11,6 +11,9 @@ export const session = signal(/** @type {Session | null | undefined} */ (undefin
 /** Why the last attempt to sign in, or to reach the server at all, came to nothing. */
 export const signInError = signal(/** @type {ApiError | null} */ (null));
 
+/** Whether the server could not be reached as the page opened. */
+export const unreachable = signal(false);
+
 whenSignedOut(() => {
   session.value = null;
 });
@@ -34,6 +37,11 @@ export function signIn(linkOrToken) {
   return attempt("POST", { token });
 }
 
+/** Try again to reach the server. */
+export function retry() {
+  return attempt("GET");
+}
+
 export async function signOut() {
   await request("DELETE", "/api/session").catch(() => {});
   setTemporary(false); // whoever signs in next does not see it
@@ -48,8 +56,11 @@ async function attempt(method, body) {
   signInError.value = null;
   try {
     session.value = await request(method, "/api/session", body);
+    unreachable.value = false;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
+    unreachable.value = error.status === 0 && !body;
+    if (unreachable.value) return;
     const unknown = error.status === 401;
     if (!unknown || body) signInError.value = error;
     if (unknown && body && (await known())) return;

@@ -3,10 +3,10 @@ import { batch, computed, effect, signal } from "@preact/signals";
 import { ApiError, request } from "../api.js";
 import { openAt, openId } from "../router.js";
 import {
-  clear, downTo, earlier, extend, graft, hold, later, messages, put, stretch,
+  beside, besideId, clear, downTo, earlier, extend, graft, hold, later, messages, put, stretch,
 } from "./branch.js";
 import { keep, loadList } from "./conversations.js";
-import { leave, listen } from "./running.js";
+import { leave, listen, listenOnly } from "./running.js";
 import { keepHere, show, temporary } from "./temporary.js";
 import { leaveTemporary } from "./temporary_turns.js";
 import { expectThought } from "./thought.js";
@@ -34,11 +34,13 @@ export const shown = computed(() =>
   outgoing.value ? downTo(outgoing.value.parentId) : stretch.value,
 );
 
-/** The answer being written on this branch, if one is. */
-export const running = computed(() => {
-  const last = shown.value.at(-1);
-  return last?.state === "running" ? last : undefined;
-});
+/** The answers being written at the end of this branch: one, or two side by side. */
+export const written = computed(() =>
+  [shown.value.at(-1), beside.value].flatMap((one) => (one?.state === "running" ? one : [])),
+);
+
+/** The first of them, if one is. */
+export const running = computed(() => written.value.at(0));
 
 /**
  * Read a conversation, at a message if one is given, and follow the answer written in it.
@@ -171,7 +173,9 @@ export async function readVersion(messageId) {
  */
 export function follow(answer, runId) {
   expectThought(runId);
-  graft({ ...answer, run_id: runId, state: "running" });
+  const begun = { ...answer, run_id: runId, state: /** @type {const} */ ("running") };
+  if (answer.id === besideId.peek()) put(begun);
+  else graft(begun);
 }
 
 /** Keep the page on the conversation that the address names, and on the answer being written. */
@@ -181,9 +185,9 @@ export function watchThread() {
     queueMicrotask(() => open(id, at)?.catch(() => {}));
   });
   effect(() => {
-    const answer = running.value;
-    if (answer?.run_id) listen(answer.run_id, hearer(answer.id));
-    else leave();
+    const runs = written.value.flatMap(({ id, run_id }) => (run_id ? [{ id, run_id }] : []));
+    listenOnly(runs.map(({ run_id }) => run_id));
+    for (const { id, run_id } of runs) listen(run_id, hearer(id));
   });
 }
 

@@ -1,7 +1,7 @@
 import { refusal } from "../api.js";
 import { explain, t } from "../i18n.js";
 import { saveFile } from "../platform.js";
-import { loadList } from "./conversations.js";
+import { sendImport } from "./imports.js";
 import { toast } from "./toasts.js";
 
 /** Taking conversations out as files, and in. */
@@ -42,31 +42,9 @@ export function chooseImport() {
   field.hidden = true;
   field.addEventListener("change", () => {
     const file = field.files?.[0];
-    if (file) take(file);
+    if (file) sendImport(file);
   });
   for (const end of ["change", "cancel"]) field.addEventListener(end, () => field.remove());
   document.body.append(field); // outside the page it may be gone before a file is chosen
   field.click();
-}
-
-/** @param {File} file */
-async function take(file) {
-  toast(t("transfer.reading", { name: file.name }));
-  try {
-    const path = "/api/import";
-    const headers = { "content-type": "application/octet-stream", accept: "application/json" };
-    const response = await fetch(path, { method: "POST", body: file, headers });
-    if (!response.ok) throw await refusal(response, path);
-    toast(told(await response.json()));
-    loadList();
-  } catch (error) {
-    toast(explain(/** @type {Error} */ (error)));
-  }
-}
-
-/** @param {{conversations: number, left_out: {what: string, count: number}[]}} taken */
-function told(taken) {
-  const left = taken.left_out.map(({ what, count }) => t(`transfer.left.${what}`, { count }));
-  const done = t("transfer.taken", { count: taken.conversations });
-  return left.length ? `${done} ${t("transfer.leftOut", { list: left.join(", ") })}` : done;
 }

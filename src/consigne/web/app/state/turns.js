@@ -2,12 +2,13 @@ import { batch } from "@preact/signals";
 
 import { request } from "../api.js";
 import { openId, openProject } from "../router.js";
-import { graft, head, hold, later, messages } from "./branch.js";
+import { graft, head, hold, later, messages, setBeside } from "./branch.js";
+import { second, secondModel } from "./compare.js";
 import { loadList } from "./conversations.js";
 import { prefer } from "./models.js";
 import { temporary } from "./temporary.js";
 import { answerTemporarily, sendTemporarily } from "./temporary_turns.js";
-import { conversation, follow, outgoing, read, running, status, toLatest } from "./thread.js";
+import { conversation, follow, outgoing, read, status, toLatest, written } from "./thread.js";
 import { takeMode } from "./tools.js";
 
 /**
@@ -31,10 +32,12 @@ export async function send(text, parentId, { clientId, model, files = [], opened
   try {
     if (later.peek() && parentId === head.peek()) await toLatest();
     outgoing.value = { text, parentId, files };
+    const other = secondModel.peek()?.id;
     const kept = conversation.peek() ?? (await begin(model, opened));
     const body = {
       text, parent_id: parentId, client_id: clientId, model, mode: takeMode(),
       ...(files.length ? { attachments: files.map(({ id }) => id) } : {}),
+      ...(other ? { second_model: other } : {}),
     };
     const reply = await request("POST", `/api/conversations/${kept.id}/messages`, body);
     if (conversation.peek()?.id !== kept.id) return loadList();
@@ -46,7 +49,9 @@ export async function send(text, parentId, { clientId, model, files = [], opened
       if (page) return hold(page);
       graft(reply.message);
       follow(reply.answer, reply.run.id);
+      if (reply.beside) setBeside(reply.beside.answer);
     });
+    second.value = null;
     loadList();
   } catch (error) {
     outgoing.value = null;
@@ -93,8 +98,7 @@ export async function goOn(answer) {
 }
 
 export async function stop() {
-  const answer = running.peek();
-  if (answer?.run_id) await request("POST", `/api/runs/${answer.run_id}/stop`);
+  await Promise.all(written.peek().map(({ run_id }) => request("POST", `/api/runs/${run_id}/stop`)));
 }
 
 /**

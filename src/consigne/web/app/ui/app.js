@@ -6,19 +6,19 @@ import { go, openId, openProject } from "../router.js";
 import { conversationOf, moving } from "../state/conversations.js";
 import { drawer, overlay } from "../state/look.js";
 import { projectOf } from "../state/projects.js";
-import { session } from "../state/session.js";
+import { session, unreachable } from "../state/session.js";
 import { openSource } from "../state/source.js";
+import { asked } from "../state/speech.js";
 import { conversation, outgoing } from "../state/thread.js";
 import { artifact } from "../state/artifact.js";
-import { ArtifactPanel } from "./artifact_panel.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
+import { ConnectionNotice, Unreachable } from "./connection.js";
 import { explaining } from "../state/feedback.js";
 import { FeedbackDialog } from "./feedback.js";
 import { Icon } from "./icons.js";
-import { Late } from "./late.js";
+import { lazy } from "./lazy.js";
 import { Library } from "./library_door.js";
-import { GalleryDialog } from "./gallery.js";
 import { Palette } from "./palette.js";
 import { Crumb, ProjectDialogs, ProjectPage } from "./project_door.js";
 import { FillDialog, filling } from "./prompt_menu.js";
@@ -31,8 +31,18 @@ import { TemporaryNotice, TemporarySwitch } from "./temporary.js";
 import { Thread } from "./thread.js";
 import { Toasts } from "./toasts.js";
 
+const ArchiveDialog = lazy(() => import("./archive.js").then((found) => found.ArchiveDialog));
+const ArtifactPanel = lazy(() => import("./artifact_panel.js").then((found) => found.ArtifactPanel));
+const GalleryDialog = lazy(() => import("./gallery.js").then((found) => found.GalleryDialog));
+const MoveDialog = lazy(() => import("./move.js").then((found) => found.MoveDialog));
+const SourcePanel = lazy(() => import("./source.js").then((found) => found.SourcePanel));
+const SpeechNotice = lazy(() => import("./speech_notice.js").then((found) => found.SpeechNotice));
+const SuggestionsDialog = lazy(() => import("./suggestions.js").then((found) => found.SuggestionsDialog));
+const ToolServersDialog = lazy(() => import("./tool_servers.js").then((found) => found.ToolServersDialog));
+
 /** The whole page. */
 export function App() {
+  if (unreachable.value) return html`<${Unreachable} />`;
   if (session.value === undefined) return null;
   if (session.value === null) return html`<${SignIn} />`;
   return html`<a class="skip" href="#composer">${t("app.skip")}</a>
@@ -40,27 +50,28 @@ export function App() {
       <${Sidebar} />
       <div class="veil" onClick=${() => { drawer.value = false; }}></div>
       <main>
-        <div><${Head} /><${TemporaryNotice} /></div>
+        <div><${Head} /><${ConnectionNotice} /><${TemporaryNotice} /></div>
         ${openProject.value && !outgoing.value ? html`<${ProjectPage} />` : html`<${Thread} />`}
         <${Composer} />
       </main>
-      <${ArtifactPanel} />
+      ${artifact.value && html`<${ArtifactPanel} />`}
     </div>
     <${Toasts} />
     <${Announcer} />
+    ${asked.value && html`<${SpeechNotice} />`}
     ${overlay.value === "palette" && html`<${Palette} />`}
     ${overlay.value === "search" && html`<${SearchDialog} />`}
-    ${overlay.value === "servers" && html`<${Late} from=${() => import("./tool_servers.js")} name="ToolServersDialog" />`}
-    ${overlay.value === "archive" && html`<${Late} from=${() => import("./archive.js")} name="ArchiveDialog" />`}
+    ${overlay.value === "servers" && html`<${ToolServersDialog} />`}
+    ${overlay.value === "archive" && html`<${ArchiveDialog} />`}
     ${overlay.value === "keys" && html`<${ShortcutsDialog} />`}
     ${overlay.value === "pictures" && html`<${GalleryDialog} />`}
     ${overlay.value === "library" && html`<${Library} />`}
     ${explaining.value && html`<${FeedbackDialog} key=${explaining.value} />`}
     ${filling.value && html`<${FillDialog} key=${filling.value.id} />`}
-    ${openSource.value && html`<${Late} from=${() => import("./source.js")} name="SourcePanel" />`}
-    ${moving.value && html`<${Late} from=${() => import("./move.js")} name="MoveDialog" />`}
+    ${openSource.value && html`<${SourcePanel} />`}
+    ${moving.value && html`<${MoveDialog} />`}
     <${ProjectDialogs} /><${ShareDialogs} />
-    ${overlay.value === "models" && html`<${Late} from=${() => import("./suggestions.js")} name="SuggestionsDialog" />`}`;
+    ${overlay.value === "models" && html`<${SuggestionsDialog} />`}`;
 }
 
 function Head() {

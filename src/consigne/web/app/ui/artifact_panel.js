@@ -7,6 +7,7 @@ import { Markdown } from "../markdown/view.js";
 import { artifact, closeArtifact, openArtifact } from "../state/artifact.js";
 import { openId } from "../router.js";
 import { Icon } from "./icons.js";
+import { PanelEdge } from "./panel_edge.js";
 
 /** @typedef {import("../state/artifact.js").Artifact} Artifact */
 
@@ -32,6 +33,7 @@ export function ArtifactPanel() {
   };
   return html`<aside class="artifact" ref=${panel} tabindex="-1" aria-label=${shown.title}
     onKeyDown=${onKeyDown}>
+    <${PanelEdge} />
     <header class="artifact-head">
       <h2 dir="auto">${shown.title}</h2>
       ${shown.versions > 1 && html`<${Versions} shown=${shown} />`}

@@ -14,9 +14,11 @@ import { send, stop } from "../state/turns.js";
 import { toast } from "../state/toasts.js";
 import { uuid } from "../platform.js";
 import { AttachButton, Attached, DropZone, onPaste } from "./attachments.js";
+import { mustChoose, Second } from "./compare.js";
 import { Icon } from "./icons.js";
 import { ModelPicker } from "./model_picker.js";
 import { promptHints, promptKey, PromptMenu } from "./prompt_menu.js";
+import { Dictate } from "./speech.js";
 import { ToolsMenu } from "./tools_menu.js";
 
 /** Why the last instruction was not sent, and in which conversation. */
@@ -61,6 +63,7 @@ export function Composer() {
     <${PromptMenu} text=${text} />
     <div class="composer-box">
       ${!temporary.value && html`<${Attached} />`}
+      <${Second} />
       <textarea id="composer" ref=${box} rows="1" value=${text} aria-label=${t("composer.label")}
         placeholder=${t("composer.placeholder")} enterkeyhint="send" dir="auto"
         onInput=${(/** @type {any} */ event) => keepDraft(where, event.target.value)}
@@ -68,6 +71,7 @@ export function Composer() {
       <div class="composer-row">
         <div class="composer-tools">${!temporary.value && html`<${AttachButton} />`}
           <${ModelPicker} />${!temporary.value && html`<${ToolsMenu} />`}</div>
+        <${Dictate} />
         <${Submit} busy=${busy} ready=${text.trim() !== "" && !outgoing.value && settled(where)} />
       </div>
     </div>
@@ -98,7 +102,7 @@ function settled(where) {
 async function sendDraft() {
   const where = openId.peek();
   const text = draft(where).trim();
-  if (!text || outgoing.peek() || !settled(where)) return;
+  if (!text || outgoing.peek() || !settled(where) || mustChoose()) return;
   const files = filesOf(where);
   const leave = () => {
     keepDraft(where, "");

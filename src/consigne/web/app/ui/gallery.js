@@ -2,21 +2,10 @@ import { useEffect } from "preact/hooks";
 
 import { html } from "../html.js";
 import { t } from "../i18n.js";
-import { drawer, overlay } from "../state/look.js";
+import { overlay } from "../state/look.js";
 import { gallery, loadPictures, olderPictures } from "../state/pictures.js";
 import { Dialog } from "./dialog.js";
-import { Icon } from "./icons.js";
 import { PictureActs } from "./pictures.js";
-
-/** The gallery's place in the sidebar. */
-export function GalleryButton() {
-  const open = () => {
-    drawer.value = false;
-    overlay.value = "pictures";
-  };
-  return html`<button type="button" class="search" onClick=${open}>
-    <${Icon} name="picture" /><span>${t("picture.gallery")}</span></button>`;
-}
 
 /** One's pictures, the newest first. */
 export function GalleryDialog() {

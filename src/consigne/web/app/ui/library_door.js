@@ -1,11 +1,9 @@
-import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
-
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { tab, unread } from "../state/library.js";
 import { drawer, overlay } from "../state/look.js";
 import { Icon } from "./icons.js";
+import { lazy } from "./lazy.js";
 
 /** @param {import("../state/library.js").Tab} [name] the panel to open */
 export function openLibrary(name) {
@@ -23,11 +21,15 @@ export function LibraryButton() {
   </button>`;
 }
 
-/** The library, whose code comes when it is first opened. */
-export function Library() {
-  const loaded = useSignal(/** @type {any} */ (null));
-  useEffect(() => {
-    import("./library/dialog.js").then((found) => { loaded.value = { Dialog: found.default }; });
-  }, []);
-  return loaded.value && html`<${loaded.value.Dialog} />`;
+/** The gallery's place in the sidebar. */
+export function GalleryButton() {
+  const open = () => {
+    drawer.value = false;
+    overlay.value = "pictures";
+  };
+  return html`<button type="button" class="search" onClick=${open}>
+    <${Icon} name="picture" /><span>${t("picture.gallery")}</span></button>`;
 }
+
+/** The library, whose code comes when it is first opened. */
+export const Library = lazy(() => import("./library/dialog.js").then((found) => found.default));

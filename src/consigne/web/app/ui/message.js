@@ -20,6 +20,7 @@ import { CopyButton } from "./copy.js";
 import { Thumbs } from "./feedback.js";
 import { Icon } from "./icons.js";
 import { Menu } from "./menu.js";
+import { ReadAloud } from "./speech.js";
 import { Choice } from "./model_picker.js";
 import { Outcome } from "./outcome.js";
 import { Steps } from "./steps.js";
@@ -124,8 +125,8 @@ function QuestionEditor({ message }) {
   </article>`;
 }
 
-/** @param {{message: Message, place: Place, last: boolean}} props */
-export function Answer({ message, place, last }) {
+/** @param {{message: Message, place: Place, last: boolean, compared?: boolean}} props */
+export function Answer({ message, place, last, compared = false }) {
   const text = textOf(message);
   const thinking = thinkingOf(message);
   const growing = message.state === "running";
@@ -145,9 +146,10 @@ export function Answer({ message, place, last }) {
     <${Outcome} message=${message} last=${last} />
     ${!growing && html`<div class="actions">
       <${Stepper} place=${place} />
-      ${text && html`<${CopyButton} text=${text} marked />`}
+      ${text && html`<${CopyButton} text=${text} marked />
+        <${ReadAloud} id=${message.id} text=${text} />`}
       ${!temporary.value && html`<${Thumbs} id=${message.id} />`}
-      <${Again} message=${message} />
+      ${!compared && html`<${Again} message=${message} />`}
       <${Byline} message=${message} />
     </div>`}
   </article>`;

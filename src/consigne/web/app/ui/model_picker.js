@@ -7,6 +7,7 @@ import { chooseModel } from "../state/turns.js";
 import { usesTools } from "../state/tools.js";
 import { assistantOf } from "../state/library.js";
 import { Badge } from "./badge.js";
+import { SecondChoices } from "./compare.js";
 import { Icon } from "./icons.js";
 import { Menu, MenuItem } from "./menu.js";
 
@@ -28,6 +29,7 @@ export function ModelPicker() {
     ${!known && html`<span class="bone"></span>`}
     ${writers.value.map((model) => html`<${Choice} key=${model.id} model=${model}
       chosen=${model.id === current?.id} onChoose=${() => chooseModel(model.id)} />`)}
+    <${SecondChoices} />
     <hr />
     <${MenuItem} onSelect=${() => { overlay.value = "models"; }}>
       <span class="menu-text">${t("model.more")}</span>

@@ -10,8 +10,8 @@ import { beginNew } from "./commands.js";
 import { ConversationItem } from "./conversation_item.js";
 import { Folders } from "./folders.js";
 import { Icon, Mark } from "./icons.js";
-import { GalleryButton } from "./gallery.js";
-import { LibraryButton } from "./library_door.js";
+import { ImportBrief } from "./import_brief.js";
+import { GalleryButton, LibraryButton } from "./library_door.js";
 import { Projects } from "./project_door.js";
 import { PullsBrief } from "./pulls_brief.js";
 import { openSearch } from "./search.js";
@@ -37,6 +37,7 @@ export function Sidebar() {
       <${Pinned} /><${Projects} /><${Folders} /><${Groups} />
     </div>
     <${PullsBrief} />
+    <${ImportBrief} />
     <${Account} />
   </nav>`;
 }

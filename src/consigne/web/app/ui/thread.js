@@ -10,6 +10,7 @@ import { toast } from "../state/toasts.js";
 import { assistantOf } from "../state/library.js";
 import { modelFor } from "../state/models.js";
 import { Badge } from "./badge.js";
+import { besideOf, Compared } from "./compare.js";
 import { Icon } from "./icons.js";
 import { Answer, Question, SentQuestion } from "./message.js";
 import { away, Scroller } from "./scroller.js";
@@ -94,7 +95,8 @@ function More({ side }) {
 
 /** @param {Message} message */
 function turnClass(message) {
-  return message.id === sought.value?.id ? "turn sought" : "turn";
+  const pair = besideOf(message) ? "turn pair" : "turn";
+  return message.id === sought.value?.id ? `${pair} sought` : pair;
 }
 
 /** @param {Error} error */
@@ -108,6 +110,8 @@ function fail(error) {
  *   later?: string}} props
  */
 function Turn({ message, last, ...among }) {
+  const other = besideOf(message);
+  if (other) return html`<${Compared} first=${message} other=${other} />`;
   return message.role === "user"
     ? html`<${Question} message=${message} place=${among} last=${last} />`
     : html`<${Answer} message=${message} place=${among} last=${last} />`;

@@ -6,6 +6,7 @@ import { overlay } from "../../state/look.js";
 import { tab, TABS } from "../../state/library.js";
 import { Dialog } from "../dialog.js";
 import { AssistantsPanel } from "./assistants.js";
+import { FilesPanel } from "./files.js";
 import { PersonalPanel } from "./personal.js";
 import { PromptsPanel } from "./prompts.js";
 import { SchedulesPanel } from "./schedules.js";
@@ -13,7 +14,7 @@ import { SkillsPanel } from "./skills.js";
 
 const PANELS = {
   assistants: AssistantsPanel, prompts: PromptsPanel, schedules: SchedulesPanel,
-  skills: SkillsPanel, personal: PersonalPanel,
+  skills: SkillsPanel, files: FilesPanel, personal: PersonalPanel,
 };
 
 /** What a person makes the chat their own with, a panel for each kind. */
