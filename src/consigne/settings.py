@@ -177,10 +177,10 @@ class ToolSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class ProvenanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How pictures are marked as generated."""
+    """How what models make is marked as generated."""
 
     organisation: str = "Consigne"
-    """The name in the certificate that is made at the first picture."""
+    """The name in the certificate that is made at the first picture, and in the marks of text."""
     certificate: str = ""
     """File of the operator's certificate chain (PEM, the signing one first); empty: self-made."""
     private_key: str = ""
@@ -189,6 +189,9 @@ class ProvenanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """Whether pictures bear an imperceptible mark in their pixels."""
     url_minutes: int = 60
     """Minutes for which the address of a picture that the API gives out works."""
+    text_marks: tuple[Literal["header", "copy", "export"], ...] = ("header", "export")
+    """Where generated text is marked: in the API's answers (``header``), in what is copied from
+    the app (``copy``), in conversations saved as files (``export``)."""
 
 
 class ProviderModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

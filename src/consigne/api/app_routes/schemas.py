@@ -104,6 +104,8 @@ class Session(Out):
     user: User
     organisation: Organisation
     role: Literal["owner", "admin", "billing", "member"]
+    copies_marked_by: str | None
+    """Whose name copied answers bear as generated; ``null`` where they bear no mark."""
 
 
 class Capabilities(Out):

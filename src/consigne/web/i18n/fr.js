@@ -62,6 +62,7 @@ export default {
   "message.copyAs": "Autres façons de copier",
   "message.copyMarkdown": "Copier avec le balisage markdown",
   "message.copyPlain": "Copier en texte brut",
+  "message.generated": "Généré par une IA ({model}, {provider})",
   "message.unanswered": "Cette question n’a pas encore de réponse.",
   "message.answerIt": "Répondre",
   "message.writing": "La réponse est en cours d’écriture.",

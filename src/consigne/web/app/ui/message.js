@@ -145,7 +145,7 @@ export function Answer({ message, place, last }) {
     <${Outcome} message=${message} last=${last} />
     ${!growing && html`<div class="actions">
       <${Stepper} place=${place} />
-      ${text && html`<${CopyButton} text=${text} marked />`}
+      ${text && html`<${CopyButton} text=${text} marked model=${message.model} />`}
       ${!temporary.value && html`<${Thumbs} id=${message.id} />`}
       <${Again} message=${message} />
       <${Byline} message=${message} />
