@@ -214,6 +214,8 @@ class ProviderModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Whether it makes vectors instead of text."""
     image: bool = False
     """Whether it makes pictures instead of text."""
+    image_edits: bool = False
+    """Whether it changes pictures too, of its own and others (``POST /images/edits``)."""
     prompt_cache: bool = False
     """Whether an Anthropic server is asked to cache prompts: cheaper for conversations that go on,
     dearer for single questions."""
@@ -406,6 +408,8 @@ def _check_provider_models(provider: ProviderSettings, where: str) -> None:
             raise OperatorError(f"{where}.models[{at}].embedding: this API makes no vectors.")
         if model.image and (provider.kind == "anthropic" or model.embedding):
             raise OperatorError(f"{where}.models[{at}].image: this API makes no pictures.")
+        if model.image_edits and not model.image:
+            raise OperatorError(f"{where}.models[{at}].image_edits: it needs image = true.")
 
 
 def _find_config(environ: Mapping[str, str], data_dir: Path) -> Path | None:

@@ -162,9 +162,9 @@ def test_what_cannot_be_drawn_fails_in_its_item_and_bad_options_are_refused(
     assert (item.status, item.result) == ("failed", None)
     assert "no picture" in failed.output_text.lower()
     for options, field in (
-        ({"background": "transparent"}, "tools.0.background"),
-        ({"model": "no-such"}, "tools.0.model"),
-        ({"size": "big"}, "tools.0.image_generation.size"),
+        ({"background": "transparent"}, "tools[0].background"),
+        ({"model": "no-such"}, "tools[0].model"),
+        ({"size": "big"}, "tools[0].image_generation.size"),
     ):
         with pytest.raises(openai.APIStatusError) as caught:
             client.responses.create(model="able", input="Hi", tools=[TOOL | options])
@@ -215,3 +215,20 @@ def test_a_message_holds_a_picture_and_the_next_changes_it(
     count = other.messages.count_tokens
     with pytest.raises(anthropic.APIStatusError, match="name"):
         count(model="able", messages=[asked], tools=[SERVER_TOOL | {"name": "draw"}])
+
+
+def test_a_long_instruction_is_put_as_a_caption_by_the_text_model(client: openai.OpenAI) -> None:
+    """The capable model says what the last line tells it to; the real image model judges both."""
+    instruction = (
+        "Ma grand-mère élève des poules et des chèvres, et je voudrais lui offrir une tasse sur "
+        "laquelle il y a une chèvre"
+    )
+    plain = client.images.generate(prompt=instruction, extra_body={"steps": 1})
+    helped = client.images.generate(
+        prompt=f"{instruction}\n!say a goat", extra_body={"steps": 1, "seed": 1}
+    )
+    assert plain.data
+    assert helped.data
+    assert plain.data[0].revised_prompt is None, "the model said nothing that it knows"
+    assert helped.data[0].revised_prompt == "a goat"
+    assert helped.model_dump()["notice"] is None

@@ -11,6 +11,7 @@ from consigne.chat.tools.limits import as_seen
 from consigne.chat.values import StoredMessage
 from consigne.domain.messages import (
     ContentBlock,
+    ImageBlock,
     Message,
     Request,
     Role,
@@ -169,8 +170,8 @@ def _messages(stored: StoredMessage) -> Iterator[Message]:
     said: list[ContentBlock] = []
     told: list[ContentBlock] = []
     for block in stored.content:
-        if isinstance(block, ThinkingBlock):
-            continue
+        if isinstance(block, ThinkingBlock | ImageBlock):
+            continue  # a picture of a question's own is a part that was marked: for no model
         if isinstance(block, ToolResultBlock):
             told.append(block)
             continue

@@ -20,6 +20,7 @@ from consigne.chat.repository import (
     has_children,
     message_rows,
 )
+from consigne.chat.tools.picture_parts import Part, as_block
 from consigne.chat.values import Attachment, Mode, RunRef, StoredMessage
 from consigne.documents.values import Document
 from consigne.domain import sources
@@ -51,6 +52,8 @@ class Question(msgspec.Struct, frozen=True):
     """How it is to be answered."""
     attachments: tuple[Attachment, ...] = ()
     """Files that the caller was found to own."""
+    part: Part | None = None
+    """The part of a picture of the caller's that is to be drawn anew."""
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -148,17 +151,18 @@ async def ask(
         _check_parent(parent)
     chosen = await choose(session, caller, question.model or conversation.model, resolve)
     _check_seen(question.attachments, chosen.model)
+    about = () if question.part is None else (as_block(question.part),)
     asked = MessageRow(
         id=new_id("msg"),
         organisation_id=conversation.organisation_id,
         conversation_id=conversation.id,
         parent_id=question.parent_id,
         role="user",
-        content=encode_content((TextBlock(text),)),
+        content=encode_content((TextBlock(text), *about)),
         state="complete",
         left_out=0,
         client_id=question.client_id,
-        mode=question.mode or None,
+        mode=("picture" if about else question.mode) or None,
         attachments=encode(question.attachments).decode() if question.attachments else None,
         created_at=sources.now(),
     )

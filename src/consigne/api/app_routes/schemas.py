@@ -53,6 +53,14 @@ class FolderName(In):
     name: Annotated[str, Field(max_length=400)]
 
 
+class MarkedPart(In):
+    """A part of one of one's pictures."""
+
+    picture_id: Annotated[str, Field(max_length=64)]
+    cells: Annotated[str, Field(max_length=1000)]
+    """Which of 64 × 64 cells are marked: one bit each, row by row, in base 64 for URLs."""
+
+
 class NewMessage(In):
     """To edit a message, send another with the same parent."""
 
@@ -65,6 +73,8 @@ class NewMessage(In):
     """How it is to be answered."""
     attachments: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=20)] = []
     """Ids of documents."""
+    part: MarkedPart | None = None
+    """The part of a picture that is to be drawn anew, as the text says."""
 
 
 class AnotherAnswer(In):
@@ -139,6 +149,8 @@ class Models(Out):
     """All models."""
 
     default: str | None
+    changes_pictures: bool
+    """Whether the model of pictures can draw a part of one anew."""
     models: list[Model]
 
 
@@ -375,7 +387,10 @@ class Message(Out):
     id: str
     parent_id: str | None
     role: Literal["user", "assistant"]
-    content: list[Annotated[Text | Thinking | ToolUse | ToolResult, Field(discriminator="type")]]
+    content: list[
+        Annotated[Text | Thinking | ToolUse | ToolResult | Picture, Field(discriminator="type")]
+    ]
+    """A picture is a part that was marked: its address ends in ``#part=`` and the cells."""
     model: str | None
     state: Literal["complete", "running", "stopped", "failed", "interrupted"]
     stop_reason: str | None

@@ -5,6 +5,7 @@ import { openId } from "../router.js";
 import { graft, head, hold, later, messages } from "./branch.js";
 import { loadList } from "./conversations.js";
 import { prefer } from "./models.js";
+import { takePart } from "./picture_part.js";
 import { temporary } from "./temporary.js";
 import { answerTemporarily, sendTemporarily } from "./temporary_turns.js";
 import { conversation, follow, outgoing, read, running, status, toLatest } from "./thread.js";
@@ -34,6 +35,7 @@ export async function send(text, parentId, { clientId, model, files = [], opened
     const kept = conversation.peek() ?? (await begin(model, opened));
     const body = {
       text, parent_id: parentId, client_id: clientId, model, mode: takeMode(),
+      ...takePart(),
       ...(files.length ? { attachments: files.map(({ id }) => id) } : {}),
     };
     const reply = await request("POST", `/api/conversations/${kept.id}/messages`, body);

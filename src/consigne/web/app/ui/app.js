@@ -19,6 +19,7 @@ import { Icon } from "./icons.js";
 import { Library } from "./library_door.js";
 import { MoveDialog } from "./move.js";
 import { GalleryDialog } from "./gallery.js";
+import { PicturePartDialog } from "./picture_part.js";
 import { Palette } from "./palette.js";
 import { FillDialog, filling } from "./prompt_menu.js";
 import { SearchDialog } from "./search.js";
@@ -55,6 +56,7 @@ export function App() {
     ${overlay.value === "archive" && html`<${ArchiveDialog} />`}
     ${overlay.value === "keys" && html`<${ShortcutsDialog} />`}
     ${overlay.value === "pictures" && html`<${GalleryDialog} />`}
+    <${PicturePartDialog} />
     ${overlay.value === "library" && html`<${Library} />`}
     ${explaining.value && html`<${FeedbackDialog} key=${explaining.value} />`}
     ${filling.value && html`<${FillDialog} key=${filling.value.id} />`}
