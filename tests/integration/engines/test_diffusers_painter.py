@@ -16,7 +16,10 @@ from consigne.settings import EngineSettings
 from support import extras
 
 extras.need("gpu-images", "torch", "diffusers", "transformers")
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning"),
+]
 
 SIDE = 64
 TOKENIZER = Path(consigne.__file__).parent / "image_model" / "tokenizer"
