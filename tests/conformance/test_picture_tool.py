@@ -164,7 +164,7 @@ def test_what_cannot_be_drawn_fails_in_its_item_and_bad_options_are_refused(
     for options, field in (
         ({"background": "transparent"}, "tools[0].background"),
         ({"model": "no-such"}, "tools[0].model"),
-        ({"size": "big"}, "tools[0].image_generation.size"),
+        ({"size": "big"}, "tools[0].size"),
     ):
         with pytest.raises(openai.APIStatusError) as caught:
             client.responses.create(model="able", input="Hi", tools=[TOOL | options])
@@ -178,7 +178,7 @@ def test_what_cannot_be_drawn_fails_in_its_item_and_bad_options_are_refused(
 
 
 def test_a_message_holds_a_picture_and_the_next_changes_it(
-    other: anthropic.Anthropic, upstream: CapableModel
+    other: anthropic.Anthropic, upstream: CapableModel, serving: ServerProcess
 ) -> None:
     asked: Any = {"role": "user", "content": DRAW}
     first = other.messages.create(
@@ -212,6 +212,15 @@ def test_a_message_holds_a_picture_and_the_next_changes_it(
     assert blocks[0]["input"]["picture_id"] == made
     assert _checked(blocks[1]["content"][0]["source"]["data"]) != drawn
     assert f"Made {made}" in json.dumps(upstream.requests[-1][1]["messages"])
+    contract = Contract.of(create_app(scripted_services(ScriptedGateway())))
+    body = {"model": "able", "max_tokens": 500, "messages": [asked], "tools": [SERVER_TOOL]}
+    headers = {"x-api-key": serving.key, "anthropic-version": "2023-06-01"}
+    for path, extra in (("/v1/messages", {}), ("/v1/messages", {"stream": True})):
+        sent = body | extra
+        assert contract.body_is_valid(path, sent)
+        contract.check(
+            "POST", path, httpx.post(serving.url + path, json=sent, headers=headers, timeout=60)
+        )
     count = other.messages.count_tokens
     with pytest.raises(anthropic.APIStatusError, match="name"):
         count(model="able", messages=[asked], tools=[SERVER_TOOL | {"name": "draw"}])
