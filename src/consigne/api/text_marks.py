@@ -38,4 +38,5 @@ def is_written(scope: Scope) -> bool:
     path: str = scope["path"]
     if scope["method"] == "POST":
         return path in _WRITTEN
-    return scope["method"] == "GET" and path.startswith(_KEPT)
+    asked = path.endswith(("/messages", "/input_items"))
+    return scope["method"] == "GET" and path.startswith(_KEPT) and not asked
