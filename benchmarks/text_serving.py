@@ -19,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,7 +153,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     """Wait until the server answers 200, at most two minutes."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+        with contextlib.suppress(OSError):
             if urllib.request.urlopen(url, timeout=5).status == 200:
                 return
         time.sleep(0.05)

@@ -185,10 +185,10 @@ class SharingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 
 class ProvenanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How pictures are marked as generated."""
+    """How what models make is marked as generated."""
 
     organisation: str = "Consigne"
-    """The name in the certificate that is made at the first picture."""
+    """The name in the certificate that is made at the first picture, and in the marks of text."""
     certificate: str = ""
     """File of the operator's certificate chain (PEM, the signing one first); empty: self-made."""
     private_key: str = ""
@@ -197,6 +197,9 @@ class ProvenanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """Whether pictures bear an imperceptible mark in their pixels."""
     url_minutes: int = 60
     """Minutes for which the address of a picture that the API gives out works."""
+    text_marks: tuple[Literal["header", "copy", "export"], ...] = ("header", "export")
+    """Where generated text is marked: in the API's answers (``header``), in what is copied from
+    the app (``copy``), in conversations saved as files (``export``)."""
 
 
 class ProviderModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -219,6 +222,8 @@ class ProviderModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Whether it makes vectors instead of text."""
     image: bool = False
     """Whether it makes pictures instead of text."""
+    image_edits: bool = False
+    """Whether it changes pictures too, of its own and others (``POST /images/edits``)."""
     prompt_cache: bool = False
     """Whether an Anthropic server is asked to cache prompts: cheaper for conversations that go on,
     dearer for single questions."""
@@ -412,6 +417,8 @@ def _check_provider_models(provider: ProviderSettings, where: str) -> None:
             raise OperatorError(f"{where}.models[{at}].embedding: this API makes no vectors.")
         if model.image and (provider.kind == "anthropic" or model.embedding):
             raise OperatorError(f"{where}.models[{at}].image: this API makes no pictures.")
+        if model.image_edits and not model.image:
+            raise OperatorError(f"{where}.models[{at}].image_edits: it needs image = true.")
 
 
 def _find_config(environ: Mapping[str, str], data_dir: Path) -> Path | None:

@@ -65,8 +65,8 @@ class ChatGateway(ScriptedGateway):
         yield ImagesStop(ImageUsage(request.n))
 
     def default_model(self, modality: Modality = "text") -> Model | None:
-        """Return the starter; nothing here embeds."""
-        return STARTER if modality == "text" else None
+        """Return the starter, or what draws; nothing here embeds."""
+        return {"text": STARTER, "image": PAINTER}.get(modality)
 
     async def count_tokens(self, request: Request) -> int:
         """Return the number of words."""

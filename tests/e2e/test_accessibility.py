@@ -1,29 +1,22 @@
 """Every state of the page, light and dark, wide and narrow, without a serious fault for axe."""
 
-import os
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
 
 from doubles.web_server import TOKEN, WebServer
+from e2e.axe import faults, source
 
 pytestmark = pytest.mark.slow
 
-AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 State = Callable[[Page], Awaitable[Any]]
 
 
 @pytest.fixture(scope="module")
 def axe() -> str:
-    if not AXE.is_file():
-        missing = "axe-core is missing: run `npm --prefix tests/e2e ci`"
-        if os.environ.get("REQUIRE_ALL_TESTS"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return AXE.read_text("utf-8")
+    return source()
 
 
 async def ask(page: Page, text: str) -> None:
@@ -89,19 +82,6 @@ STATES: dict[str, State] = {
     "palette": palette,
     "missing": lambda page: page.goto("/c/none"),
 }
-
-
-async def faults(page: Page, axe: str) -> list[str]:
-    # Half-shown things have colours of their own: look once everything has come to rest.
-    await page.evaluate("Promise.all(document.getAnimations().map(a => a.finished.catch(() => 0)))")
-    await page.evaluate(axe)
-    found = await page.evaluate("axe.run({ resultTypes: ['violations'] })")
-    return [
-        f"{fault['id']} ({fault['impact']}): {node['html']}"
-        for fault in found["violations"]
-        if fault["impact"] in ("serious", "critical")
-        for node in fault["nodes"]
-    ]
 
 
 async def opened(open_page: Any, url: str, **options: Any) -> Page:

@@ -12,7 +12,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from consigne.api import anthropic, errors, middleware, openai
+from consigne.api import anthropic, errors, middleware, openai, text_marks
 from consigne.api.connections import Connection
 from doubles.scripted import KEY, ScriptedGateway, scripted_services
 from support.records import LazyDatabase, records_on
@@ -53,7 +53,8 @@ def dialects_app(
     app.include_router(anthropic.router)
     app.include_router(openai.router)
     errors.install(app)
-    middleware.install(app, services.settings.server)
+    disclosure = text_marks.value_of(services.settings.provenance)
+    middleware.install(app, services.settings.server, disclosure=disclosure)
     return app
 
 

@@ -3,7 +3,7 @@
 from fastapi import FastAPI, Response
 
 from consigne import __version__
-from consigne.api import anthropic, app_routes, errors, middleware, openai, openapi
+from consigne.api import anthropic, app_routes, errors, middleware, openai, openapi, text_marks
 from consigne.api.body_limits import body_limits
 from consigne.api.services import Services
 from consigne.api.within import Within
@@ -31,7 +31,9 @@ def create_app(services: Services) -> FastAPI:
     python = python_package.installed(services.settings.data_dir)
     app.router.routes.extend(python_frame.routes(python, services.settings.server.public_url))
     errors.install(app)
-    middleware.install(app, services.settings.server, body_limits(services.settings))
+    settings = services.settings
+    disclosure = text_marks.value_of(settings.provenance)
+    middleware.install(app, settings.server, body_limits(settings), disclosure)
     services.batches.answer_through(Within(app))
     return app
 

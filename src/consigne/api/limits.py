@@ -11,6 +11,9 @@ MAX_TOKENS = 2**31 - 1
 MAX_STOPS = 64
 """Most stop sequences in one request."""
 
+SIZE = r"^(auto|[1-9][0-9]{0,4}x[1-9][0-9]{0,4})$"
+"""How both dialects write a picture's size."""
+
 
 class Wire(BaseModel):
     """Base of all request schemas: strict types, finite numbers, unknown nested fields ignored."""

@@ -9,22 +9,37 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from consigne.api import encodings, errors, limit_headers
+from consigne.api import encodings, errors, limit_headers, text_marks
 from consigne.api.body_limits import BodyLimit
 from consigne.api.idempotency import Idempotency
 from consigne.domain.errors import RequestTooLarge
 from consigne.domain.ids import new_id
 from consigne.settings import ServerSettings
 
-_EXPOSED = ["request-id", "x-request-id", "retry-after", "retry-after-ms", "x-should-retry"]
+_EXPOSED = [
+    "request-id",
+    "x-request-id",
+    "retry-after",
+    "retry-after-ms",
+    "x-should-retry",
+    text_marks.HEADER,
+]
 _NOTED = (b"content-length", b"content-encoding", b"accept-encoding", b"idempotency-key", b"cookie")
 _HEAD_FROM_GET = ("/v1/", "/healthz", "/readyz")
 
 
-def install(app: FastAPI, settings: ServerSettings, body_limit: BodyLimit | None = None) -> None:
-    """Put the middleware around the application; ``body_limit`` knows paths with limits apart."""
+def install(
+    app: FastAPI,
+    settings: ServerSettings,
+    body_limit: BodyLimit | None = None,
+    disclosure: bytes | None = None,
+) -> None:
+    """Put the middleware around the application.
+
+    ``body_limit`` knows paths with limits apart; ``disclosure`` marks answers that models write.
+    """
     limit = body_limit or (lambda _: settings.max_body_bytes)
-    app.add_middleware(Edge, body_limit=limit)
+    app.add_middleware(Edge, body_limit=limit, disclosure=disclosure)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -42,10 +57,13 @@ class Edge:
     to Anthropic's clients and as ``x-request-id`` to all others.
     """
 
-    def __init__(self, app: ASGIApp, *, body_limit: BodyLimit) -> None:
+    def __init__(
+        self, app: ASGIApp, *, body_limit: BodyLimit, disclosure: bytes | None = None
+    ) -> None:
         self._app = app
         self._repeatable = Idempotency(app)
         self._limit_of = body_limit
+        self._disclosure = disclosure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -53,7 +71,8 @@ class Edge:
             await self._app(scope, receive, send)
             return
         noted = {name: value for name, value in scope["headers"] if name in _NOTED}
-        answer = _Answer(scope, send)
+        written = self._disclosure is not None and text_marks.is_written(scope)
+        answer = _Answer(scope, send, self._disclosure if written else None)
         outward: Send = answer.send
         if b"accept-encoding" in noted and scope["path"].startswith("/v1/"):
             # Whoever sends a cookie may be a page of another site that guesses at secrets.
@@ -82,8 +101,9 @@ class Edge:
 class _Answer:
     """The answer's way out: its id and what the key has left of its limits go with it."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, disclosure: bytes | None = None) -> None:
         self.started = False
+        self._disclosure = disclosure
         self._send = send
         self._state = scope.setdefault("state", {})
         self._state["request_id"] = self._id = new_id("req")
@@ -96,6 +116,8 @@ class _Answer:
             headers = [*message.get("headers", ()), (name, self._id.encode())]
             if account := self._state.get("account"):
                 headers += limit_headers.of(account, anthropic=self._anthropic)
+            if self._disclosure is not None and message["status"] < 300:
+                headers.append((text_marks.HEADER.encode(), self._disclosure))
             message = {**message, "headers": headers}  # its sender may keep it
         await self._send(message)
 

@@ -155,8 +155,11 @@ class Pictures:
         request: ImageRequest,
         output: Output,
         source_id: str | None = None,
+        picture_id: str | None = None,
     ) -> AsyncIterator[MakingEvent]:
         """Make pictures; each is stored before it is told of.
+
+        ``picture_id`` is that of the first one, where it must be known before.
 
         Closing the iterator cancels the work; what is whole by then stays stored.
 
@@ -170,6 +173,8 @@ class Pictures:
                     case ImageMade():
                         assert start is not None
                         row = _row(caller, request, start, event, output, source_id)
+                        if picture_id is not None and event.index == 0:
+                            row.id = picture_id
                         yield await self._finish(row, event, output)
                     case ImagesStart():
                         start = event

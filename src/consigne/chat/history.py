@@ -11,6 +11,7 @@ from consigne.chat.tools.limits import as_seen
 from consigne.chat.values import StoredMessage
 from consigne.domain.messages import (
     ContentBlock,
+    ImageBlock,
     Message,
     Request,
     Role,
@@ -127,7 +128,11 @@ def _history(
     model: Model, turns: Sequence[Sequence[StoredMessage]], dropped: int, guidance: Guidance
 ) -> History:
     messages: list[Message] = []
-    for message in chain.from_iterable(map(_messages, chain.from_iterable(turns[dropped:]))):
+    shown = turns[dropped:]
+    if not guidance.tools:
+        # The question went with its answer: unanswered it would be taken for a part of the next.
+        shown = [turn for turn in shown[:-1] if not _is_wordless(turn)] + list(shown[-1:])
+    for message in chain.from_iterable(map(_messages, chain.from_iterable(shown))):
         content = tuple(as_seen(block, model) for block in message.content)
         if not guidance.tools:
             content = tuple(b for b in content if not isinstance(b, ToolUseBlock | ToolResultBlock))
@@ -149,6 +154,14 @@ def _history(
     return History(request, sum(len(turn) for turn in turns[:dropped]))
 
 
+def _is_wordless(turn: Sequence[StoredMessage]) -> bool:
+    """Say whether tools alone answered a turn, such as with a picture."""
+    answers = [message for message in turn if message.role == "assistant"]
+    return any(
+        isinstance(block, ToolUseBlock) for message in answers for block in message.content
+    ) and not any(message.text for message in answers)
+
+
 def _messages(stored: StoredMessage) -> Iterator[Message]:
     """Yield the turns of one message: results are told by the user, calls are each answered.
 
@@ -157,8 +170,8 @@ def _messages(stored: StoredMessage) -> Iterator[Message]:
     said: list[ContentBlock] = []
     told: list[ContentBlock] = []
     for block in stored.content:
-        if isinstance(block, ThinkingBlock):
-            continue
+        if isinstance(block, ThinkingBlock | ImageBlock):
+            continue  # a picture of a question's own is a part that was marked: for no model
         if isinstance(block, ToolResultBlock):
             told.append(block)
             continue

@@ -3,13 +3,16 @@
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from consigne.chat.values import Citation, MessageState, Source
 from consigne.domain.errors import InvalidRequest
 from consigne.domain.messages import ContentBlock, TextBlock, ToolResultBlock, ToolUseBlock
+
+TRAINED: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+"""What IPTC calls content that a trained model made."""
 
 
 class PortableMessage(msgspec.Struct, frozen=True):
@@ -48,17 +51,32 @@ class PortableConversation(msgspec.Struct, frozen=True):
     archived: bool = False
 
 
-class PortableFile(msgspec.Struct, frozen=True):
+class Disclosure(msgspec.Struct, frozen=True):
+    """The mark that the answers in a file were generated."""
+
+    provider: str
+    models: tuple[str, ...] = ()
+    ai_generated: bool = True
+    digital_source_type: str = TRAINED
+
+
+class PortableFile(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a file of conversations holds."""
 
     format: Literal["consigne.conversations"]
     version: Literal[1]
     conversations: tuple[PortableConversation, ...]
+    answers: Disclosure | None = None
+    """How its answers came about, where the operator wants it said."""
 
 
-def encode(conversations: Sequence[PortableConversation]) -> bytes:
-    """Return conversations as a file, which ``imports.read`` reads."""
-    whole = PortableFile("consigne.conversations", 1, tuple(conversations))
+def encode(conversations: Sequence[PortableConversation], provider: str | None = None) -> bytes:
+    """Return conversations as a file, which ``imports.read`` reads.
+
+    With a ``provider`` it says that the answers were generated.
+    """
+    mark = None if provider is None else Disclosure(provider, _models(conversations))
+    whole = PortableFile("consigne.conversations", 1, tuple(conversations), mark)
     return msgspec.json.format(msgspec.json.encode(whole), indent=1)
 
 
@@ -73,8 +91,25 @@ def branch(conversation: PortableConversation) -> list[PortableMessage]:
     return found[::-1]
 
 
-def markdown(conversation: PortableConversation) -> str:
-    """Return the branch that is read as one markdown text."""
+def _models(conversations: Sequence[PortableConversation]) -> tuple[str, ...]:
+    named = {message.model for each in conversations for message in each.messages}
+    return tuple(sorted(named - {None, ""}))  # type: ignore[arg-type]
+
+
+def _front_matter(mark: Disclosure) -> str:
+    """Return the mark as a markdown file begins with it; JSON strings are YAML's too."""
+    provider, models = (msgspec.json.encode(each).decode() for each in (mark.provider, mark.models))
+    return (
+        f"---\nai_generated: true\ndigital_source_type: {mark.digital_source_type}\n"
+        f"provider: {provider}\nmodels: {models}\n---"
+    )
+
+
+def markdown(conversation: PortableConversation, provider: str | None = None) -> str:
+    """Return the branch that is read as one markdown text.
+
+    With a ``provider`` its front matter says that the answers were generated.
+    """
     parts, footnotes = [f"# {conversation.title or 'Conversation'}"], Footnotes()
     for message in branch(conversation):
         who = "You" if message.role == "user" else message.model or "Answer"
@@ -82,6 +117,8 @@ def markdown(conversation: PortableConversation) -> str:
         if message.attachments:
             parts.append("\n".join(f"- File: {name}" for name in message.attachments))
         parts.append(footnotes.marked("\n\n".join(_said(message)), message))
+    if provider is not None:
+        parts.insert(0, _front_matter(Disclosure(provider, _models([conversation]))))
     return "\n\n".join([*parts, *footnotes.notes]) + "\n"
 
 

@@ -21,6 +21,7 @@ from consigne.chat.repository import (
     has_children,
     message_rows,
 )
+from consigne.chat.tools.picture_parts import Part, as_block
 from consigne.chat.values import Attachment, Mode, RunRef, Sent, Started, StoredMessage
 from consigne.documents.values import Document
 from consigne.domain import sources
@@ -54,6 +55,8 @@ class Question(msgspec.Struct, frozen=True):
     """Files that the caller was found to own."""
     second_model: str = ""
     """Answers too, beside the first; the reader then chooses one of the two."""
+    part: Part | None = None
+    """The part of a picture of the caller's that is to be drawn anew."""
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -166,17 +169,18 @@ async def ask(
         _check_seen(question.attachments, second.model)
         if second.name == chosen.name:
             raise InvalidRequest("Choose two different models.", param="second_model")
+    about = () if question.part is None else (as_block(question.part),)
     asked = MessageRow(
         id=new_id("msg"),
         organisation_id=conversation.organisation_id,
         conversation_id=conversation.id,
         parent_id=question.parent_id,
         role="user",
-        content=encode_content((TextBlock(text),)),
+        content=encode_content((TextBlock(text), *about)),
         state="complete",
         left_out=0,
         client_id=question.client_id,
-        mode=question.mode or None,
+        mode=("picture" if about else question.mode) or None,
         attachments=encode(question.attachments).decode() if question.attachments else None,
         created_at=sources.now(),
     )

@@ -16,6 +16,7 @@ from consigne.engines.base import (
     Scores,
     TextEngine,
 )
+from consigne.gateway import captions
 from consigne.gateway.targets import Target, Targets
 from consigne.gateway.traffic import Traffic
 from consigne.providers.base import Provider
@@ -174,7 +175,8 @@ class Gateway:
         """
         found = self._find(request.model, "image")
         if isinstance(found, InstalledModel):
-            return self.traffic.drawn(self._engines.image(found).draw(request))
+            draw = self._engines.image(found).draw
+            return self.traffic.drawn(captions.drawn(request, draw, self))
         return self.traffic.drawn(found.draw(request))
 
     def _find(self, name: str, modality: Modality) -> InstalledModel | Target:

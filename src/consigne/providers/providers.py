@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from consigne.domain.errors import OperatorError
+from consigne.domain.images import ImageTraits
 from consigne.domain.models import Capabilities, Model
 from consigne.providers.anthropic import AnthropicProvider
 from consigne.providers.base import Deployment, Provider
@@ -64,6 +66,12 @@ def _key(settings: ProviderSettings, environ: Mapping[str, str]) -> str:
     return key
 
 
+_CHANGES: Final = ImageTraits(
+    width=1024, height=1024, steps=0, guidance=0.0, edits=True, negative=False
+)
+"""Of an image model elsewhere: it chooses sizes and steps itself."""
+
+
 def _deployment(settings: ProviderSettings, model: ProviderModel) -> Deployment:
     able = Capabilities(**dict.fromkeys(model.capabilities, True))
     return Deployment(
@@ -74,6 +82,7 @@ def _deployment(settings: ProviderSettings, model: ProviderModel) -> Deployment:
             created=0,  # as both vendors say where the day of release is not known
             context=model.context,
             capabilities=Capabilities() if model.embedding or model.image else able,
+            image=_CHANGES if model.image_edits else None,
             where=settings.name,
             owner=settings.name,
         ),

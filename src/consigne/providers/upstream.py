@@ -1,9 +1,10 @@
 """One provider's server over HTTP, on the connection pool that all providers share."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -23,6 +24,42 @@ _KEEP_ALIVE_S = 55.0
 _ERROR_BYTES = 2**20
 _FINISH_S = 1.0
 """Seconds that a server has to end its stream after its answer; then the connection is cut."""
+
+
+_JSON: Final = "application/json"
+
+
+class Form(msgspec.Struct, frozen=True):
+    """A form with files, which can be sent twice."""
+
+    fields: dict[str, str]
+    files: dict[str, bytes]
+    """Pictures as PNG, by their fields' names."""
+
+    def encoded(self) -> tuple[bytes, str]:
+        """Return the body and its media type."""
+        mark = secrets.token_hex(16)
+        pieces = []
+        for name, text in self.fields.items():
+            pieces += [b'--%b\r\ncontent-disposition: form-data; name="%b"\r\n\r\n' % (
+                mark.encode(), name.encode()
+            ), text.encode(), b"\r\n"]  # fmt: skip
+        for name, data in self.files.items():
+            pieces += [
+                b'--%b\r\ncontent-disposition: form-data; name="%b"; filename="%b.png"\r\n'
+                b"content-type: image/png\r\n\r\n" % (mark.encode(), name.encode(), name.encode()),
+                data,
+                b"\r\n",
+            ]
+        pieces.append(b"--%b--\r\n" % mark.encode())
+        return b"".join(pieces), f"multipart/form-data; boundary={mark}"
+
+
+def _encoded(body: Any) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except (msgspec.MsgspecError, OverflowError, UnicodeError, RecursionError):
+        raise RequestTooLarge("The request holds what JSON can't carry.") from None
 
 
 class Pool:
@@ -68,7 +105,7 @@ class Upstream:
         self.teller = Teller(settings.name, (key, *settings.headers.values()))
         self._base = settings.base_url.rstrip("/")
         self._headers = {
-            "content-type": "application/json",
+            "content-type": _JSON,
             "accept-encoding": "identity",
             **headers,
             **{name.lower(): value for name, value in settings.headers.items()},
@@ -85,7 +122,23 @@ class Upstream:
         Raises:
             ConsigneError: The server can't be reached, or refuses.
         """
-        async with self._post(path, body, model) as response:
+        return await self._asked(path, _encoded(body), _JSON, decoder, model)
+
+    async def ask_form(
+        self, path: str, form: Form, decoder: "msgspec.json.Decoder[T]", model: str
+    ) -> T:
+        """Post a form and return the whole answer.
+
+        Raises:
+            ConsigneError: The server can't be reached, or refuses.
+        """
+        encoded, media_type = form.encoded()
+        return await self._asked(path, encoded, media_type, decoder, model)
+
+    async def _asked(
+        self, path: str, body: bytes, kind: str, decoder: "msgspec.json.Decoder[T]", model: str
+    ) -> T:
+        async with self._post(path, body, model, kind) as response:
             content = await self._read(response, MAX_ANSWER_BYTES)
         try:
             return decoder.decode(content)
@@ -99,12 +152,12 @@ class Upstream:
         Raises:
             ConsigneError: The server can't be reached, refuses, or breaks off.
         """
-        async with self._post(path, body, model) as response:
+        async with self._post(path, _encoded(body), model) as response:
             yield Source(response.content, self.teller)
 
     @asynccontextmanager
     async def _post(
-        self, path: str, body: Any, model: str
+        self, path: str, body: bytes, model: str, kind: str = _JSON
     ) -> AsyncIterator["aiohttp.ClientResponse"]:
         """Yield the response to a request that was not refused.
 
@@ -112,13 +165,9 @@ class Upstream:
         """
         import aiohttp
 
-        try:
-            encoded = msgspec.json.encode(body)
-        except (msgspec.MsgspecError, OverflowError, UnicodeError, RecursionError):
-            raise RequestTooLarge("The request holds what JSON can't carry.") from None
         response: aiohttp.ClientResponse | None = None
         try:
-            response = await self._send(path, encoded)
+            response = await self._send(path, body, kind)
             if response.status != 200:
                 content = await self._read(response, _ERROR_BYTES)
                 raise self.teller.from_status(
@@ -137,18 +186,18 @@ class Upstream:
             if response is not None:
                 response.close()
 
-    async def _send(self, path: str, encoded: bytes) -> "aiohttp.ClientResponse":
+    async def _send(self, path: str, encoded: bytes, kind: str) -> "aiohttp.ClientResponse":
         import aiohttp
 
         try:
-            return await self._once(path, encoded)
+            return await self._once(path, encoded, kind)
         except aiohttp.ClientConnectorError:
             raise
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             # A pooled connection that the server had closed meanwhile: a fresh one works.
-            return await self._once(path, encoded)
+            return await self._once(path, encoded, kind)
 
-    async def _once(self, path: str, encoded: bytes) -> "aiohttp.ClientResponse":
+    async def _once(self, path: str, encoded: bytes, kind: str) -> "aiohttp.ClientResponse":
         import aiohttp
 
         if self._timeout is None:
@@ -165,7 +214,7 @@ class Upstream:
         return await self._pool.session().post(
             url,
             data=encoded,
-            headers=self._headers,
+            headers=self._headers if kind is _JSON else {**self._headers, "content-type": kind},
             timeout=self._timeout,
             proxy=self._proxy,
             allow_redirects=False,

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from consigne.api import text_marks
 from consigne.domain.errors import (
     ConsigneError,
     EngineCrashed,
@@ -15,6 +16,7 @@ from consigne.domain.errors import (
     Overloaded,
     RateLimited,
 )
+from consigne.settings import ProvenanceSettings
 from doubles.scripted import KEY, START, ScriptedGateway, text
 from support.dialects import RecordKeeping, client, dialects_app, served
 
@@ -276,3 +278,23 @@ async def test_pages_of_other_origins_may_call_where_the_operator_says_so() -> N
     async with client(ScriptedGateway()) as http:
         answer = await http.get("/v1/models", headers=origin)
         assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_what_a_model_wrote_says_so_and_nothing_else_does() -> None:
+    mark = 'mode=machine-generated, provider="Consigne"'
+    async with client(ScriptedGateway()) as http:
+        for path, body in (
+            ("/v1/messages", MESSAGE),
+            ("/v1/messages", MESSAGE | {"stream": True}),
+            ("/v1/chat/completions", CHAT),
+            ("/v1/responses", {"model": "tiny", "input": "Hello"}),
+            ("/v1/completions", {"model": "tiny", "prompt": "Hello"}),
+        ):
+            answer = await http.post(path, json=body)
+            assert (answer.status_code, answer.headers["ai-disclosure"]) == (200, mark)
+        refused = await http.post("/v1/messages", json={})
+        listed = await http.get("/v1/models")
+        counted = await http.post("/v1/messages/count_tokens", json=CHAT)
+    for answer in (refused, listed, counted):
+        assert "ai-disclosure" not in answer.headers
+    assert text_marks.value_of(ProvenanceSettings(text_marks=())) is None

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consigne.chat import history
+from consigne.chat.guidance import Guidance
 from consigne.chat.values import StoredMessage
 from consigne.domain.messages import (
     ContentBlock,
@@ -13,6 +14,9 @@ from consigne.domain.messages import (
     Role,
     TextBlock,
     ThinkingBlock,
+    Tool,
+    ToolResultBlock,
+    ToolUseBlock,
 )
 from consigne.domain.models import Model
 from doubles.chat_gateway import ChatGateway
@@ -63,6 +67,23 @@ async def test_thinking_and_empty_answers_are_not_shown_and_roles_alternate():
         ("assistant", "c"),
         ("user", "d"),
     ]
+
+
+async def test_a_question_that_a_picture_answered_is_no_part_of_the_next():
+    """A model without tools is shown neither; one with tools is shown both."""
+    call = ToolUseBlock("call_1", "make_picture", {"prompt": "a cat"})
+    made = ToolResultBlock("call_1", (TextBlock("Made img_1."),))
+    branch = [
+        message("user", "Draw me a cat"),
+        message("assistant", call, made),
+        message("user", "What do cats eat?"),
+    ]
+    assert await shown(ROOMY, *branch) == [("user", "What do cats eat?")]
+    told = message("assistant", call, made, "It may be wrong.")
+    assert len(await shown(ROOMY, branch[0], told, branch[2])) == 3
+    able = Guidance(tools=(Tool("make_picture", {"type": "object"}),))
+    built = await history.build(ChatGateway(), ROOMY, branch, able)
+    assert len(built.request.messages) == 3, "the result is told before the question"
 
 
 @given(

@@ -306,3 +306,23 @@ async def test_a_conversation_that_ends_with_a_question_is_answered(chat: Chat) 
     answer = await chat.done(started.run.id)
     assert (answer.state, answer.parent_id) == ("complete", kept.id)
     assert (await chat.thread(conversation)).leaf_id == answer.id
+
+
+def test_a_saved_conversation_says_that_its_answers_were_generated() -> None:
+    asked = PortableMessage("m1", None, "user", (TextBlock("Hi"),), BEGAN)
+    answer = PortableMessage("m2", "m1", "assistant", (TextBlock("Hello"),), BEGAN, model="a")
+    whole = PortableConversation("T", BEGAN, BEGAN, (asked, answer), head_id="m2")
+    front, _, rest = portable.markdown(whole, 'My "Org"').partition("\n---\n")
+    assert front.splitlines() == [
+        "---",
+        "ai_generated: true",
+        f"digital_source_type: {portable.TRAINED}",
+        'provider: "My \\"Org\\""',
+        'models: ["a"]',
+    ]
+    assert rest.strip() == portable.markdown(whole).strip()
+    marked = portable.encode([whole], "Org")
+    told = json.loads(marked)["answers"]
+    assert told["ai_generated"] is True
+    assert (told["provider"], told["models"]) == ("Org", ["a"])
+    assert imports.read(marked) == imports.read(portable.encode([whole])), "it can be taken in"

@@ -5,7 +5,7 @@ from typing import NoReturn, assert_never
 
 import msgspec
 
-from consigne.api.anthropic import context
+from consigne.api.anthropic import context, pictures
 from consigne.api.anthropic.schemas import (
     Base64Source,
     Block,
@@ -13,12 +13,14 @@ from consigne.api.anthropic.schemas import (
     DocumentParam,
     FileSource,
     ImageParam,
+    ImageResultParam,
     MessageParam,
     MessagesBody,
     PlainTextSource,
     PromptBody,
     RedactedThinkingParam,
     SearchResultParam,
+    ServerToolUseParam,
     TextParam,
     ThinkingParam,
     ToolReferenceParam,
@@ -135,10 +137,11 @@ def _messages(params: Sequence[MessageParam]) -> tuple[Message, ...]:
     turns: list[Message] = []
     for i, param in enumerate(params):
         content = _content(param, f"messages.{i}.content")
-        if turns and turns[-1].role == param.role:
-            turns[-1] = Message(param.role, turns[-1].content + content)
-        else:
-            turns.append(Message(param.role, content))
+        for turn in pictures.parted(Message(param.role, content)):
+            if turns and turns[-1].role == turn.role:
+                turns[-1] = Message(turn.role, turns[-1].content + turn.content)
+            else:
+                turns.append(turn)
     return tuple(turns)
 
 
@@ -156,7 +159,13 @@ def _content(param: MessageParam, path: str) -> tuple[ContentBlock, ...]:
 
 def _check_role(block: Block, role: str, path: str) -> None:
     match block:
-        case ToolUseParam() | ThinkingParam() | RedactedThinkingParam() if role != "assistant":
+        case (
+            ToolUseParam()
+            | ThinkingParam()
+            | RedactedThinkingParam()
+            | ServerToolUseParam()
+            | ImageResultParam()
+        ) if role != "assistant":
             _refuse(path, f"'{block.type}' blocks can only be in assistant messages")
         case ToolResultParam() if role != "user":
             _refuse(path, "'tool_result' blocks can only be in user messages")
@@ -180,6 +189,10 @@ def _block(block: Block, path: str) -> Iterable[ContentBlock]:
             yield ToolUseBlock(block.id, block.name, block.input)
         case ToolResultParam():
             yield ToolResultBlock(block.tool_use_id, _result(block, path), block.is_error)
+        case ServerToolUseParam():
+            yield ToolUseBlock(block.id, block.name, block.input)
+        case ImageResultParam():
+            yield pictures.recalled(block)
         case _:
             assert_never(block)
 

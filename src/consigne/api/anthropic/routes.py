@@ -8,13 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from consigne.api import bodies, sse
-from consigne.api.anthropic import batches, encode, files, models
-from consigne.api.anthropic.prepare import prepare
+from consigne.api.anthropic import batches, encode, files, models, pictures
+from consigne.api.anthropic.prepare import Ready, prepare
 from consigne.api.anthropic.schemas import MessagesBody, count_body, messages_body
 from consigne.api.anthropic.version import version_of
 from consigne.api.auth import authenticate, services_of
 from consigne.api.errors import request_id_of
 from consigne.api.generate import fold
+from consigne.api.picture_calls import Maker, answering
 from consigne.domain.events import Event, MessageStart, MessageStop
 from consigne.domain.usage import Usage
 
@@ -26,17 +27,33 @@ for _part in (models, files, batches):
 @router.post("/v1/messages")
 async def create_message(request: Request) -> Response:
     """Generate an answer, whole or as a stream of events."""
-    await authenticate(request)
+    caller = await authenticate(request)
     version = version_of(request)
     body = await bodies.read(request, messages_body)
-    gateway = services_of(request).gateway
+    services = services_of(request)
+    gateway = services.gateway
     ready = await prepare(body, gateway, version)
+    if wish := pictures.wanted(body, caller, gateway):
+        maker = Maker(caller, services.pictures, gateway, wish)
+        return await _with_pictures(request, body, ready, maker)
     events = _generated(body, gateway.generate(ready.request))
     if body.stream:
         encoder = encode.StreamEncoder(request_id_of(request.scope), ready.shape)
         return sse.EventStream(events, encoder)
     answer = await sse.while_connected(request.receive, fold(events))
     told = encode.message(answer, ready.shape)
+    return Response(msgspec.json.encode(told), media_type="application/json")
+
+
+async def _with_pictures(
+    request: Request, body: MessagesBody, ready: Ready, maker: Maker
+) -> Response:
+    generate = services_of(request).gateway.generate
+    events = answering(ready.request, lambda asked: _generated(body, generate(asked)), maker)
+    if body.stream:
+        encoder = pictures.StreamEncoder(request_id_of(request.scope), ready.shape)
+        return sse.EventStream(events, encoder)
+    told = await sse.while_connected(request.receive, pictures.whole(events, ready.shape))
     return Response(msgspec.json.encode(told), media_type="application/json")
 
 

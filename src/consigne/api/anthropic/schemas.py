@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from consigne.api.limits import MAX_STOPS, Body, JsonObject, Wire
+from consigne.api.limits import MAX_STOPS, SIZE, Body, JsonObject, Wire
 
 Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,128}$")]
 
@@ -149,6 +149,23 @@ class ToolResultParam(Cacheable):
     is_error: bool = False
 
 
+class ServerToolUseParam(Cacheable):
+    """A call of a tool that is run here, of an earlier answer."""
+
+    type: Literal["server_tool_use"]
+    id: str
+    name: Literal["image_generation"]
+    input: JsonObject
+
+
+class ImageResultParam(Cacheable):
+    """What came of it; the model is told of the picture by its id."""
+
+    type: Literal["image_generation_tool_result"]
+    tool_use_id: str
+    content: list[ImageParam] | JsonObject
+
+
 Block = Annotated[
     TextParam
     | ImageParam
@@ -157,7 +174,9 @@ Block = Annotated[
     | ThinkingParam
     | RedactedThinkingParam
     | ToolUseParam
-    | ToolResultParam,
+    | ToolResultParam
+    | ServerToolUseParam
+    | ImageResultParam,
     Field(discriminator="type"),
 ]
 
@@ -179,6 +198,11 @@ class ToolParam(Cacheable):
     strict: bool | None = None
     input_examples: list[JsonObject] | None = None
     allowed_callers: list[str] | None = None
+    model: str | None = Field(default=None, max_length=256)
+    """Of ``image_generation``, as are the following."""
+    size: str | None = Field(default=None, pattern=SIZE)
+    quality: Literal["auto", "low", "medium", "high"] | None = None
+    output_format: Literal["png", "webp", "jpeg"] | None = None
 
 
 class ToolChoiceParam(Wire):

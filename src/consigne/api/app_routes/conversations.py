@@ -11,6 +11,7 @@ from consigne.api.app_routes.replies import reply
 from consigne.api.auth import services_of
 from consigne.chat.branches import Stretch
 from consigne.chat.places import Change
+from consigne.chat.tools.picture_parts import Part, checked
 from consigne.chat.turns import Question, attachment
 
 router = APIRouter(tags=["Conversations"])
@@ -106,6 +107,10 @@ async def send_message(
 ) -> Response:
     """Say something, and let it be answered."""
     files = await services_of(request).documents.those(caller, body.attachments)
+    part = None
+    if body.part is not None:
+        part = checked(Part(body.part.picture_id, body.part.cells))
+        await services_of(request).pictures.get(caller, part.picture_id)
     question = Question(
         conversation_id=conversation_id,
         text=body.text,
@@ -115,6 +120,7 @@ async def send_message(
         mode=body.mode,
         attachments=tuple(attachment(file) for file in files),
         second_model=body.second_model,
+        part=part,
     )
     return reply(await services_of(request).runs.send(caller, question), 201)
 

@@ -24,8 +24,15 @@ async def list_models(request: Request, _: Person) -> Response:
     """List the models."""
     services = services_of(request)
     default = services.gateway.default_model()
+    painter = services.gateway.default_model("image")
     models = [_model(services, model) for model in services.gateway.models()]
-    return reply({"default": default.id if default else None, "models": models})
+    return reply(
+        {
+            "default": default.id if default else None,
+            "changes_pictures": bool(painter and painter.image and painter.image.edits),
+            "models": models,
+        }
+    )
 
 
 @router.get("/suggestions", response_model=schemas.Suggestions)

@@ -56,6 +56,14 @@ class FolderName(In):
     name: Annotated[str, Field(max_length=400)]
 
 
+class MarkedPart(In):
+    """A part of one of one's pictures."""
+
+    picture_id: Annotated[str, Field(max_length=64)]
+    cells: Annotated[str, Field(max_length=1000)]
+    """Which of 64 × 64 cells are marked: one bit each, row by row, in base 64 for URLs."""
+
+
 class NewMessage(In):
     """To edit a message, send another with the same parent."""
 
@@ -70,6 +78,8 @@ class NewMessage(In):
     """Ids of documents."""
     second_model: Annotated[str, Field(max_length=200)] = ""
     """Answers too, beside the first, until one of the two is made the conversation's head."""
+    part: MarkedPart | None = None
+    """The part of a picture that is to be drawn anew, as the text says."""
 
 
 class AnotherAnswer(In):
@@ -109,6 +119,8 @@ class Session(Out):
     user: User
     organisation: Organisation
     role: Literal["owner", "admin", "billing", "member"]
+    copies_marked_by: str | None
+    """Whose name copied answers bear as generated; ``null`` where they bear no mark."""
 
 
 class Capabilities(Out):
@@ -142,6 +154,8 @@ class Models(Out):
     """All models."""
 
     default: str | None
+    changes_pictures: bool
+    """Whether the model of pictures can draw a part of one anew."""
     models: list[Model]
 
 
@@ -380,7 +394,10 @@ class Message(Out):
     id: str
     parent_id: str | None
     role: Literal["user", "assistant"]
-    content: list[Annotated[Text | Thinking | ToolUse | ToolResult, Field(discriminator="type")]]
+    content: list[
+        Annotated[Text | Thinking | ToolUse | ToolResult | Picture, Field(discriminator="type")]
+    ]
+    """A picture is a part that was marked: its address ends in ``#part=`` and the cells."""
     model: str | None
     state: Literal["complete", "running", "stopped", "failed", "interrupted"]
     stop_reason: str | None

@@ -9,6 +9,7 @@ from consigne.api.app_routes.access import COOKIE, Person, set_cookie
 from consigne.api.app_routes.replies import reply
 from consigne.api.auth import services_of
 from consigne.business.identity import Profile
+from consigne.settings import ProvenanceSettings
 
 router = APIRouter(tags=["Session"])
 
@@ -16,7 +17,8 @@ router = APIRouter(tags=["Session"])
 @router.get("/session", response_model=schemas.Session)
 async def read_session(request: Request, caller: Person) -> Response:
     """Say who is signed in."""
-    response = reply(_body(await services_of(request).identity.profile(caller)))
+    profile = await services_of(request).identity.profile(caller)
+    response = reply(_body(profile, services_of(request).settings.provenance))
     set_cookie(request, response, request.cookies[COOKIE])  # prolonged with the session itself
     return response
 
@@ -26,7 +28,8 @@ async def sign_in(request: Request, body: schemas.SignIn) -> Response:
     """Sign in with a one-time link's token."""
     identity = services_of(request).identity
     signed_in = await identity.sign_in(body.token)
-    response = reply(_body(await identity.profile(signed_in.caller)))
+    profile = await identity.profile(signed_in.caller)
+    response = reply(_body(profile, services_of(request).settings.provenance))
     set_cookie(request, response, signed_in.secret)
     return response
 
@@ -40,10 +43,11 @@ async def sign_out(request: Request) -> Response:
     return response
 
 
-def _body(profile: Profile) -> dict[str, object]:
+def _body(profile: Profile, marks: ProvenanceSettings) -> dict[str, object]:
     user = profile.user
     return {
         "user": {"id": user.id, "name": user.name, "email": user.email},
         "organisation": {"id": profile.organisation_id, "name": profile.organisation_name},
         "role": user.role,
+        "copies_marked_by": marks.organisation if "copy" in marks.text_marks else None,
     }

@@ -25,15 +25,18 @@ async def export_conversation(
     """Return a conversation as a file: ``json`` with all its branches, or ``markdown`` of one."""
     found = await services_of(request).transfers.export(caller, conversation_id)
     if format == "markdown":
-        return _file(portable.markdown(found).encode(), "conversation.md", "text/markdown")
-    return _file(portable.encode([found]), "conversation.json", "application/json")
+        text = portable.markdown(found, _provider(request))
+        return _file(text.encode(), "conversation.md", "text/markdown")
+    body = portable.encode([found], _provider(request))
+    return _file(body, "conversation.json", "application/json")
 
 
 @router.get("/export")
 async def export_everything(request: Request, caller: Person) -> Response:
     """Return all conversations as one file, which can be imported again."""
     found = await services_of(request).transfers.export_all(caller)
-    return _file(portable.encode(found), "conversations.json", "application/json")
+    body = portable.encode(found, _provider(request))
+    return _file(body, "conversations.json", "application/json")
 
 
 @router.post("/import", status_code=202, response_model=schemas.Import)
@@ -52,6 +55,12 @@ async def import_conversations(
 async def read_import(request: Request, caller: Person, import_id: str) -> Response:
     """Return how far an import is; its outcome is told for a week."""
     return reply(await services_of(request).importing.get(caller, import_id))
+
+
+def _provider(request: Request) -> str | None:
+    """Return whose service marks its answers as generated, if the operator wants them marked."""
+    settings = services_of(request).settings.provenance
+    return settings.organisation if "export" in settings.text_marks else None
 
 
 def _file(body: bytes, name: str, media_type: str) -> Response:

@@ -66,7 +66,50 @@ class AnswerToolUse(BaseModel):
     input: dict[str, Any]
 
 
-AnswerBlock = Annotated[AnswerText | AnswerThinking | AnswerToolUse, Field(discriminator="type")]
+class AnswerServerToolUse(BaseModel):
+    """A picture that the model has made here."""
+
+    type: Literal["server_tool_use"]
+    id: str
+    name: Literal["image_generation"]
+    input: dict[str, Any]
+
+
+class AnswerSource(BaseModel):
+    """A file's content."""
+
+    type: Literal["base64"]
+    media_type: str
+    data: str
+
+
+class AnswerImage(BaseModel):
+    """A picture."""
+
+    type: Literal["image"]
+    source: AnswerSource
+
+
+class AnswerImageError(BaseModel):
+    """Why there is no picture."""
+
+    type: Literal["image_generation_tool_result_error"]
+    error_code: Literal["invalid_tool_input", "unavailable"]
+    message: str
+
+
+class AnswerImageResult(BaseModel):
+    """What came of a picture that the model wanted."""
+
+    type: Literal["image_generation_tool_result"]
+    tool_use_id: str
+    content: list[AnswerImage] | AnswerImageError
+
+
+AnswerBlock = Annotated[
+    AnswerText | AnswerThinking | AnswerToolUse | AnswerServerToolUse | AnswerImageResult,
+    Field(discriminator="type"),
+]
 
 
 class MessageUsage(BaseModel):

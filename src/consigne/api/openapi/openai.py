@@ -212,6 +212,23 @@ class OutputItem(BaseModel):
     id: str
 
 
+class ImageGenerationCall(BaseModel):
+    """A picture that the model had made: an item of a response."""
+
+    type: Literal["image_generation_call"]
+    id: str
+    status: Literal["in_progress", "completed", "failed"]
+    result: str | None
+    """The file in base 64."""
+    revised_prompt: str | None
+    action: Literal["generate", "edit"]
+    background: Literal["opaque"]
+    output_format: Literal["png", "webp", "jpeg"]
+    quality: str
+    size: str
+    error: dict[str, str] | None = None
+
+
 class Response(BaseModel):
     """A response: every field is there, null or not."""
 
@@ -226,7 +243,7 @@ class Response(BaseModel):
     instructions: str | list[Any] | None
     max_output_tokens: int | None
     model: str
-    output: list[OutputItem]
+    output: list[ImageGenerationCall | OutputItem]
     parallel_tool_calls: bool
     previous_response_id: str | None
     reasoning: dict[str, Any] | None

@@ -24,10 +24,12 @@ from consigne.chat.tools.base import (
     args_of,
     schema_of,
 )
+from consigne.chat.tools.picture_parts import mask
 from consigne.domain.images import ImageProgress, ImageRequest, ImagesStart
 from consigne.domain.messages import (
     ContentBlock,
     ImageBlock,
+    Json,
     TextBlock,
     ToolResultBlock,
 )
@@ -82,6 +84,8 @@ class PictureArgs(msgspec.Struct, frozen=True):
     ] = ""
     n: Annotated[int, Meta(ge=1, le=MOST, description="How many.")] = 1
     without: Annotated[str, Meta(max_length=500, description="What must not be seen.")] = ""
+    part: Annotated[str, Meta(max_length=1000)] = ""
+    """Which cells of the picture are drawn anew (see ``picture_parts``): no model writes it."""
 
 
 def picture_tool(pictures: Pictures, painter: Painter) -> ChatTool:
@@ -90,11 +94,16 @@ def picture_tool(pictures: Pictures, painter: Painter) -> ChatTool:
     async def make(call: Call) -> Outcome:
         args = args_of(call, PictureArgs)
         model = painter.resolve("", "image")
-        source = None
+        source = hole = None
+        if args.part and not (model.image is not None and model.image.edits):
+            raise ToolFailed(f"{model.name} draws from words only; it can't draw a part anew.")
         if args.picture_id:
             kept = await pictures.content(call.person, args.picture_id)
             source = await asyncio.to_thread(_as_png, kept)
-        request = _request(args, model, source)
+            if args.part:
+                known = await pictures.get(call.person, args.picture_id)
+                hole = mask(args.part, known.width, known.height)
+        request = _request(args, model, source, hole)
         start: ImagesStart | None = None
         made: list[Picture] = []
         source_id = args.picture_id if request.source is not None else None
@@ -120,7 +129,7 @@ def picture_tool(pictures: Pictures, painter: Painter) -> ChatTool:
         title=Words("Pictures", "Images"),
         description="Draw a picture from words, or change one of the reader's pictures by its id. "
         "The reader sees it at once: do not describe it at length, and write no link to it.",
-        input_schema=schema_of(PictureArgs),
+        input_schema=_told(schema_of(PictureArgs)),
         run=make,
         read_only=True,  # a picture comes to be and nothing changes: it may run again after a crash
         timeout_s=TIMEOUT_S,
@@ -144,7 +153,15 @@ def last_picture(content: Sequence[ContentBlock]) -> str | None:
     return None
 
 
-def _request(args: PictureArgs, model: Model, source: bytes | None) -> ImageRequest:
+def _told(schema: Json) -> Json:
+    """Return the schema as models are told it."""
+    shown = {name: kind for name, kind in schema["properties"].items() if name != "part"}
+    return schema | {"properties": shown}
+
+
+def _request(
+    args: PictureArgs, model: Model, source: bytes | None, hole: bytes | None
+) -> ImageRequest:
     width, _, height = args.size.partition("x")
     if model.image is None or not model.image.edits:
         source = None  # it draws from words alone: the changed words are all that it can heed
@@ -156,6 +173,7 @@ def _request(args: PictureArgs, model: Model, source: bytes | None) -> ImageRequ
         width=int(width) if width else None,
         height=int(height) if height else None,
         source=source,
+        mask=hole,
         strength=args.strength if source is not None else None,
     )
 

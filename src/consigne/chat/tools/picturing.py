@@ -12,6 +12,7 @@ import msgspec
 from consigne.business.caller import Caller
 from consigne.business.pictures import Picture, Pictures
 from consigne.chat.tools.base import Words
+from consigne.chat.tools.picture_parts import Part, part_of
 from consigne.chat.tools.picture_tool import UNSURE, last_picture
 from consigne.chat.tools.picture_words import Language, change, language_of, wish
 from consigne.chat.values import Mode, StoredMessage
@@ -49,6 +50,8 @@ class Picturing:
         that one. In the mode ``picture`` any other text says what is to be seen.
         """
         asked = [message for message in branch if message.role == "user"][-1]
+        if (part := part_of(asked.content)) is not None:
+            return await self._anew(person, part, asked.text)
         if wanted := wish(asked.text):
             return Order({"prompt": wanted.prompt}, wanted.language)
         before = next((each for each in branch if each.id == asked.parent_id), None)
@@ -63,6 +66,21 @@ class Picturing:
         if mode != "picture":
             return None
         return Order({"prompt": asked.text.strip()[:2000]}, language_of(asked.text))
+
+    async def _anew(self, person: Caller, part: Part, text: str) -> Order:
+        """Return the order to draw a part of a picture anew, as the text wants it."""
+        known = await self._pictures.get(person, part.picture_id)
+        changed, wanted = change(text, known.prompt), wish(text)
+        prompt = changed.prompt if changed else wanted.prompt if wanted else text.strip()[:2000]
+        found: Json = {
+            "prompt": prompt,
+            "picture_id": part.picture_id,
+            "part": part.cells,
+            "strength": 1.0,
+        }
+        if changed and changed.without:
+            found["without"] = changed.without
+        return Order(found, language_of(text))
 
     async def _last(self, person: Caller, answer: StoredMessage) -> Picture | None:
         picture_id = last_picture(answer.content)

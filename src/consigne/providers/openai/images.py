@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import io
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from consigne.domain.images import (
     ImageUsage,
 )
 from consigne.providers.base import Deployment, refuse
+from consigne.providers.upstream import Form
 
 
 class UnreadableError(Exception):
@@ -39,6 +41,8 @@ class Pictures(msgspec.Struct, frozen=True):
     usage: _Counts | None = None
 
 
+_FAITHFUL = 0.5
+"""Share given up of a picture up to which the change is to stay close to it."""
 decoder = msgspec.json.Decoder(Pictures)
 
 
@@ -48,17 +52,19 @@ def body(request: ImageRequest, deployment: Deployment) -> dict[str, Any]:
     Raises:
         Unsupported: The request asks for what this API has no word for.
     """
+    edits = deployment.model.image is not None and deployment.model.image.edits
     given = {
-        "image": request.source,
+        "image": None if edits else request.source,
         "negative_prompt": request.negative_prompt or None,
         "seed": request.seed,
         "steps": request.steps,
         "guidance": request.guidance,
-        "strength": request.strength,
+        "strength": None if edits and request.source is not None else request.strength,
     }
     for name, value in given.items():
         if value is not None:
-            raise refuse(deployment, name, "makes pictures from words only, and has no such field")
+            only = "" if edits else "makes pictures from words only, and "
+            raise refuse(deployment, name, f"{only}has no such field")
     found: dict[str, Any] = {
         "model": deployment.upstream,
         "prompt": request.prompt,
@@ -68,6 +74,9 @@ def body(request: ImageRequest, deployment: Deployment) -> dict[str, Any]:
         found["size"] = f"{request.width}x{request.height}"
     if request.user:
         found["user"] = request.user
+    strength = 1.0 if request.strength is None else request.strength
+    if request.source is not None and strength <= _FAITHFUL:
+        found["input_fidelity"] = "high"
     if deployment.upstream.startswith("dall-e"):
         found["response_format"] = (
             "b64_json"  # newer models send nothing else, and refuse the field
@@ -75,6 +84,21 @@ def body(request: ImageRequest, deployment: Deployment) -> dict[str, Any]:
     else:
         found["output_format"] = "png"
     return found
+
+
+def form(body: dict[str, Any], source: bytes, mask: bytes | None) -> Form:
+    """Return the form of an edit: what is marked in ``mask`` becomes its transparent part."""
+    from PIL import Image, ImageChops
+
+    files = {"image": source}
+    if mask is not None:
+        marked = Image.open(io.BytesIO(mask)).convert("L")
+        cover = Image.new("RGBA", marked.size, (0, 0, 0, 255))
+        cover.putalpha(ImageChops.invert(marked))
+        buffer = io.BytesIO()
+        cover.save(buffer, "PNG")
+        files["mask"] = buffer.getvalue()
+    return Form({name: str(value) for name, value in body.items()}, files)
 
 
 def events(found: Pictures, request: ImageRequest, model: str) -> Sequence[ImageEvent]:

@@ -1,5 +1,6 @@
 """The provider for servers of the OpenAI kind."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import msgspec
@@ -93,10 +94,17 @@ class OpenAIProvider:
     async def draw(
         self, deployment: Deployment, request: ImageRequest
     ) -> AsyncIterator[ImageEvent]:
-        """Make pictures through ``POST /images/generations``; they come whole, all at once."""
+        """Make pictures, or change one (``/images/generations``, ``/images/edits``).
+
+        They come whole, all at once.
+        """
         body = images.body(request, deployment)
-        upstream = self._upstream
-        found = await upstream.ask("/images/generations", body, images.decoder, deployment.upstream)
+        upstream, decoder, name = self._upstream, images.decoder, deployment.upstream
+        if request.source is None:
+            found = await upstream.ask("/images/generations", body, decoder, name)
+        else:
+            form = await asyncio.to_thread(images.form, body, request.source, request.mask)
+            found = await upstream.ask_form("/images/edits", form, decoder, name)
         try:
             events = images.events(found, request, deployment.model.id)
         except images.UnreadableError:

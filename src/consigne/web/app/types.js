@@ -2,7 +2,8 @@
  * The shapes that `/api/` speaks.
  *
  * @typedef {{user: {id: string, name: string, email: string | null},
- *   organisation: {id: string, name: string}, role: string}} Session
+ *   organisation: {id: string, name: string}, role: string,
+ *   copies_marked_by?: string | null}} Session
  *
  * @typedef {object} Conversation
  * @property {string} id

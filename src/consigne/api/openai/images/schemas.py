@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from consigne.api.limits import Body
+from consigne.api.limits import SIZE, Body
 from consigne.engines.drawing import (
     MOST_GUIDANCE,
     MOST_PARTIALS,
@@ -13,7 +13,7 @@ from consigne.engines.drawing import (
     MOST_STEPS,
 )
 
-Size = Annotated[str, Field(pattern=r"^(auto|[1-9][0-9]{0,4}x[1-9][0-9]{0,4})$")]
+Size = Annotated[str, Field(pattern=SIZE)]
 Quality = Literal["auto", "low", "medium", "high", "standard", "hd"]
 Format = Literal["png", "webp", "jpeg"]
 

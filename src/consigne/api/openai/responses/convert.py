@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Sequence
 from typing import assert_never
 
+from consigne.api import picture_calls
 from consigne.api.limits import MAX_TOKENS
 from consigne.api.openai import shared
-from consigne.api.openai.responses import tools
+from consigne.api.openai.responses import pictures, tools
 from consigne.api.openai.responses.schemas import (
     CompactBody,
     CompactionItem,
     ContextBody,
     FunctionCallItem,
     FunctionOutputItem,
+    ImageCallItem,
     InputFile,
     InputImage,
     InputRefusal,
@@ -222,6 +224,9 @@ def _turns(
     turns: list[Message] = []
     begun = [(item, "previous_response_id") for item in earlier]
     for item, path in [*begun, *((item, f"input.{i}") for i, item in enumerate(given or ()))]:
+        if isinstance(item, ImageCallItem):
+            turns = _with_picture(turns, item, path)
+            continue
         turn = _turn(item, path)
         if turn.role == "system" and not turns:
             system.extend(block for block in turn.content if isinstance(block, TextBlock))
@@ -233,6 +238,21 @@ def _turns(
         turns.append(Message("user", tuple(system)))
         system.clear()
     return tuple(system), tuple(turns)
+
+
+def _with_picture(turns: Sequence[Message], item: ImageCallItem, path: str) -> list[Message]:
+    """Return the turns with an earlier picture: its call is the answer's, its result comes next."""
+    call_id = item.id or f"ig_{path}"
+    called, result = picture_calls.recalled(
+        pictures.picture_id(item), call_id, item.revised_prompt or ""
+    )
+    found = list(turns)
+    for message in (Message("assistant", (called,)), Message("user", (result,))):
+        if found and _continues(found[-1], message):
+            found[-1] = Message(message.role, found[-1].content + message.content)
+        else:
+            found.append(message)
+    return found
 
 
 def _continues(before: Message, turn: Message) -> bool:
@@ -265,6 +285,9 @@ def _turn(item: Item, path: str) -> Message:
         case CompactionItem():
             summary = unseal(item.encrypted_content, f"{path}.encrypted_content").text
             return Message("system", (TextBlock(COMPACTED + summary),))
+        case ImageCallItem():
+            called, _ = picture_calls.recalled(pictures.picture_id(item), item.id or "ig", "")
+            return Message("assistant", (called,))
         case ItemReference():
             return refuse(path, "there is no item of this id")
         case _:

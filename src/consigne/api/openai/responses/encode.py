@@ -4,15 +4,16 @@ from collections.abc import Iterable
 from typing import Any, assert_never
 
 from consigne.api.errors import openai_error
+from consigne.api.openai.responses import pictures
 from consigne.api.openai.responses.schemas import ResponsesBody, ToolItem
 from consigne.api.openai.responses.sealed import seal
 from consigne.api.openai.responses.tools import Called, names, served
 from consigne.api.openai.shared import logprobs
+from consigne.api.picture_calls import PictureBegun, PictureEnded, PictureGrows, Told
 from consigne.domain import sources
 from consigne.domain.errors import ConsigneError, from_code
 from consigne.domain.events import (
     BlockStop,
-    Event,
     Failed,
     InputDelta,
     MessageStart,
@@ -140,6 +141,7 @@ class ResponseBuilder:
 
     def __init__(self, body: ResponsesBody, model: str) -> None:
         self.response = envelope(body, model, int(sources.now().timestamp()))
+        self._body = body
         self._called = names(body)
         self._summarises = _summary(body) is not None
         self._seals = body.store is False or "reasoning.encrypted_content" in (body.include or ())
@@ -167,7 +169,7 @@ class ResponseBuilder:
         yield self._lifecycle("created")
         yield self._lifecycle("queued")
 
-    def add(self, event: Event) -> Iterable[Json]:
+    def add(self, event: Told) -> Iterable[Json]:
         """Take the next event.
 
         Raises:
@@ -196,6 +198,8 @@ class ResponseBuilder:
                 yield self._finish(event)
             case Failed():
                 raise from_code(event.code, event.message)
+            case PictureBegun() | PictureGrows() | PictureEnded():
+                yield from self._picture(event)
             case _:
                 assert_never(event)
 
@@ -220,6 +224,8 @@ class ResponseBuilder:
             self._open = False
             self._fill(self._items[-1])
             self._items[-1]["status"] = "incomplete"
+        elif self._items and self._items[-1]["type"] == pictures.KIND:
+            pictures.cut_item(self._items[-1])
         self.response["status"] = status
         return self._lifecycle(kind)
 
@@ -298,6 +304,26 @@ class ResponseBuilder:
         item["status"] = status
         index = len(self._items) - 1
         yield self._event("output_item.done", output_index=index, item=item)
+
+    def _picture(self, event: PictureBegun | PictureGrows | PictureEnded) -> Iterable[Json]:
+        kind = pictures.KIND
+        match event:
+            case PictureBegun():
+                item = pictures.begun_item(event, self._body)
+                self._items.append(item)
+                index = len(self._items) - 1
+                yield self._event("output_item.added", output_index=index, item=dict(item))
+                yield self._of_item(f"{kind}.in_progress")
+                yield self._of_item(f"{kind}.generating")
+            case PictureGrows():
+                yield self._of_item(f"{kind}.partial_image", **pictures.partial(event))
+            case PictureEnded():
+                item = self._items[-1]
+                pictures.end_item(item, event)
+                if event.ready is not None:
+                    yield self._of_item(f"{kind}.completed")
+                index = len(self._items) - 1
+                yield self._event("output_item.done", output_index=index, item=item)
 
     def _fill(self, item: Json) -> None:
         """Put what was written so far into its item."""

@@ -9,6 +9,7 @@ from consigne.api.openai.responses.schemas import (
     CompactionItem,
     FunctionCallItem,
     FunctionOutputItem,
+    ImageCallItem,
     InputFile,
     InputImage,
     InputRefusal,
@@ -31,6 +32,7 @@ _PREFIXES = {
     "function_call_output": "fco",
     "reasoning": "rs",
     "compaction": "cmp",
+    "image_generation_call": "ig",
 }
 
 
@@ -76,7 +78,12 @@ def resolved(given: Sequence[Item], known: dict[str, Json]) -> list[Item]:
 
 
 def _fields(
-    item: MessageItem | FunctionCallItem | FunctionOutputItem | ReasoningItem | CompactionItem,
+    item: MessageItem
+    | FunctionCallItem
+    | FunctionOutputItem
+    | ReasoningItem
+    | CompactionItem
+    | ImageCallItem,
 ) -> Json:
     status = {"status": "completed"}
     match item:
@@ -96,6 +103,8 @@ def _fields(
             return told | {"encrypted_content": item.encrypted_content} | status
         case CompactionItem():
             return {"encrypted_content": item.encrypted_content}
+        case ImageCallItem():
+            return {"result": None, "revised_prompt": item.revised_prompt} | status
         case _:
             assert_never(item)
 

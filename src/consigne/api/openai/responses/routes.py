@@ -1,5 +1,6 @@
 """``/v1/responses``: answers, kept if so wished, in the background if so wished."""
 
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from consigne.api import bodies, sse
 from consigne.api.auth import authenticate, services_of
 from consigne.api.generate import fold
 from consigne.api.openai import queries
-from consigne.api.openai.responses import stream
+from consigne.api.openai.responses import pictures, stream
 from consigne.api.openai.responses.context import Context, gather
 from consigne.api.openai.responses.convert import to_compaction, to_counted, to_request
 from consigne.api.openai.responses.encode import ResponseBuilder, usage
@@ -25,6 +26,7 @@ from consigne.api.openai.responses.schemas import (
 from consigne.api.openai.responses.sealed import seal
 from consigne.api.openai.responses.truncation import fitted
 from consigne.api.openai.shared import refuse
+from consigne.api.picture_calls import Maker, Told, answering
 from consigne.business.caller import Caller
 from consigne.domain import messages, sources
 from consigne.domain.ids import new_id
@@ -43,30 +45,41 @@ async def create_response(request: Request) -> Response:
     services = services_of(request)
     model = services.gateway.resolve(body.model)
     asked = await gather(services.records, caller, body)
+    offered, wish = pictures.offered(asked.body, caller, services.gateway)
+    asked = msgspec.structs.replace(asked, body=offered)
     wanted = to_request(asked.body, model, asked.earlier)
     if body.truncation == "auto":
         wanted = await fitted(services.gateway, model, wanted)
     builder = ResponseBuilder(asked.body, model.id)
     if body.background:
+        if wish is not None:
+            refuse("background", "pictures are not made in the background", "unsupported")
         return await _in_background(request, caller, asked, wanted, builder)
-    return await _at_once(request, caller, asked, wanted, builder)
+    events: AsyncIterator[Told] = services.gateway.generate(wanted)
+    if wish is not None:
+        maker = Maker(caller, services.pictures, services.gateway, wish)
+        events = answering(wanted, services.gateway.generate, maker)
+    return await _at_once(request, caller, asked, events, builder)
 
 
 async def _at_once(
     request: Request,
     caller: Caller,
     asked: Context[ResponsesBody],
-    wanted: messages.Request,
+    events: AsyncIterator[Told],
     builder: ResponseBuilder,
 ) -> Response:
-    services = services_of(request)
-    kept = (caller, builder.response, asked.draft)
-    keep = partial(services.records.responses.save, *kept)
-    events = services.gateway.generate(wanted)
+    responses = services_of(request).records.responses
+
+    async def keep() -> None:
+        await responses.save(caller, pictures.without_files(builder.response), asked.draft)
+
+    def keep_soon() -> None:
+        responses.save_soon(caller, pictures.without_files(builder.response), asked.draft)
+
     if not asked.body.stream:
         work = stream.whole(events, builder, keep)
         return _json(await sse.while_connected(request.receive, work))
-    keep_soon = partial(services.records.responses.save_soon, *kept)
     obfuscate = _obfuscates(asked.body)
     told = stream.told(events, builder, keep, keep_soon, request.scope, obfuscate=obfuscate)
     return sse.EventStream(told, stream.BytesEncoder(builder))
@@ -104,7 +117,8 @@ async def count_input_tokens(request: Request) -> Response:
     services = services_of(request)
     model = services.gateway.resolve(body.model)
     asked = await gather(services.records, caller, body)
-    wanted = to_counted(asked.body, model, asked.earlier)
+    offered, _ = pictures.offered(asked.body, caller, services.gateway)
+    wanted = to_counted(offered, model, asked.earlier)
     if body.truncation == "auto":
         wanted = await fitted(services.gateway, model, wanted)
     count = await services.gateway.count_tokens(wanted)
@@ -147,7 +161,8 @@ async def get_response(request: Request, response_id: str) -> Response:
     if not queries.flag(request, "stream"):
         if "starting_after" in request.query_params:
             refuse("starting_after", "it is only allowed when 'stream' is set")
-        return _json((await records.responses.get(caller, response_id)).body)
+        kept = (await records.responses.get(caller, response_id)).body
+        return _json(await pictures.with_files(services_of(request).pictures, caller, kept))
     batches = await records.background.events(caller, response_id, max(after, -1))
     obfuscate = queries.flag(request, "include_obfuscation")
     told = stream.followed(batches, obfuscate=obfuscate)

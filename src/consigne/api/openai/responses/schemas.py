@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from consigne.api.limits import Body, JsonObject, Wire
+from consigne.api.openai.images.schemas import Size
 from consigne.api.openai.shared import Effort, Metadata, Name, Verbosity
+from consigne.engines.drawing import MOST_PARTIALS
 
 Id = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f]+$")]
 """An item's id, given by us or by the client."""
@@ -101,6 +103,16 @@ class CompactionItem(Wire):
     encrypted_content: str
 
 
+class ImageCallItem(Wire):
+    """A picture of an earlier answer; the model is told of it by its id."""
+
+    type: Literal["image_generation_call"]
+    id: Id | None = None
+    status: str | None = None
+    result: str | None = None
+    revised_prompt: str | None = None
+
+
 class ItemReference(Wire):
     """An item that is kept here, by its id."""
 
@@ -122,6 +134,7 @@ Item = Annotated[
     | Annotated[FunctionOutputItem, Tag("function_call_output")]
     | Annotated[ReasoningItem, Tag("reasoning")]
     | Annotated[CompactionItem, Tag("compaction")]
+    | Annotated[ImageCallItem, Tag("image_generation_call")]
     | Annotated[ItemReference, Tag("item_reference")],
     Discriminator(_item_type),
 ]
@@ -146,6 +159,41 @@ class ToolItem(Wire):
     parameters: JsonObject | None = None
     strict: bool | None = None
     tools: list[NamespacedFunction] | None = None
+
+
+class MaskItem(Wire):
+    """A mask."""
+
+    image_url: str | None = None
+    file_id: str | None = None
+
+
+class ImageToolItem(ToolItem):
+    """The tool that makes pictures here."""
+
+    type: Literal["image_generation"]
+    model: str | None = Field(default=None, max_length=256)
+    action: Literal["generate", "edit", "auto"] | None = None
+    size: Size | None = None
+    quality: Literal["auto", "low", "medium", "high", "xhigh", "max"] | None = None
+    background: Literal["auto", "opaque", "transparent"] | None = None
+    output_format: Literal["png", "webp", "jpeg", "gif", "svg"] | None = None
+    output_compression: int | None = Field(default=None, ge=0, le=100)
+    partial_images: int | None = Field(default=None, ge=0, le=MOST_PARTIALS)
+    input_fidelity: Literal["high", "low"] | None = None
+    input_image_mask: MaskItem | None = None
+    moderation: Literal["auto", "low"] | None = None
+
+
+def _tool_type(item: Any) -> str:
+    kind = item.get("type") if isinstance(item, dict) else getattr(item, "type", None)
+    return "image_generation" if kind == "image_generation" else "other"
+
+
+AnyTool = Annotated[
+    Annotated[ImageToolItem, Tag("image_generation")] | Annotated[ToolItem, Tag("other")],
+    Discriminator(_tool_type),
+]
 
 
 class AllowedTool(Wire):
@@ -277,7 +325,7 @@ class ContextBody(AskedBody):
     reasoning: Reasoning | None = None
     text: TextConfig | None = None
     tool_choice: Literal["none", "auto", "required"] | ToolChoiceItem | None = None
-    tools: list[ToolItem] | None = None
+    tools: list[AnyTool] | None = None
     truncation: Literal["auto", "disabled"] | None = None
 
 

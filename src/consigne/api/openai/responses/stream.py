@@ -10,10 +10,10 @@ from starlette.types import Scope
 from consigne.api import sse
 from consigne.api.errors import as_consigne_error, openai_error
 from consigne.api.openai.responses.encode import Json, ResponseBuilder
+from consigne.api.picture_calls import Told
 from consigne.domain.errors import ConsigneError
 from consigne.domain.events import (
     BlockStop,
-    Event,
     MessageStop,
     TextStart,
     ThinkingStart,
@@ -67,7 +67,7 @@ def _obfuscated(line: bytes) -> bytes:
 
 
 async def whole(
-    events: AsyncIterator[Event], builder: ResponseBuilder, keep: Callable[[], Awaitable[None]]
+    events: AsyncIterator[Told], builder: ResponseBuilder, keep: Callable[[], Awaitable[None]]
 ) -> Json:
     """Return the whole response, kept.
 
@@ -85,7 +85,7 @@ async def whole(
 
 
 async def told(
-    events: AsyncIterator[Event],
+    events: AsyncIterator[Told],
     builder: ResponseBuilder,
     keep: Callable[[], Awaitable[None]],
     keep_soon: Callable[[], None],

@@ -1,16 +1,23 @@
-"""The tools of a Responses request: functions, also those of namespaces; the rest is left out."""
+"""The tools of a Responses request: functions, also of namespaces, and pictures; no others."""
 
 from collections.abc import Iterable
 from typing import assert_never
 
 import msgspec
 
+from consigne.api import picture_calls
 from consigne.api.openai import shared
-from consigne.api.openai.responses.schemas import ContextBody, ToolChoiceItem, ToolItem
+from consigne.api.openai.responses import pictures
+from consigne.api.openai.responses.schemas import (
+    ContextBody,
+    ImageToolItem,
+    ToolChoiceItem,
+    ToolItem,
+)
 from consigne.api.openai.shared import FunctionParam, refuse
 from consigne.domain.messages import Tool, ToolChoice
 
-_RUN = ("function", "namespace")
+_RUN = ("function", "namespace", "image_generation")
 _LEFT_OUT = frozenset(
     {
         "apply_patch",
@@ -20,7 +27,6 @@ _LEFT_OUT = frozenset(
         "computer_use_preview",
         "custom",
         "file_search",
-        "image_generation",
         "local_shell",
         "mcp",
         "programmatic_tool_calling",
@@ -78,6 +84,8 @@ def chosen(body: ContextBody) -> tuple[tuple[Tool, ...], ToolChoice]:
             return shared.choose(tools, mode, parallel=parallel)
         case ToolChoiceItem(type="function", name=str() as name):
             return shared.choose_named(tools, name, parallel=parallel)
+        case ToolChoiceItem(type="image_generation"):
+            return shared.choose_named(tools, picture_calls.NAME, parallel=parallel)
         case ToolChoiceItem(type="allowed_tools") as allowed:
             wanted = [tool.name or tool.type for tool in allowed.tools or ()]
             return shared.choose(tools, allowed.mode, names=wanted, parallel=parallel)
@@ -94,6 +102,9 @@ def _definitions(body: ContextBody) -> Iterable[tuple[str, Tool]]:
             continue
         if item.type not in _RUN:
             refuse(f"{path}.type", f"there are no tools of type '{item.type[:100]}'")
+        if isinstance(item, ImageToolItem):
+            yield path, picture_calls.tool(pictures.wish(item, "", path, streams=False))
+            continue
         if item.name is None:
             refuse(f"{path}.name", "Field required", "missing")
         if item.type == "function":

@@ -15,6 +15,8 @@ import { toast } from "./toasts.js";
 
 export const models = signal(/** @type {Model[] | null} */ (null));
 const defaultId = signal(/** @type {string | null} */ (null));
+/** Whether a part of a picture can be drawn anew. */
+export const edits = signal(false);
 const preferred = signal(storage.get("model"));
 
 /** Those that can hold a conversation. */
@@ -70,6 +72,7 @@ export async function loadModels() {
   if (!found) return;
   models.value = found.models;
   defaultId.value = found.default;
+  edits.value = Boolean(found.changes_pictures);
 }
 
 export async function loadSuggestions() {

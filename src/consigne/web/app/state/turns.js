@@ -6,6 +6,7 @@ import { graft, head, hold, later, messages, setBeside } from "./branch.js";
 import { second, secondModel } from "./compare.js";
 import { loadList } from "./conversations.js";
 import { prefer } from "./models.js";
+import { takePart } from "./picture_part.js";
 import { temporary } from "./temporary.js";
 import { answerTemporarily, sendTemporarily } from "./temporary_turns.js";
 import { conversation, follow, outgoing, read, status, toLatest, written } from "./thread.js";
@@ -36,6 +37,7 @@ export async function send(text, parentId, { clientId, model, files = [], opened
     const kept = conversation.peek() ?? (await begin(model, opened));
     const body = {
       text, parent_id: parentId, client_id: clientId, model, mode: takeMode(),
+      ...takePart(),
       ...(files.length ? { attachments: files.map(({ id }) => id) } : {}),
       ...(other ? { second_model: other } : {}),
     };

@@ -5,6 +5,7 @@ import { t } from "../i18n.js";
 import { go, openId, openProject } from "../router.js";
 import { conversationOf, moving } from "../state/conversations.js";
 import { drawer, overlay } from "../state/look.js";
+import { marking } from "../state/picture_part.js";
 import { projectOf } from "../state/projects.js";
 import { session, unreachable } from "../state/session.js";
 import { openSource } from "../state/source.js";
@@ -35,6 +36,7 @@ const ArchiveDialog = lazy(() => import("./archive.js").then((found) => found.Ar
 const ArtifactPanel = lazy(() => import("./artifact_panel.js").then((found) => found.ArtifactPanel));
 const GalleryDialog = lazy(() => import("./gallery.js").then((found) => found.GalleryDialog));
 const MoveDialog = lazy(() => import("./move.js").then((found) => found.MoveDialog));
+const PicturePartDialog = lazy(() => import("./picture_part.js").then((found) => found.PicturePartDialog));
 const SourcePanel = lazy(() => import("./source.js").then((found) => found.SourcePanel));
 const SpeechNotice = lazy(() => import("./speech_notice.js").then((found) => found.SpeechNotice));
 const SuggestionsDialog = lazy(() => import("./suggestions.js").then((found) => found.SuggestionsDialog));
@@ -65,6 +67,7 @@ export function App() {
     ${overlay.value === "archive" && html`<${ArchiveDialog} />`}
     ${overlay.value === "keys" && html`<${ShortcutsDialog} />`}
     ${overlay.value === "pictures" && html`<${GalleryDialog} />`}
+    ${marking.value && html`<${PicturePartDialog} />`}
     ${overlay.value === "library" && html`<${Library} />`}
     ${explaining.value && html`<${FeedbackDialog} key=${explaining.value} />`}
     ${filling.value && html`<${FillDialog} key=${filling.value.id} />`}

@@ -146,7 +146,7 @@ export function Answer({ message, place, last, compared = false }) {
     <${Outcome} message=${message} last=${last} />
     ${!growing && html`<div class="actions">
       <${Stepper} place=${place} />
-      ${text && html`<${CopyButton} text=${text} marked />
+      ${text && html`<${CopyButton} text=${text} marked model=${message.model} />
         <${ReadAloud} id=${message.id} text=${text} />`}
       ${!temporary.value && html`<${Thumbs} id=${message.id} />`}
       ${!compared && html`<${Again} message=${message} />`}

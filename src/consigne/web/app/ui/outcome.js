@@ -72,6 +72,7 @@ const starter = computed(() => models.value?.find((model) => model.starter)?.id)
 /** Said once, under the first answer of the starter model. @param {{message: Message}} props */
 function StarterNotice({ message }) {
   if (!starter.value || message.model !== starter.value) return null;
+  if (message.content.some((block) => block.type === "tool_use")) return null; // drawn, not written
   if (noticeAt.value === null) {
     queueMicrotask(() => place(noticeAt.peek() ?? message.id));
     return null;

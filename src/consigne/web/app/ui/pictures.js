@@ -4,6 +4,8 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { head } from "../state/branch.js";
 import { beginChange, deletePicture, gone, readPicture } from "../state/pictures.js";
+import { edits } from "../state/models.js";
+import { mark } from "../state/picture_part.js";
 import { running } from "../state/thread.js";
 import { drawing } from "../state/tools.js";
 import { sendFrom } from "./composer.js";
@@ -39,6 +41,8 @@ export function MadePicture({ address, message }) {
     ${head.value === message.id && running.value === undefined && html`<div class="picture-acts">
       <button type="button" class="plain" onClick=${vary}>${t("picture.vary")}</button>
       <button type="button" class="plain" onClick=${beginChange}>${t("picture.change")}</button>
+      ${edits.value && html`<button type="button" class="plain"
+        onClick=${() => mark({ id, path, width, height, alt })}>${t("part.open")}</button>`}
     </div>`}
   </figure>`;
 }

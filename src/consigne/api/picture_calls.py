@@ -1,0 +1,293 @@
+"""Pictures within an answer: the model calls a tool that is run here, and then goes on.
+
+``answering`` passes on the events of an answer. A call of the tool is not among them: when the
+model has ended its turn, the picture is made, stored, and told by the events of this module; then
+the model is asked again, with the result before it. To the reader all of it is one answer.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from consigne.business.caller import Caller
+from consigne.business.pictures import Draws, Output, PictureReady, Pictures
+from consigne.domain.errors import ConsigneError, InvalidRequest, NotFound
+from consigne.domain.events import (
+    AnswerBuilder,
+    Event,
+    Failed,
+    MessageStart,
+    MessageStop,
+    ToolUseStart,
+)
+from consigne.domain.ids import is_id, new_id
+from consigne.domain.images import ImagePartial, ImageRequest, ImagesStart
+from consigne.domain.messages import (
+    Json,
+    Message,
+    Request,
+    TextBlock,
+    Tool,
+    ToolChoice,
+    ToolResultBlock,
+    ToolUseBlock,
+)
+from consigne.domain.models import Modality, Model
+from consigne.domain.usage import Usage
+from consigne.provenance import pictures as reading
+
+NAME: Final = "image_generation"
+MOST_ROUNDS: Final = 5
+"""Turns of the model in one answer that may call the tool."""
+_STRENGTH: Final = 0.7
+"""Share of a picture that a change gives up."""
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """How the request wants its pictures."""
+
+    model: str
+    width: int | None = None
+    height: int | None = None
+    effort: float = 1.0
+    partials: int = 0
+    strength: float = _STRENGTH
+    edits: bool = True
+    """Whether earlier pictures may be changed."""
+    output: Output = Output()
+
+
+class PictureBegun(msgspec.Struct, frozen=True):
+    """The model has called the tool."""
+
+    picture_id: str
+    """The picture will have it."""
+    prompt: str
+    source_id: str | None = None
+    """The picture that is changed."""
+
+
+class PictureGrows(msgspec.Struct, frozen=True):
+    """An unfinished state."""
+
+    picture_id: str
+    state: ImagePartial
+
+
+class PictureEnded(msgspec.Struct, frozen=True):
+    """The picture is made and stored, or could not be: then ``error`` says why."""
+
+    begun: PictureBegun
+    ready: PictureReady | None = None
+    error: ConsigneError | None = None
+    known: bool = True
+    """Whether the image model seems to know what was asked for."""
+
+
+PictureEvent = PictureBegun | PictureGrows | PictureEnded
+Told = Event | PictureEvent
+
+
+class Models(Draws, Protocol):
+    """What pictures need of the gateway."""
+
+    def resolve(self, name: str, modality: Modality) -> Model:
+        """Return the model that a name means; an empty one means the default."""
+        ...
+
+
+def may_draw(caller: Caller) -> bool:
+    """Say whether a caller's key is for pictures."""
+    scopes = caller.grant.scopes if caller.grant is not None else None
+    return scopes is None or "images" in scopes
+
+
+def tool(wish: Wish) -> Tool:
+    """Return the tool as the model is told of it."""
+    properties: Json = {
+        "prompt": {
+            "type": "string",
+            "description": "What is to be seen, in few plain words: the thing, its colour, the "
+            "style, the background. No order to draw.",
+        }
+    }
+    if wish.edits:
+        properties["picture_id"] = {
+            "type": "string",
+            "description": "An earlier picture to change, by its id (img_…); else leave it out.",
+        }
+    schema = {"type": "object", "properties": properties, "required": ["prompt"]}
+    about = "Draw a picture from words, or change an earlier one. The reader sees it at once."
+    return Tool(NAME, schema, about)
+
+
+def recalled(picture_id: str, call_id: str, prompt: str) -> tuple[ToolUseBlock, ToolResultBlock]:
+    """Return an earlier call with its result, as the model is told of both."""
+    said = f"Made {picture_id}. The reader sees it." if picture_id else "No picture was made."
+    call = ToolUseBlock(call_id, NAME, {"prompt": prompt})
+    return call, ToolResultBlock(call_id, (TextBlock(said),), is_error=not picture_id)
+
+
+class Maker:
+    """Makes the pictures of one answer, for the one who asked."""
+
+    def __init__(self, caller: Caller, pictures: Pictures, models: Models, wish: Wish) -> None:
+        self._caller = caller
+        self._pictures = pictures
+        self._models = models
+        self._wish = wish
+
+    async def make(self, call: ToolUseBlock) -> AsyncIterator[PictureEvent]:
+        """Make one picture; whatever hinders that is the last event, and no exception."""
+        prompt, source_id = call.input.get("prompt"), call.input.get("picture_id") or None
+        begun = PictureBegun(new_id("img"), prompt if isinstance(prompt, str) else "")
+        if isinstance(source_id, str) and self._wish.edits:
+            begun = msgspec.structs.replace(begun, source_id=source_id)
+        yield begun
+        known = True
+        try:
+            asked = await self._asked(begun)
+            source_id = begun.source_id if asked.source is not None else None
+            made = self._pictures.make(
+                self._caller, self._models, asked, self._wish.output, source_id, begun.picture_id
+            )
+            async with aclosing(made) as events:  # type: ignore[type-var]
+                async for event in events:
+                    match event:
+                        case ImagesStart():
+                            known = event.known
+                        case ImagePartial():
+                            yield PictureGrows(begun.picture_id, event)
+                        case PictureReady():
+                            yield PictureEnded(begun, event, known=known)
+                        case _:
+                            pass
+        except ConsigneError as error:
+            yield PictureEnded(begun, error=error)
+
+    async def _asked(self, begun: PictureBegun) -> ImageRequest:
+        wish = self._wish
+        if not begun.prompt.strip():
+            raise InvalidRequest("Say what is to be drawn: the prompt is empty.", param="prompt")
+        traits = self._models.resolve(wish.model, "image").image
+        source = None
+        if begun.source_id is not None:
+            if not is_id(begun.source_id, "img"):
+                raise NotFound(f"There is no picture {begun.source_id[:100]}.")
+            kept = await self._pictures.content(self._caller, begun.source_id)
+            # A model that draws from words alone heeds the changed words alone.
+            if traits is None or traits.edits:
+                source = await asyncio.to_thread(_as_png, kept)
+        return ImageRequest(
+            model=wish.model,
+            prompt=begun.prompt,
+            width=wish.width,
+            height=wish.height,
+            effort=wish.effort,
+            partials=wish.partials,
+            source=source,
+            strength=wish.strength if source is not None else None,
+        )
+
+
+def _as_png(data: bytes) -> bytes:
+    return reading.to_png(reading.over_white(reading.read(data, "picture_id")))
+
+
+async def answering(
+    request: Request, generate: Callable[[Request], AsyncIterator[Event]], maker: Maker
+) -> AsyncIterator[Told]:
+    """Yield one answer with its pictures; blocks are counted without the calls of the tool."""
+    used, blocks, started = Usage(), 0, False
+    for rounds in range(1, MOST_ROUNDS + 1):
+        turn = _Turn(blocks)
+        async with aclosing(generate(request)) as events:  # type: ignore[type-var]
+            async for event in events:
+                if not isinstance(event, MessageStart):
+                    for told in turn.passed(event):
+                        yield told
+                elif not started:
+                    started = True
+                    yield event
+                turn.builder.add(event)
+        if turn.stop is None:
+            return
+        used, blocks = used + turn.stop.usage, turn.blocks
+        calls = turn.calls if turn.stop.stop_reason == "tool_use" else []
+        results = []
+        for call in calls:
+            async with aclosing(maker.make(call)) as making:  # type: ignore[type-var]
+                async for step in making:
+                    if isinstance(step, PictureEnded):
+                        results.append(_result(call, step))
+                    yield step
+        if not calls or turn.others or rounds == MOST_ROUNDS:
+            reason = "end_turn" if calls and not turn.others else turn.stop.stop_reason
+            yield msgspec.structs.replace(turn.stop, usage=used, stop_reason=reason)
+            return
+        request = _continued(request, turn.builder, results, last=rounds + 1 == MOST_ROUNDS)
+
+
+class _Turn:
+    """One turn of the model, as it is passed on."""
+
+    def __init__(self, blocks: int) -> None:
+        self.builder = AnswerBuilder()
+        self.blocks = blocks
+        """How many blocks were passed on, of all turns."""
+        self.stop: MessageStop | None = None
+        self.others = False
+        """Whether it calls a tool that the client runs."""
+        self._places: dict[int, int] = {}
+        self._hidden: set[int] = set()
+
+    @property
+    def calls(self) -> list[ToolUseBlock]:
+        """The calls of the picture tool."""
+        content = self.builder.content
+        return [each for each in content if isinstance(each, ToolUseBlock) and each.name == NAME]
+
+    def passed(self, event: Event) -> Sequence[Event]:
+        """Return the event as the reader gets it, if at all."""
+        if isinstance(event, MessageStop):
+            self.stop = event
+            return ()
+        if isinstance(event, Failed | MessageStart):
+            return (event,)
+        if event.index in self._hidden:
+            return ()
+        if isinstance(event, ToolUseStart):
+            if event.name == NAME:
+                self._hidden.add(event.index)
+                return ()
+            self.others = True
+        if event.index not in self._places:
+            self._places[event.index] = self.blocks
+            self.blocks += 1
+        return (msgspec.structs.replace(event, index=self._places[event.index]),)
+
+
+def _result(call: ToolUseBlock, ended: PictureEnded) -> ToolResultBlock:
+    if ended.ready is None:
+        said = f"No picture was made: {ended.error}"
+        return ToolResultBlock(call.id, (TextBlock(said),), is_error=True)
+    made = ended.ready.picture
+    said = f"Made {made.id}, {made.width}x{made.height}. The reader sees it."
+    if not ended.known:
+        said += " The image model does not seem to know this: say so, the picture may be wrong."
+    return ToolResultBlock(call.id, (TextBlock(said),))
+
+
+def _continued(
+    request: Request, builder: AnswerBuilder, results: Sequence[Any], *, last: bool
+) -> Request:
+    messages = (
+        *request.messages,
+        Message("assistant", builder.content),
+        Message("user", tuple(results)),
+    )
+    choice = ToolChoice("none" if last else "auto", parallel=request.tool_choice.parallel)
+    return msgspec.structs.replace(request, messages=messages, tool_choice=choice)
