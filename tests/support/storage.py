@@ -27,6 +27,7 @@ from consigne.business.keys import Keys
 from consigne.business.limits import Limiter
 from consigne.business.uploads import Uploads
 from consigne.chat.assistants import Assistants
+from consigne.documents.attachments import Attachments
 from consigne.domain import sources
 from consigne.domain.ids import new_id
 from consigne.gateway.traffic import Traffic
@@ -98,6 +99,7 @@ async def storage(
         answers=KeptAnswers(db, whole.idempotency),
         files=files,
         uploads=Uploads(db, files),
+        attachments=Attachments(files),
         batches=batches,
         records=records,
         assistants=Assistants(db),

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from consigne.chat.tools.servers import ToolServers
     from consigne.chat.tools.toolbox import Toolbox
     from consigne.chat.transfers import Transfers
+    from consigne.documents.attachments import Attachments
     from consigne.documents.library import Documents
     from consigne.engines.library import ModelLibrary
     from consigne.engines.pool import EnginePool
@@ -72,6 +73,7 @@ class Services(msgspec.Struct, frozen=True):
     pulls: "Pulls"
     files: "Files"
     uploads: "Uploads"
+    attachments: "Attachments"
     batches: "Batches"
     records: "Records"
     feedback: "Feedback"
@@ -175,6 +177,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.tools.picturing import Picturing
     from consigne.chat.tools.servers import ToolServers
     from consigne.chat.transfers import Transfers
+    from consigne.documents.attachments import Attachments
     from consigne.documents.library import Documents
     from consigne.documents.retrieval import Retrieval
     from consigne.gateway.pulls import Pulls
@@ -223,6 +226,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         pulls=pulls,
         files=files,
         uploads=uploads,
+        attachments=Attachments(files),
         batches=batches,
         records=records,
         feedback=Feedback(db),

@@ -1,6 +1,7 @@
 """The Anthropic dialect's paths."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import msgspec
 from fastapi import APIRouter
@@ -12,6 +13,7 @@ from consigne.api.anthropic import batches, encode, files, models
 from consigne.api.anthropic.prepare import prepare
 from consigne.api.anthropic.schemas import MessagesBody, count_body, messages_body
 from consigne.api.anthropic.version import version_of
+from consigne.api.attached import placed
 from consigne.api.auth import authenticate, services_of
 from consigne.api.errors import request_id_of
 from consigne.api.generate import fold
@@ -26,11 +28,11 @@ for _part in (models, files, batches):
 @router.post("/v1/messages")
 async def create_message(request: Request) -> Response:
     """Generate an answer, whole or as a stream of events."""
-    await authenticate(request)
+    caller = await authenticate(request)
     version = version_of(request)
     body = await bodies.read(request, messages_body)
     gateway = services_of(request).gateway
-    ready = await prepare(body, gateway, version)
+    ready = await prepare(body, gateway, version, partial(placed, request, caller))
     events = _generated(body, gateway.generate(ready.request))
     if body.stream:
         encoder = encode.StreamEncoder(request_id_of(request.scope), ready.shape)
@@ -43,11 +45,11 @@ async def create_message(request: Request) -> Response:
 @router.post("/v1/messages/count_tokens")
 async def count_tokens(request: Request) -> Response:
     """Count the tokens of a prompt, template and tools included."""
-    await authenticate(request)
+    caller = await authenticate(request)
     version = version_of(request)
     body = await bodies.read(request, count_body)
     gateway = services_of(request).gateway
-    ready = await prepare(body, gateway, version)
+    ready = await prepare(body, gateway, version, partial(placed, request, caller))
     count = await sse.while_connected(request.receive, gateway.count_tokens(ready.request))
     told: dict[str, object] = {"input_tokens": count}
     if body.context_management is not None:

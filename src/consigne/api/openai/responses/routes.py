@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from consigne.api import bodies, sse
+from consigne.api.attached import placed
 from consigne.api.auth import authenticate, services_of
 from consigne.api.generate import fold
 from consigne.api.openai import queries
@@ -44,6 +45,7 @@ async def create_response(request: Request) -> Response:
     model = services.gateway.resolve(body.model)
     asked = await gather(services.records, caller, body)
     wanted = to_request(asked.body, model, asked.earlier)
+    wanted = await placed(request, caller, model, wanted)
     if body.truncation == "auto":
         wanted = await fitted(services.gateway, model, wanted)
     builder = ResponseBuilder(asked.body, model.id)
@@ -105,6 +107,7 @@ async def count_input_tokens(request: Request) -> Response:
     model = services.gateway.resolve(body.model)
     asked = await gather(services.records, caller, body)
     wanted = to_counted(asked.body, model, asked.earlier)
+    wanted = await placed(request, caller, model, wanted)
     if body.truncation == "auto":
         wanted = await fitted(services.gateway, model, wanted)
     count = await services.gateway.count_tokens(wanted)
@@ -120,6 +123,7 @@ async def compact(request: Request) -> Response:
     model = services.gateway.resolve(body.model)
     asked = await gather(services.records, caller, body)
     wanted = to_compaction(asked.body, model, asked.earlier)
+    wanted = await placed(request, caller, model, wanted)
     wanted = await fitted(services.gateway, model, wanted)
     size = await services.gateway.count_tokens(wanted)
     limit = max(_LEAST_SUMMARY, min(_MOST_SUMMARY, size // 2))
