@@ -122,6 +122,8 @@ def _tool(tool: Tool) -> dict[str, Any]:
     wire: dict[str, Any] = {"name": tool.name, "parameters": tool.input_schema}
     if tool.description:
         wire["description"] = tool.description
+    if tool.strict:
+        wire["strict"] = True
     return wire
 
 
