@@ -215,5 +215,6 @@ def scripted_services(
         answers=ScriptedAnswers(),
         assistants=ScriptedAssistants(),
         attachments=Attachments(NoFiles()),
+        grounding=None,
         batches=SimpleNamespace(answer_through=lambda api: None),
     )

@@ -63,6 +63,7 @@ class Services(msgspec.Struct, frozen=True):
     answers: "KeptAnswers"
     conversations: "Conversations"
     documents: "Documents"
+    grounding: "Grounding"
     folders: "Folders"
     search: "Search"
     chat_sweep: "ChatSweep"
@@ -216,6 +217,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         answers=KeptAnswers(db, settings.idempotency),
         conversations=conversations,
         documents=documents,
+        grounding=grounding,
         folders=Folders(db),
         search=Search(db),
         chat_sweep=ChatSweep(db),
