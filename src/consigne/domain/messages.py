@@ -123,6 +123,8 @@ class Sampling(msgspec.Struct, frozen=True):
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     repetition_penalty: float | None = None
+    logit_bias: tuple[tuple[str, float], ...] = ()
+    """What is added to the logits of tokens, named by their numbers in the model's vocabulary."""
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -58,6 +58,11 @@ class Writer:
         self.numbers.append(number)
         return number
 
+    def number_of_token(self) -> str:
+        """Return a token's number that nothing else has."""
+        self.words.append(f"9000{len(self.words)}")
+        return self.words[-1]
+
     def data(self) -> str:
         """Return a file's content in base 64, of a word's bytes."""
         packed = base64.b64encode(f"file {len(self.words)}".encode()).decode()
@@ -206,6 +211,7 @@ def gpts(draw: st.DrawFn) -> tuple[Json, Writer]:
         presence_penalty=w.number,
         seed=lambda: 987_654,
         logprobs=lambda: True,
+        logit_bias=lambda: {w.number_of_token(): w.number()},
         top_k=lambda: 33,
         stream=lambda: True,
     )

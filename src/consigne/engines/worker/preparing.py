@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from consigne.domain.errors import ContextTooLong, InvalidRequest
+from consigne.domain.errors import ContextTooLong, InvalidRequest, Unsupported
 from consigne.domain.events import StopReason
 from consigne.domain.messages import Request, Sampling
 from consigne.engines.worker import sampling
@@ -43,6 +43,8 @@ def prepare(model: TextModel, request: Request) -> Prepared:
     """
     asked = sampling.in_form(request) if model.small else request.sampling
     settings = sampling.resolve(asked, model.defaults)
+    if request.sampling.logit_bias:
+        raise Unsupported("Models here can't bias single tokens.", param="logit_bias")
     prompt: Prompt = model.prompter.render(request)
     tokens = tokenise(model, request, prompt)
     room = _room(model, request, len(tokens))

@@ -70,6 +70,8 @@ def plan(body: CompletionBody, model: Model) -> Plan:
 def _check(body: CompletionBody, n: int, candidates: int) -> None:
     if body.suffix:
         refuse("suffix", "Models here do not fill gaps; leave it out.", "unsupported")
+    if any((body.logit_bias or {}).values()):
+        refuse("logit_bias", "Single tokens can't be biased here.", "unsupported")
     if body.best_of is not None and body.best_of < n:
         refuse("best_of", "it must not be less than 'n'")
     if body.stream and candidates > n:
