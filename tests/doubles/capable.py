@@ -60,7 +60,7 @@ def decide(asked: capable_wire.Asked) -> Turn:
     if asked.schema is not None:
         return Turn(text=json.dumps(fill(asked.schema, asked.prompt)))
     wanted = [tool for tool in asked.tools if asked.forced in ("", tool["name"])]
-    named = [tool for tool in wanted if tool["name"].lower() in asked.prompt.lower()]
+    named = [tool for tool in wanted if _is_about(asked.prompt, tool["name"])]
     if wanted and asked.may_call and (named or asked.must_call or "tool" in asked.prompt.lower()):
         return Turn(
             calls=[
@@ -68,6 +68,13 @@ def decide(asked: capable_wire.Asked) -> Turn:
             ]
         )
     return Turn(text=f"You said: {asked.prompt.strip()[:200]}")
+
+
+def _is_about(prompt: str, tool: str) -> bool:
+    """Say whether a prompt has a tool's name in it, or the thing that ``get_thing`` gets."""
+    return tool.lower() in prompt.lower() or (
+        tool.startswith("get_") and tool.removeprefix("get_") in prompt.lower().split()
+    )
 
 
 @contextmanager

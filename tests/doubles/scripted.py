@@ -4,13 +4,15 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 from consigne.business.answers import KeptAnswer
 from consigne.business.caller import Caller
+from consigne.business.files import Files
 from consigne.business.grants import Grant
 from consigne.business.limits import Limiter
-from consigne.domain.errors import ConsigneError, InvalidRequest, ModelNotFound
+from consigne.documents.attachments import Attachments
+from consigne.domain.errors import ConsigneError, InvalidRequest, ModelNotFound, NotFound
 from consigne.domain.events import (
     BlockStop,
     Event,
@@ -181,6 +183,17 @@ class ScriptedAnswers:
         self.kept[(caller.key_id, name)] = answer
 
 
+class NoFiles(Files):
+    """Has no files."""
+
+    def __init__(self) -> None:
+        """Stand on nothing."""
+
+    async def get(self, caller: Caller, file_id: str) -> NoReturn:
+        """Find none."""
+        raise NotFound(f"No such File object: {file_id}")
+
+
 class ScriptedAssistants:
     """No workspace has any."""
 
@@ -201,5 +214,7 @@ def scripted_services(
         limiter=Limiter(),
         answers=ScriptedAnswers(),
         assistants=ScriptedAssistants(),
+        attachments=Attachments(NoFiles()),
+        grounding=None,
         batches=SimpleNamespace(answer_through=lambda api: None),
     )

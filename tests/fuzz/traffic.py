@@ -91,6 +91,11 @@ def _anthropic_calls(url: str) -> list[Any]:
         "citations": {"enabled": True},
     }
 
+    given = [
+        {"type": "image", "source": {"type": "file", "file_id": "file_1"}},
+        {"type": "document", "source": {"type": "file", "file_id": "file_1"}, "context": "Old"},
+    ]
+
     def send(**fields: Any) -> Any:
         return lambda: client.messages.create(**({"model": "tiny", "max_tokens": 9} | fields))
 
@@ -108,6 +113,15 @@ def _anthropic_calls(url: str) -> list[Any]:
             output_config={"format": {"type": "json_schema", "schema": SCHEMA}},
             extra_headers={"anthropic-version": "2023-06-01"},
             extra_body={"temperature": 0.5, "top_p": 0.9, "top_k": 5},
+        ),
+        send(messages=[{"role": "user", "content": given}]),
+        lambda: client.messages.batches.create(
+            requests=[
+                {
+                    "custom_id": "a",
+                    "params": {"model": "tiny", "max_tokens": 9, "messages": hello},
+                }
+            ]
         ),
         lambda: client.messages.count_tokens(model="tiny", messages=history, tools=[tool]),
         lambda: client.models.list(limit=5),
@@ -136,6 +150,12 @@ def _openai_calls(url: str) -> list[Any]:
         {"type": "reasoning", "id": "rs_1", "summary": []},
         {"type": "function_call", "call_id": "call_1"} | call,
         {"type": "function_call_output", "call_id": "call_1", "output": "Sunny"},
+    ]
+
+    files = [
+        {"type": "input_file", "file_data": "data:text/plain;base64,T25jZS4=", "filename": "n"},
+        {"type": "input_file", "file_id": "file-1"},
+        {"type": "input_image", "file_id": "file-1"},
     ]
 
     def chat(**fields: Any) -> Any:
@@ -175,6 +195,18 @@ def _openai_calls(url: str) -> list[Any]:
             reasoning={"effort": "low"},
             truncation="auto",
         ),
+        respond(input=[{"role": "user", "content": files}], top_logprobs=2),
+        lambda: client.completions.create(
+            model="tiny", prompt=["a", "b"], echo=True, logprobs=3, best_of=2, max_tokens=4
+        ),
+        lambda: client.conversations.create(items=hello, metadata={"a": "b"}),
+        lambda: client.uploads.create(
+            filename="n.txt", purpose="user_data", bytes=3, mime_type="text/plain"
+        ),
+        lambda: client.batches.create(
+            input_file_id="file-1", endpoint="/v1/responses", completion_window="24h"
+        ),
+        lambda: client.files.list(limit=3, order="asc", purpose="batch"),
         lambda: client.embeddings.create(model="mini", input=["a", "b"]),
         lambda: client.embeddings.create(model="mini", input="a", encoding_format="float"),
         lambda: client.models.list(),

@@ -27,6 +27,10 @@ from consigne.business.keys import Keys
 from consigne.business.limits import Limiter
 from consigne.business.uploads import Uploads
 from consigne.chat.assistants import Assistants
+from consigne.chat.grounding import Grounding
+from consigne.documents.attachments import Attachments
+from consigne.documents.library import Documents
+from consigne.documents.retrieval import Retrieval
 from consigne.domain import sources
 from consigne.domain.ids import new_id
 from consigne.gateway.traffic import Traffic
@@ -89,18 +93,24 @@ async def storage(
     keys = Keys(db)
     records = records_on(db)
     batches = Batches(db, files, jobs or InlineJobs(), Traffic(batching.concurrency))
+    gateway = gateway or ScriptedGateway()
+    indexing = InlineJobs()
+    documents = Documents(db, files.objects, gateway, indexing)
     services = SimpleNamespace(
         settings=whole,
-        gateway=gateway or ScriptedGateway(),
+        gateway=gateway,
         db=db,
         keys=keys,
         limiter=Limiter(),
         answers=KeptAnswers(db, whole.idempotency),
         files=files,
         uploads=Uploads(db, files),
+        attachments=Attachments(files),
         batches=batches,
         records=records,
         assistants=Assistants(db),
+        documents=documents,
+        grounding=Grounding(documents, Retrieval(db, gateway)),
     )
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.state.services = services
@@ -114,6 +124,7 @@ async def storage(
         yield Storage(app, services, await _customers(db, keys))
     finally:
         await batches.close()
+        await indexing.idle()
         await records.close()
         await db.close()
 

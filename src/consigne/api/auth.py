@@ -110,7 +110,8 @@ async def _bind_gateway(
     from consigne.chat.assisting import assisting
 
     services = request.app.state.services
-    gateway = assisting(services.gateway, await services.assistants.served(caller))
+    served = await services.assistants.served(caller)
+    gateway = assisting(services.gateway, served, services.grounding, caller.organisation_id)
     if caller.grant is not None:
         gateway = guarded(gateway, caller.grant.models, account)
     if gateway is not services.gateway:

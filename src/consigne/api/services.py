@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from consigne.chat.tools.toolbox import Toolbox
     from consigne.chat.transfers import Transfers
     from consigne.chat.whereabouts import Whereabouts
+    from consigne.documents.attachments import Attachments
     from consigne.documents.library import Documents
     from consigne.engines.library import ModelLibrary
     from consigne.engines.pool import EnginePool
@@ -66,6 +67,7 @@ class Services(msgspec.Struct, frozen=True):
     answers: "KeptAnswers"
     conversations: "Conversations"
     documents: "Documents"
+    grounding: "Grounding"
     folders: "Folders"
     search: "Search"
     chat_sweep: "ChatSweep"
@@ -76,6 +78,7 @@ class Services(msgspec.Struct, frozen=True):
     pulls: "Pulls"
     files: "Files"
     uploads: "Uploads"
+    attachments: "Attachments"
     batches: "Batches"
     records: "Records"
     feedback: "Feedback"
@@ -191,6 +194,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.tools.servers import ToolServers
     from consigne.chat.transfers import Transfers
     from consigne.chat.whereabouts import Whereabouts
+    from consigne.documents.attachments import Attachments
     from consigne.documents.library import Documents
     from consigne.documents.retrieval import Retrieval
     from consigne.gateway.pulls import Pulls
@@ -229,6 +233,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         answers=KeptAnswers(db, settings.idempotency),
         conversations=conversations,
         documents=documents,
+        grounding=grounding,
         folders=Folders(db),
         search=Search(db),
         chat_sweep=ChatSweep(db),
@@ -239,6 +244,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         pulls=pulls,
         files=files,
         uploads=uploads,
+        attachments=Attachments(files),
         batches=batches,
         records=records,
         feedback=Feedback(db),

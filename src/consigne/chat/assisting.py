@@ -1,27 +1,55 @@
 """The gateway as an application sees it: assistants of its workspace are models beside the others.
 
 An assistant's instructions stand before the caller's own system text; its settings hold where the
-request says nothing else.
+request says nothing else. What it knows is shown to its model as in the chat, and each text tells
+which passages it cites.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 
 from consigne.chat.assistants import Assistant
+from consigne.chat.citing import cited
+from consigne.chat.grounding import Known
+from consigne.chat.values import Citation
 from consigne.domain.errors import ConsigneError, InvalidRequest
-from consigne.domain.events import Event, MessageStart
-from consigne.domain.messages import Request, TextBlock
+from consigne.domain.events import BlockStop, Cited, Event, MessageStart, TextDelta
+from consigne.domain.messages import Message, Request, TextBlock
 from consigne.domain.models import Modality, Model
 from consigne.engines.base import Scores
 from consigne.gateway.gateway import Gateway
 from consigne.gateway.passing import Passing
 
 
-def assisting(gateway: Gateway, assistants: Sequence[Assistant]) -> Gateway:
-    """Return the gateway with assistants as models; where there are none it is the gateway."""
-    return cast("Gateway", _Assisting(gateway, assistants)) if assistants else gateway
+class Knowledge(Protocol):
+    """Finds what documents say to a question (``chat.grounding.Grounding``)."""
+
+    async def known(
+        self, model: Model, organisation_id: str, knowledge: Sequence[str], asked: Sequence[str]
+    ) -> Known:
+        """Return what documents bring to the last of the questions asked."""
+        ...
+
+
+def assisting(
+    gateway: Gateway,
+    assistants: Sequence[Assistant],
+    knowledge: Knowledge | None = None,
+    organisation_id: str = "",
+) -> Gateway:
+    """Return the gateway with assistants as models; where there are none it is the gateway.
+
+    Args:
+        gateway: What answers.
+        assistants: Those of the organisation's workspace that asks.
+        knowledge: Finds what their documents say; without it they know nothing.
+        organisation_id: Whose documents they are.
+    """
+    if not assistants:
+        return gateway
+    return cast("Gateway", _Assisting(gateway, assistants, knowledge, organisation_id))
 
 
 def as_model(assistant: Assistant, model: Model) -> Model:
@@ -55,12 +83,39 @@ def applied(assistant: Assistant, request: Request) -> Request:
     )
 
 
+def informed(request: Request, known: Known) -> Request:
+    """Return the request with what its assistant's documents bring to it."""
+    system = known.system if request.output.kind == "text" else known.system[:-1]
+    request = msgspec.structs.replace(request, system=(*request.system, *system))
+    if known.found is None:
+        return request
+    messages = list(request.messages)
+    at = max(i for i, message in enumerate(messages) if _asks(message))
+    content = list(messages[at].content)
+    first = next(i for i, block in enumerate(content) if isinstance(block, TextBlock))
+    content.insert(first, known.found)
+    messages[at] = Message("user", tuple(content))
+    return msgspec.structs.replace(request, messages=tuple(messages))
+
+
+def _asks(message: Message) -> bool:
+    return message.role == "user" and any(isinstance(b, TextBlock) for b in message.content)
+
+
 class _Assisting:
     """Puts assistants in front of their models; all else is the gateway's own."""
 
-    def __init__(self, gateway: Gateway, assistants: Sequence[Assistant]) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        assistants: Sequence[Assistant],
+        knowledge: Knowledge | None,
+        organisation_id: str,
+    ) -> None:
         self._gateway = gateway
         self._assistants = {assistant.id: assistant for assistant in assistants}
+        self._knowledge = knowledge
+        self._organisation_id = organisation_id
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._gateway, name)
@@ -85,18 +140,64 @@ class _Assisting:
         assistant = self._assistants.get(request.model)
         if assistant is None:
             return self._gateway.generate(request)
+        if assistant.knowledge:
+            return self._knowing(assistant, request)
         events = self._gateway.generate(applied(assistant, request))
         return Passing(_named(events, assistant.id), events)
 
+    async def _knowing(self, assistant: Assistant, request: Request) -> AsyncGenerator[Event, None]:
+        wanted, shown = await self._informed(assistant, request)
+        written: dict[int, str] = {}
+        events = _named(self._gateway.generate(wanted), assistant.id)
+        try:
+            async for event in events:
+                if isinstance(event, TextDelta):
+                    written[event.index] = written.get(event.index, "") + event.text
+                elif isinstance(event, BlockStop) and event.index in written:
+                    rests = _cited(written.pop(event.index), shown)
+                    event = msgspec.structs.replace(event, cited=rests)  # noqa: PLW2901
+                yield event
+        finally:
+            await events.aclose()
+
+    async def _informed(
+        self, assistant: Assistant, request: Request
+    ) -> tuple[Request, dict[int, Citation]]:
+        """Return what the model is asked, and the passages that it is shown."""
+        wanted = applied(assistant, request)
+        if not assistant.knowledge or self._knowledge is None:
+            return wanted, {}
+        model = self._gateway.resolve(assistant.model)
+        asked = [message.text for message in request.messages if _asks(message)]
+        known = await self._knowledge.known(
+            model, self._organisation_id, assistant.knowledge, asked
+        )
+        return informed(wanted, known), known.shown
+
     async def count_tokens(self, request: Request) -> int:
         assistant = self._assistants.get(request.model)
-        return await self._gateway.count_tokens(
-            applied(assistant, request) if assistant else request
-        )
+        if assistant is not None:
+            request, _ = await self._informed(assistant, request)
+        return await self._gateway.count_tokens(request)
 
     async def score(self, request: Request) -> Scores:
         assistant = self._assistants.get(request.model)
         return await self._gateway.score(applied(assistant, request) if assistant else request)
+
+
+def _cited(text: str, shown: dict[int, Citation]) -> tuple[Cited, ...]:
+    documents = list(dict.fromkeys(each.document_id for each in shown.values()))
+    return tuple(
+        Cited(
+            file_id=each.document_id,
+            filename=each.filename,
+            text=each.text,
+            document=documents.index(each.document_id),
+            passage=each.passage,
+            page=each.page,
+        )
+        for each in cited(text, shown)
+    )
 
 
 async def _named(events: AsyncIterator[Event], name: str) -> AsyncGenerator[Event, None]:

@@ -40,6 +40,16 @@ class Grounded(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(guidance, system=system)
 
 
+class Known(msgspec.Struct, frozen=True):
+    """What an assistant's documents bring to a question."""
+
+    system: tuple[TextBlock, ...]
+    """Documents that are shown whole, and how to cite."""
+    found: TextBlock | None
+    """Passages of the others, for the question."""
+    shown: dict[int, Citation]
+
+
 class Grounding:
     """Puts files into branches."""
 
@@ -99,6 +109,34 @@ class Grounding:
         with_files = tuple(_with(message, before[message.id]) for message in branch)
         return Grounded(with_files, shown, tuple(known))
 
+    async def known(
+        self, model: Model, organisation_id: str, knowledge: Sequence[str], asked: Sequence[str]
+    ) -> Known:
+        """Return what documents bring to the last of the questions asked.
+
+        They are shown whole, in their order, as far as half of the model's context holds them; of
+        the others those passages that fit the question best.
+        """
+        left = (model.context - min(1024, model.context // 4)) // 2 * TOKEN_BYTES
+        shown: dict[int, Citation] = {}
+        searched: list[str] = []
+        system: list[TextBlock] = []
+        for document_id in knowledge:
+            passages = await self._documents.whole(organisation_id, document_id)
+            if (size := _size(passages)) > left:
+                searched.append(document_id)
+            elif passages:
+                left -= size
+                system.append(_show(passages, shown, len(shown) + 1))
+        found = None
+        if searched and asked:
+            most = max(LEAST, min(MOST, left // PASSAGE_BYTES))
+            best = await self._retrieval.find(organisation_id, searched, _searched(asked), most)
+            found = _show(best, shown, len(shown) + 1)
+        if shown:
+            system.append(TextBlock(HOW_TO_CITE))
+        return Known(tuple(system), found, shown)
+
     async def _image(self, model: Model, organisation_id: str, document_id: str) -> ContentBlock:
         if not model.capabilities.images_in:
             return TextBlock("(A picture that this model can't see.)")
@@ -126,5 +164,9 @@ def _with(message: StoredMessage, blocks: Sequence[ContentBlock]) -> StoredMessa
 def _query(branch: Sequence[StoredMessage], last: StoredMessage) -> str:
     if len(last.text) > SHORT_QUERY:
         return last.text
-    asked = [message.text for message in branch if message.role == "user"]
-    return "\n".join(asked[-2:])
+    return _searched([message.text for message in branch if message.role == "user"])
+
+
+def _searched(asked: Sequence[str]) -> str:
+    """Return what is searched for: the last question, with the one before it where it is short."""
+    return asked[-1] if len(asked[-1]) > SHORT_QUERY else "\n".join(asked[-2:])

@@ -87,12 +87,27 @@ class InputDelta(msgspec.Struct, frozen=True, tag="input_delta"):
     partial_json: str
 
 
+class Cited(msgspec.Struct, frozen=True):
+    """A passage of a document that a text rests on."""
+
+    file_id: str
+    filename: str
+    text: str
+    document: int
+    """Which of the documents that the model was shown, from 0."""
+    passage: int
+    """Its place in the document, from 0."""
+    page: int | None = None
+
+
 class BlockStop(msgspec.Struct, frozen=True, tag="block_stop"):
     """The block is whole."""
 
     index: int
     signature: str = ""
     """Of a thinking block: its author's proof of it, given back with the block in a later turn."""
+    cited: tuple[Cited, ...] = ()
+    """Of a text block: the passages whose numbers it holds."""
 
 
 class MessageStop(msgspec.Struct, frozen=True, tag="message_stop"):
@@ -134,6 +149,8 @@ class Answer(msgspec.Struct, frozen=True):
     usage: Usage
     stop_sequence: str | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
+    cited: dict[int, tuple[Cited, ...]] = {}
+    """What its text blocks rest on, by their indexes."""
 
 
 class AnswerBuilder:
@@ -148,6 +165,7 @@ class AnswerBuilder:
         self._parts: list[list[str]] = []
         self._signatures: dict[int, str] = {}
         self._logprobs: list[TokenLogprob] = []
+        self._cited: dict[int, tuple[Cited, ...]] = {}
 
     def add(self, event: Event) -> None:
         """Take the next event."""
@@ -169,6 +187,8 @@ class AnswerBuilder:
             case BlockStop():
                 if event.signature:
                     self._signatures[event.index] = event.signature
+                if event.cited:
+                    self._cited[event.index] = event.cited
             case Failed():
                 pass
 
@@ -196,6 +216,7 @@ class AnswerBuilder:
             usage=self.usage,
             stop_sequence=self.stop.stop_sequence,
             logprobs=tuple(self._logprobs),
+            cited=self._cited,
         )
 
 

@@ -23,20 +23,24 @@ class TextBlock(msgspec.Struct, frozen=True, tag="text"):
 
 
 class ImageBlock(msgspec.Struct, frozen=True, tag="image"):
-    """A picture, as bytes or by URL; exactly one of ``data`` and ``url`` is set."""
+    """A picture; exactly one of ``data``, ``url`` and ``file_id`` is set."""
 
     media_type: str | None = None
     data: bytes | None = None
     url: str | None = None
+    file_id: str | None = None
+    """Of an uploaded file; its content takes its place before a model is asked."""
 
 
 class DocumentBlock(msgspec.Struct, frozen=True, tag="document"):
-    """A document to read (PDF or text), as bytes or by URL."""
+    """A document to read; exactly one of ``data``, ``url`` and ``file_id`` is set."""
 
     media_type: str | None = None
     data: bytes | None = None
     url: str | None = None
     title: str | None = None
+    file_id: str | None = None
+    """Of an uploaded file; its content takes its place before a model is asked."""
 
 
 class ThinkingBlock(msgspec.Struct, frozen=True, tag="thinking"):
@@ -119,6 +123,8 @@ class Sampling(msgspec.Struct, frozen=True):
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     repetition_penalty: float | None = None
+    logit_bias: tuple[tuple[str, float], ...] = ()
+    """What is added to the logits of tokens, named by their numbers in the model's vocabulary."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -150,3 +156,22 @@ class Request(msgspec.Struct, frozen=True):
     """The caller's own opaque name for the person who asks."""
     whole: bool = False
     """Whether the answer is read only once it is whole: its source may bring it in one piece."""
+
+
+def files_of(request: Request) -> list[ImageBlock | DocumentBlock]:
+    """Return a request's pictures and documents, those in tools' results too."""
+    found: list[ImageBlock | DocumentBlock] = []
+    for message in request.messages:
+        for block in message.content:
+            if isinstance(block, ImageBlock | DocumentBlock):
+                found.append(block)
+            elif isinstance(block, ToolResultBlock):
+                found += [each for each in block.content if not isinstance(each, TextBlock)]
+    return found
+
+
+def document_text(text: str, *head: str | None) -> str:
+    """Return a document's text as a model reads it: its title and what else is known first."""
+    lines = "\n".join(line for line in head if line)
+    body = f"{lines}\n\n{text}" if lines else text
+    return f"<document>\n{body}\n</document>"

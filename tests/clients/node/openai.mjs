@@ -85,11 +85,11 @@ await feature("structured chat answers (parse, zodResponseFormat)", EVERY, async
   City.parse(answer.choices[0].message.parsed);
 });
 
-await feature("logprobs", [LOCAL], async (model) => {
+await feature("logprobs and top_logprobs", [LOCAL], async (model) => {
   const answer = await client.chat.completions.create({
-    model, max_completion_tokens: 4, messages: ask("Hello"), logprobs: true,
+    model, max_completion_tokens: 4, messages: ask("Hello"), logprobs: true, top_logprobs: 2,
   });
-  assert.ok(answer.choices[0].logprobs.content.every((each) => each.logprob <= 0));
+  assert.ok(answer.choices[0].logprobs.content.every((each) => each.top_logprobs.length === 2));
 });
 
 await feature("several answers (n)", [LOCAL], async (model) => {

@@ -65,6 +65,10 @@ class Teller:
 
 
 if __name__ == "__main__":
-    options = ["-q", "-p", "no:cacheprovider", "-W", "ignore", "--asyncio-mode=auto", "--no-header"]
+    # Without the terminal's dots, which would stand before the lines of what is told.
+    options = ["-p", "no:terminal", "-p", "no:cacheprovider", "-W", "ignore", "--asyncio-mode=auto"]
+    # The integrations keep their connections for all their models: one loop for all tests.
+    scopes = [f"asyncio_default_{of}_loop_scope=session" for of in ("test", "fixture")]
+    options += [option for scope in scopes for option in ("-o", scope)]
     options += ["--noconftest", "-c", "/dev/null", f"--rootdir={Path(__file__).parent}"]
     pytest.main([__file__, *options, *sys.argv[1:]], plugins=[Teller()])

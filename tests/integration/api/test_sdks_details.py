@@ -158,8 +158,8 @@ async def test_openai_text_completions(serve: Serve) -> None:
 def test_openai_refuses_by_name(serve: Serve) -> None:
     client = gpt(serve(ScriptedGateway()))
     with pytest.raises(openai.BadRequestError) as refused:
-        client.chat.completions.create(model="tiny", messages=HELLO, logit_bias={"5": 100})
-    assert refused.value.param == "logit_bias"
+        client.chat.completions.create(model="tiny", messages=HELLO, web_search_options={})
+    assert refused.value.param == "web_search_options"
     assert refused.value.code == "unsupported_parameter"
     with pytest.raises(openai.NotFoundError, match="nothing was judged") as missing:
         client.moderations.create(input="Hello")

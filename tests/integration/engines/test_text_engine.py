@@ -19,7 +19,6 @@ from consigne.domain.errors import (
     InvalidRequest,
     ModelBroken,
     Overloaded,
-    Unsupported,
 )
 from consigne.domain.events import (
     Answer,
@@ -209,8 +208,44 @@ async def test_logprobs_of_the_chosen_tokens(engine: TextEngine) -> None:
     told = await answer(engine, ask("What is the capital of France?", logprobs=0))
     assert b"".join(one.token for one in told.logprobs).decode() == told.message.text
     assert all(-30 < one.logprob <= 0 for one in told.logprobs)
-    with pytest.raises(Unsupported):
-        await answer(engine, ask("Hello!", logprobs=3))
+
+
+async def test_the_likeliest_others_are_told_of_each_chosen_token(engine: TextEngine) -> None:
+    """More answers at once than are followed at once, of which one stops and one is left."""
+    question = "What is the capital of France?"
+    bare = await answer(engine, ask(question, max_tokens=12, logprobs=0))
+    stop = bare.message.text.split()[-1]
+    streams = [
+        ask(question, max_tokens=12, logprobs=3),
+        ask(question, max_tokens=12, logprobs=3, whole=True),
+        ask(question, max_tokens=12, logprobs=3, stop=(stop,)),
+        ask(question, max_tokens=12, logprobs=20, sampling=Sampling(temperature=1.5, seed=3)),
+        ask(question, max_tokens=1, logprobs=1),
+    ]
+    async with aclosing(engine.generate(ask("Tell a story.", logprobs=2))) as left:
+        async for event in left:
+            if isinstance(event, TextDelta):
+                break
+    told = await asyncio.gather(*(answer(engine, each) for each in streams))
+    for one, asked in zip(told, streams, strict=True):
+        for token in one.logprobs:
+            assert len(token.top) == asked.logprobs
+            values = [value for _, value in token.top]
+            assert values == sorted(values, reverse=True)
+            assert token.logprob <= values[0]
+            assert dict(token.top).get(token.token, token.logprob) == token.logprob
+    first, whole, stopped, sampled, single = told
+    assert first.message == whole.message == bare.message
+    assert first.usage.output_tokens == bare.usage.output_tokens
+    for token, exact in zip(bare.logprobs, first.logprobs, strict=True):
+        assert token.token == exact.token
+        assert abs(token.logprob - exact.logprob) < 0.6  # the pipeline rounds its cache
+    first_choices = [exact.token == exact.top[0][0] for exact in first.logprobs]
+    assert sum(first_choices) >= len(first_choices) - 2
+    assert stopped.stop_reason == "stop_sequence"
+    assert stop not in stopped.message.text
+    assert any(token.token != token.top[0][0] for token in sampled.logprobs)
+    assert len(single.logprobs) == 1
 
 
 @pytest.mark.parametrize(

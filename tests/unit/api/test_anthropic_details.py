@@ -1,5 +1,6 @@
 """What the Anthropic dialect documents beyond the first example, over a scripted gateway."""
 
+import base64
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,6 @@ import pytest
 from consigne.api.anthropic import context
 from consigne.api.anthropic.schemas import ContextManagement
 from consigne.domain.messages import (
-    DocumentBlock,
     Message,
     Request,
     TextBlock,
@@ -19,6 +19,7 @@ from consigne.domain.messages import (
 )
 from doubles.scripted import START, ScriptedGateway, stop, text, thinking
 from support.dialects import client
+from support.files import pdf
 
 HELLO: dict[str, Any] = {
     "model": "tiny",
@@ -225,7 +226,8 @@ async def test_documents_and_passages_reach_the_model_as_text() -> None:
     gateway = ScriptedGateway()
     parts = [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]
     document = {"type": "document", "title": "T", "source": {"type": "content", "content": parts}}
-    encoded = {"type": "base64", "media_type": "application/pdf", "data": "JVBERg=="}
+    pages = base64.b64encode(pdf("Of the first page", "Of the second")).decode()
+    encoded = {"type": "base64", "media_type": "application/pdf", "data": pages}
     result = {
         "type": "tool_result",
         "tool_use_id": "t",
@@ -237,7 +239,10 @@ async def test_documents_and_passages_reach_the_model_as_text() -> None:
     }
     called = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
     messages = [
-        {"role": "user", "content": [document, {"type": "document", "source": encoded}]},
+        {
+            "role": "user",
+            "content": [document, {"type": "document", "source": encoded, "context": "C"}],
+        },
         {"role": "assistant", "content": [called]},
         {"role": "user", "content": [result]},
     ]
@@ -245,7 +250,8 @@ async def test_documents_and_passages_reach_the_model_as_text() -> None:
     first, _, last = gateway.requests[0].messages
     assert first.content == (
         TextBlock("<document>\nT\n\none\ntwo\n</document>"),
-        DocumentBlock("application/pdf", b"%PDF"),
+        TextBlock("C"),
+        TextBlock("<document>\nOf the first page\n\nOf the second\n</document>"),
     )
     (told,) = last.content
     assert isinstance(told, ToolResultBlock)

@@ -311,7 +311,7 @@ async def test_an_error_within_the_stream_is_its_last_event() -> None:
 async def test_a_long_silence_is_broken_by_pings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("consigne.api.sse.PING_AFTER_S", 0.01)
     gate = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.1, gate.set)
+    asyncio.get_running_loop().call_later(0.5, gate.set)
     async with client(ScriptedGateway(START, gate, *text("a"), stop())) as http:
         answer = await http.post("/v1/messages", json=HELLO | {"stream": True}, headers=OLD)
     names = [name for name, _ in sse_events(answer.text)]

@@ -1,16 +1,21 @@
 """An assistant that a workspace shares is a model to its keys, in both dialects."""
 
+import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
+from anthropic.types import CitationContentBlockLocation
+from openai.types.responses.response_output_text import AnnotationFileCitation
 
 from consigne.business.keys import NewKey
 from consigne.chat.assistants import Assistant, NewAssistant, Settings
 from consigne.chat.assisting import applied
 from consigne.domain.messages import Message, Request, Sampling, TextBlock
 from consigne.store.tables import UserRow
-from doubles.scripted import ScriptedGateway
+from doubles.scripted import START, ScriptedGateway, stop, text
 from support.storage import Storage, storage
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -19,15 +24,22 @@ BAKER = NewAssistant(
 )
 
 
-async def baker(store: Storage, *, shared: bool = True) -> Assistant:
+async def baker(store: Storage, *, shared: bool = True, lease: bytes = b"") -> Assistant:
     """Make an assistant in the owner's workspace."""
     key = await store.caller()
     async with store.db.session() as session:
         session.add(UserRow(id="user_1", email=None, name="Ada", created_at=NOW))
     person = msgspec.structs.replace(key, user_id="user_1", key_id=None)
     wanted = msgspec.structs.replace(BAKER, shared=shared)
+    if lease:
+        given = await store.services.documents.add(person, "lease.txt", "text/plain", _one(lease))
+        wanted = msgspec.structs.replace(wanted, knowledge=(given.id,))
     made: Assistant = await store.services.assistants.create(person, wanted)
     return made
+
+
+async def _one(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 async def test_it_is_listed_and_answers_in_both_dialects(tmp_path: Path):
@@ -54,6 +66,55 @@ async def test_it_is_listed_and_answers_in_both_dialects(tmp_path: Path):
     assert [block.text for block in second.system] == ["You bake.", "Be brief."]
     assert second.sampling.temperature == 1.0
     assert first.model != made.id
+
+
+async def test_what_it_knows_is_shown_and_cited(tmp_path: Path):
+    gateway = ScriptedGateway(START, *text("900 euros [1], or more [9]."), stop())
+    lease = b"The rent is 900 euros.\n\nNotice must be given three months ahead.\n"
+    async with storage(tmp_path, gateway) as store:
+        made = await baker(store, lease=lease)
+        asked: dict[str, Any] = {"model": made.id, "max_tokens": 9}
+        asked["messages"] = [{"role": "user", "content": "How much is it?"}]
+        async with store.client() as openai, store.claude() as claude:
+            whole = (await claude.post("/v1/messages", json=asked)).json()
+            streamed = await claude.post("/v1/messages", json=asked | {"stream": True})
+            counted = {"model": made.id, "messages": asked["messages"]}
+            await claude.post("/v1/messages/count_tokens", json=counted)
+            about = {"model": made.id, "input": "How much is it?"}
+            response = (await openai.post("/v1/responses", json=about)).json()
+    for request in gateway.requests:
+        said = [block.text for block in request.system]
+        assert said[0] == "You bake."
+        assert said[1].startswith("File: lease.txt\n[1] The rent is 900 euros.")
+        assert "number in square brackets" in said[2]
+        assert request.messages[-1].text == "How much is it?"
+    (citation,) = whole["content"][0]["citations"]
+    CitationContentBlockLocation.model_validate(citation)
+    assert "900 euros" in citation["cited_text"]
+    assert citation["document_title"] == "lease.txt"
+    assert json.dumps(citation, separators=(",", ":")) in streamed.text
+    assert streamed.text.index("citations_delta") < streamed.text.index("content_block_stop")
+    (part,) = response["output"][0]["content"]
+    (note,) = part["annotations"]
+    AnnotationFileCitation.model_validate(note)
+    assert (note["filename"], note["index"]) == ("lease.txt", len(part["text"]))
+
+
+async def test_of_what_is_too_long_to_show_the_fitting_passages_are(tmp_path: Path):
+    gateway = ScriptedGateway()
+    pages = "\n\n".join(f"Rule {n}. " + "Nothing of note. " * 20 for n in range(60))
+    lease = (pages + "\n\nThe treasure lies under the oak.").encode()
+    async with storage(tmp_path, gateway) as store:
+        made = await baker(store, lease=lease)
+        question = {"role": "user", "content": "Where does the treasure lie, under which tree?"}
+        body = {"model": made.id, "max_tokens": 9, "messages": [question]}
+        async with store.client() as openai:
+            answer = await openai.post("/v1/chat/completions", json=body)
+            assert answer.status_code == 200, answer.text
+    (request,) = gateway.requests
+    assert [block.text[:8] for block in request.system] == ["You bake", "Files ar"]
+    assert "treasure lies under the oak" in request.messages[0].text
+    assert len(request.messages[0].text) < len(lease) // 2
 
 
 async def test_another_workspace_and_another_organisation_do_not_have_it(tmp_path: Path):

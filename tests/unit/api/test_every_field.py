@@ -60,6 +60,7 @@ HONOURED: dict[str, dict[str, Any]] = {
         "functions": [FUNCTION],
         "tools": FUNCTIONS,
         "tool_choice": "none",
+        "logit_bias": {"5": 1},
         "logprobs": True,
         "max_completion_tokens": 5,
         "max_tokens": 5,
@@ -106,7 +107,6 @@ REFUSED: dict[str, dict[str, Any]] = {
     },
     "/v1/chat/completions": {
         "audio": {"voice": "a", "format": "wav"},
-        "logit_bias": {"5": 1},
         "modalities": ["audio"],
         "moderation": {"model": "m"},
         "parallel_tool_calls": "yes",

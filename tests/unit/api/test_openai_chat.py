@@ -274,7 +274,7 @@ async def test_a_conversation_with_tools_and_a_picture() -> None:
         ({"temperature": 2.5}, ("Invalid value for", "temperature", "invalid_value")),
         ({"max_tokens": -1}, ("Invalid value for", "max_tokens", "invalid_value")),
         ({"n": 1000}, ("Invalid value for", "n", "invalid_value")),
-        ({"logit_bias": {"5": 1}}, ("Unsupported", "logit_bias", "unsupported_parameter")),
+        ({"logit_bias": {"five": 1}}, ("Invalid value for", "logit_bias.five", "invalid_value")),
         ({"functions": [], "tools": []}, ("Invalid value for", "functions", "invalid_value")),
         ({"modalities": ["audio"]}, ("Invalid value for", "modalities", "invalid_value")),
         ({"verbosity": "low"}, ("Invalid value for", "verbosity", "invalid_value")),

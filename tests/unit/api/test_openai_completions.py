@@ -144,11 +144,30 @@ async def test_a_prompt_alone_can_be_scored() -> None:
     assert body["usage"]["completion_tokens"] == 0
 
 
-async def test_of_sampled_tokens_only_the_chosen_one_is_told() -> None:
+@pytest.mark.parametrize(
+    ("fields", "asked"),
+    [
+        ({"logprobs": 0}, 0),
+        ({"logprobs": 1}, 1),
+        ({"logprobs": 1, "temperature": 0}, 0),  # the likeliest is the one that was chosen
+        ({"logprobs": 1, "temperature": 0, "frequency_penalty": 1}, 1),
+        ({"logprobs": 5, "temperature": 0}, 5),
+    ],
+)
+async def test_rivals_are_asked_for_where_the_choice_does_not_tell_them(
+    fields: dict[str, Any], asked: int
+) -> None:
     gateway = ScriptedGateway(*answer(("x", -1.0)))
-    (choice,) = (await ask(gateway, logprobs=1))["choices"]
+    (choice,) = (await ask(gateway, **fields))["choices"]
     assert choice["logprobs"]["token_logprobs"] == [-1.0]
-    assert choice["logprobs"]["top_logprobs"] == [{}]
+    assert gateway.requests[0].logprobs == asked
+
+
+async def test_rivals_are_told_and_the_chosen_token_with_them() -> None:
+    token = TokenLogprob(b"x", -1.5, ((b"y", -0.5), (b"z", -1.0)))
+    script = [START, TextStart(0), TextDelta(0, "x", (token,)), BlockStop(0), stop()]
+    (choice,) = (await ask(ScriptedGateway(*script), logprobs=2))["choices"]
+    assert choice["logprobs"]["top_logprobs"] == [{"y": -0.5, "z": -1.0, "x": -1.5}]
 
 
 async def test_the_best_of_several_is_the_likeliest() -> None:
@@ -196,8 +215,6 @@ async def test_other_servers_fields_are_taken() -> None:
         ({"prompt": [-1]}, "prompt[0]"),
         ({"suffix": "z"}, "suffix"),
         ({"logprobs": 6}, "logprobs"),
-        ({"logprobs": 2}, "logprobs"),
-        ({"logprobs": 2, "echo": True, "temperature": 0, "max_tokens": 2}, "logprobs"),
         ({"best_of": 2, "n": 3}, "best_of"),
         ({"best_of": 2, "stream": True}, "best_of"),
         ({"logit_bias": {"50256": -100}}, "logit_bias"),

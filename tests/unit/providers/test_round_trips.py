@@ -121,6 +121,7 @@ def requests(draw: st.DrawFn) -> Request:
         seed=maybe(st.integers(-(2**60), 2**60)),
         frequency_penalty=maybe(st.floats(-2, 2)),
         presence_penalty=maybe(st.floats(-2, 2)),
+        logit_bias=st.sampled_from([(), (("5", 1.0), ("7", -100.0))]),
     )
     output = st.sampled_from([OutputFormat(), OutputFormat("json_object")]) | st.builds(
         OutputFormat, st.just("json_schema"), objects
@@ -210,7 +211,7 @@ def value_of(request: Request, param: str | None) -> Any:
         case "tool_result.content":
             return any(not isinstance(block, TextBlock) for block in inner)
         case _:
-            return getattr(request.sampling, param) is not None
+            return getattr(request.sampling, param) not in (None, ())
 
 
 def check_refusal(request: Request, refusal: Unsupported) -> None:

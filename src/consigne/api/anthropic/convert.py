@@ -46,6 +46,7 @@ from consigne.domain.messages import (
     ThinkingBlock,
     ToolResultBlock,
     ToolUseBlock,
+    document_text,
 )
 from consigne.domain.models import Model
 
@@ -223,7 +224,7 @@ def _readable(
         case SearchResultParam():
             _refuse_citations(block, path)
             text = "\n".join(part.text for part in block.content)
-            yield TextBlock(_titled(text, block.title, block.source))
+            yield TextBlock(document_text(text, block.title, block.source))
         case ToolReferenceParam():
             yield TextBlock(f"The tool {block.tool_name} is available.")
         case _:
@@ -241,26 +242,28 @@ def _image(block: ImageParam, path: str) -> ImageBlock:
             return ImageBlock(media_type=media_type, data=from_base64(encoded, f"{path}.data"))
         case UrlSource(url=url):
             return ImageBlock(url=url)
-        case FileSource():
-            _refuse(path, "Files can't be uploaded here; send the picture itself")
+        case FileSource(file_id=file_id):
+            return ImageBlock(file_id=file_id)
         case _:
             assert_never(block.source)
 
 
 def _document(block: DocumentParam, path: str) -> Iterable[TextBlock | ImageBlock | DocumentBlock]:
+    if block.context and not isinstance(block.source, PlainTextSource | ContentSource):
+        yield TextBlock(block.context)
     match block.source:
         case Base64Source(media_type=media_type, data=encoded):
             content = from_base64(encoded, f"{path}.data")
             yield DocumentBlock(media_type=media_type, data=content, title=block.title)
         case UrlSource(url=url):
             yield DocumentBlock(url=url, title=block.title)
-        case FileSource():
-            _refuse(path, "Files can't be uploaded here; send the document itself")
+        case FileSource(file_id=file_id):
+            yield DocumentBlock(title=block.title, file_id=file_id)
         case PlainTextSource(data=text):
-            yield TextBlock(_titled(text, block.title, block.context))
+            yield TextBlock(document_text(text, block.title, block.context))
         case ContentSource(content=content):
             if isinstance(content, str):
-                yield TextBlock(_titled(content, block.title, block.context))
+                yield TextBlock(document_text(content, block.title, block.context))
                 return
             yield from _joined(block, content, path)
         case _:
@@ -273,7 +276,7 @@ def _joined(
     """Return a document given as blocks: as one text, unless pictures are among them."""
     texts = [part.text for part in parts if isinstance(part, TextParam)]
     if len(texts) == len(parts):
-        yield TextBlock(_titled("\n".join(texts), block.title, block.context))
+        yield TextBlock(document_text("\n".join(texts), block.title, block.context))
         return
     if head := "\n".join(line for line in (block.title, block.context) if line):
         yield TextBlock(head)
@@ -282,14 +285,6 @@ def _joined(
             yield TextBlock(part.text)
         else:
             yield _image(part, f"{path}.content.{k}.source")
-
-
-def _titled(text: str, title: str | None, context: str | None) -> str:
-    """Return a document's text as a model reads it: its title and context first."""
-    head = "\n".join(line for line in (title, context) if line)
-    return (
-        f"<document>\n{head}\n\n{text}\n</document>" if head else f"<document>\n{text}\n</document>"
-    )
 
 
 def _output(body: PromptBody) -> OutputFormat:

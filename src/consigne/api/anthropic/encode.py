@@ -13,6 +13,7 @@ from consigne.domain.errors import ConsigneError, from_code
 from consigne.domain.events import (
     Answer,
     BlockStop,
+    Cited,
     Event,
     Failed,
     InputDelta,
@@ -67,7 +68,10 @@ def message(answer: Answer, shape: Shape = PLAIN) -> dict[str, Any]:
     return (
         _envelope(answer.id, answer.model, answer.usage, shape)
         | {
-            "content": [_block(block, shape) for block in answer.message.content],
+            "content": [
+                _block(block, shape, answer.cited.get(index, ()))
+                for index, block in enumerate(answer.message.content)
+            ],
             "stop_reason": _STOP_REASONS[answer.stop_reason],
             "stop_sequence": answer.stop_sequence,
         }
@@ -129,10 +133,11 @@ def _signature(thinking: str) -> str:
     return base64.b64encode(digest.digest()).decode()
 
 
-def _block(block: ContentBlock, shape: Shape) -> dict[str, Any]:
+def _block(block: ContentBlock, shape: Shape, cited: Sequence[Cited]) -> dict[str, Any]:
     match block:
         case TextBlock():
-            return {"type": "text", "text": block.text, "citations": None}
+            citations = [_citation(each) for each in cited] or None
+            return {"type": "text", "text": block.text, "citations": citations}
         case ThinkingBlock():
             return {
                 "type": "thinking",
@@ -145,6 +150,20 @@ def _block(block: ContentBlock, shape: Shape) -> dict[str, Any]:
             raise TypeError(f"an answer holds no {type(block).__name__}")
         case _:
             assert_never(block)
+
+
+def _citation(cited: Cited) -> dict[str, Any]:
+    told = {
+        "cited_text": cited.text,
+        "document_index": cited.document,
+        "document_title": cited.filename,
+        "file_id": cited.file_id,
+    }
+    if cited.page is not None:
+        pages = {"start_page_number": cited.page, "end_page_number": cited.page + 1}
+        return {"type": "page_location"} | told | pages
+    blocks = {"start_block_index": cited.passage, "end_block_index": cited.passage + 1}
+    return {"type": "content_block_location"} | told | blocks
 
 
 class StreamEncoder:
@@ -186,7 +205,8 @@ class StreamEncoder:
                 return _start(event.index, block)
             case BlockStop():
                 body = {"type": "content_block_stop", "index": event.index}
-                return self._signed(event) + sse.event("content_block_stop", body)
+                stop = sse.event("content_block_stop", body)
+                return self._signed(event) + _citations(event) + stop
             case MessageStop():
                 return _stop(event, self._shape)
             case Failed():
@@ -208,6 +228,11 @@ class StreamEncoder:
         signature = event.signature or _signature("".join(self._thinking))
         self._thinking = None
         return _delta(event.index, {"type": "signature_delta", "signature": signature})
+
+
+def _citations(event: BlockStop) -> bytes:
+    deltas = ({"type": "citations_delta", "citation": _citation(each)} for each in event.cited)
+    return b"".join(_delta(event.index, delta) for delta in deltas)
 
 
 def _delta(index: int, delta: dict[str, Any]) -> bytes:

@@ -1,5 +1,6 @@
 """From a body to what is asked of the engine and what the answer is to look like."""
 
+from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
 
 import msgspec
@@ -35,14 +36,19 @@ class Ready(msgspec.Struct, frozen=True):
     shape: Shape
 
 
-async def prepare(body: PromptBody, gateway: Models, version: str) -> Ready:
+Place = Callable[[Model, Request], Awaitable[Request]]
+"""Puts a request's files in place."""
+
+
+async def prepare(body: PromptBody, gateway: Models, version: str, place: Place) -> Ready:
     """Convert a body, apply its context edits and note how its answer is told.
 
     Raises:
         InvalidField: The body asks for what can't be; the message names the field.
         ModelNotFound: No model answers to the name.
     """
-    asked = convert.to_request(body, gateway.resolve(body.model), version)
+    model = gateway.resolve(body.model)
+    asked = await place(model, convert.to_request(body, model, version))
     shape = Shape(
         cache_ttl=cache_ttl(body),
         show_thinking=not (body.thinking and body.thinking.display == "omitted"),

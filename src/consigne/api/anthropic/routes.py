@@ -1,6 +1,7 @@
 """The Anthropic dialect's paths."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import msgspec
 from fastapi import APIRouter
@@ -12,6 +13,7 @@ from consigne.api.anthropic import batches, encode, files, models, pictures
 from consigne.api.anthropic.prepare import Ready, prepare
 from consigne.api.anthropic.schemas import MessagesBody, count_body, messages_body
 from consigne.api.anthropic.version import version_of
+from consigne.api.attached import placed
 from consigne.api.auth import authenticate, services_of
 from consigne.api.errors import request_id_of
 from consigne.api.generate import fold
@@ -32,7 +34,7 @@ async def create_message(request: Request) -> Response:
     body = await bodies.read(request, messages_body)
     services = services_of(request)
     gateway = services.gateway
-    ready = await prepare(body, gateway, version)
+    ready = await prepare(body, gateway, version, partial(placed, request, caller))
     if wish := pictures.wanted(body, caller, gateway):
         maker = Maker(caller, services.pictures, gateway, wish)
         return await _with_pictures(request, body, ready, maker)
@@ -60,11 +62,11 @@ async def _with_pictures(
 @router.post("/v1/messages/count_tokens")
 async def count_tokens(request: Request) -> Response:
     """Count the tokens of a prompt, template and tools included."""
-    await authenticate(request)
+    caller = await authenticate(request)
     version = version_of(request)
     body = await bodies.read(request, count_body)
     gateway = services_of(request).gateway
-    ready = await prepare(body, gateway, version)
+    ready = await prepare(body, gateway, version, partial(placed, request, caller))
     count = await sse.while_connected(request.receive, gateway.count_tokens(ready.request))
     told: dict[str, object] = {"input_tokens": count}
     if body.context_management is not None:

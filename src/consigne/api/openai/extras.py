@@ -12,6 +12,9 @@ from consigne.domain.messages import Json, OutputFormat, Sampling
 MAX_LOGIT_BIAS: Final = 300
 """Most tokens in one ``logit_bias``, as the reference has it."""
 
+TokenNumber = Annotated[str, Field(pattern=r"^[0-9]{1,10}$")]
+Bias = Annotated[float, Field(ge=-100, le=100)]
+
 
 class StreamOptions(Wire):
     """How the stream is to be.
@@ -45,7 +48,7 @@ class Extras(Body):
     repetition_penalty: Annotated[float, Field(gt=0, le=2)] | None = None
     guided_json: JsonObject | str | None = None
     structured_outputs: StructuredOutputs | None = None
-    logit_bias: dict[str, float] | None = Field(default=None, max_length=MAX_LOGIT_BIAS)
+    logit_bias: dict[TokenNumber, Bias] | None = Field(default=None, max_length=MAX_LOGIT_BIAS)
 
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, ge=0, le=1)
@@ -55,13 +58,7 @@ class Extras(Body):
 
 
 def sampling(body: Extras) -> Sampling:
-    """Return how the next token is to be chosen.
-
-    Raises:
-        InvalidField: Single tokens are to be biased, which no engine here can.
-    """
-    if any((body.logit_bias or {}).values()):
-        refuse("logit_bias", "Single tokens can't be biased here.", "unsupported")
+    """Return how the next token is to be chosen."""
     return Sampling(
         temperature=body.temperature,
         top_p=body.top_p,
@@ -71,6 +68,7 @@ def sampling(body: Extras) -> Sampling:
         frequency_penalty=body.frequency_penalty,
         presence_penalty=body.presence_penalty,
         repetition_penalty=body.repetition_penalty,
+        logit_bias=tuple((token, bias) for token, bias in (body.logit_bias or {}).items() if bias),
     )
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, Protocol
 
 import msgspec
 from pydantic import Field
@@ -172,18 +172,27 @@ def image(url: str, param: str) -> ImageBlock:
     return ImageBlock(media_type=media_type, data=content)
 
 
-def document(data: str | None, url: str | None, title: str | None, path: str) -> DocumentBlock:
-    """Return a file given by its content, as a data URL, or by an address.
+class FileParam(Protocol):
+    """A file in a message, as both endpoints write it."""
+
+    file_data: str | None
+    file_id: str | None
+    filename: str | None
+
+
+def document(file: FileParam, url: str | None, path: str) -> DocumentBlock:
+    """Return a file given by its content, as a data URL, by an address or as an uploaded one.
 
     Raises:
-        InvalidField: Neither is given, or the data URL can't be read.
+        InvalidField: None or several are given, or the data URL can't be read.
     """
-    if data:
-        media_type, content = from_data_url(data, f"{path}.file_data")
-        return DocumentBlock(media_type=media_type, data=content, title=title)
-    if not url:
-        refuse(path, "files can't be uploaded here; send the content as 'file_data'")
-    return DocumentBlock(url=url, title=title)
+    given = [each for each in (file.file_data, file.file_id, url) if each]
+    if len(given) != 1:
+        refuse(path, "give the file in one way: its content, its id or its address")
+    if file.file_data:
+        media_type, content = from_data_url(file.file_data, f"{path}.file_data")
+        return DocumentBlock(media_type=media_type, data=content, title=file.filename)
+    return DocumentBlock(url=url or None, title=file.filename, file_id=file.file_id or None)
 
 
 def logprobs(tokens: Iterable[TokenLogprob]) -> list[dict[str, Any]]:

@@ -29,6 +29,10 @@ BlockEvent = (
 )
 
 
+Top = Sequence[tuple[bytes, float]]
+"""The likeliest tokens in one place, best first."""
+
+
 class Parser(Protocol):
     """Turns an answer's text into blocks (``engines.prompts.OutputParser``)."""
 
@@ -87,8 +91,16 @@ class Generation:
         """Return the event that opens the answer."""
         return MessageStart(new_id("msg"), self._request.model, self._usage)
 
-    def take(self, tokens: Sequence[int], logprobs: Sequence[float]) -> list[Event]:
-        """Take the tokens of one step and return the events that they bring."""
+    def take(
+        self, tokens: Sequence[int], logprobs: Sequence[float], tops: Sequence[Top] = ()
+    ) -> list[Event]:
+        """Take the tokens of one step and return the events that they bring.
+
+        Args:
+            tokens: What the engine chose.
+            logprobs: Of each.
+            tops: Of each place, where they are known.
+        """
         usage = self._usage
         self._usage = Usage(
             usage.input_tokens, usage.cached_input_tokens, usage.output_tokens + len(tokens)
@@ -98,7 +110,7 @@ class Generation:
         else:
             data = b"".join([self._table[token] for token in tokens])
         if self._logprobs is not None:
-            self._logprobs.push(tokens, logprobs)
+            self._logprobs.push(tokens, logprobs, tops or [()] * len(tokens))
         text = self._decoder.decode(data)
         return self._text(text) if text else []
 
@@ -170,11 +182,11 @@ class _Logprobs:
         self._fed = 0
         self._sent = 0
 
-    def push(self, tokens: Sequence[int], logprobs: Sequence[float]) -> None:
+    def push(self, tokens: Sequence[int], logprobs: Sequence[float], tops: Sequence[Top]) -> None:
         """Take the tokens of a step; those that are no text (control tokens) are passed over."""
-        for token, logprob in zip(tokens, logprobs, strict=True):
+        for token, logprob, top in zip(tokens, logprobs, tops, strict=True):
             if data := self._table[token]:
-                self._new.append(TokenLogprob(data, logprob))
+                self._new.append(TokenLogprob(data, logprob, tuple(top)))
 
     def fed(self, characters: int, *, partial: bool) -> None:
         """Note how much text the tokens made, and whether they end inside a character."""

@@ -43,12 +43,8 @@ def prepare(model: TextModel, request: Request) -> Prepared:
     """
     asked = sampling.in_form(request) if model.small else request.sampling
     settings = sampling.resolve(asked, model.defaults)
-    if request.logprobs:
-        raise Unsupported(
-            "Models here tell the log-probability of each token they chose, "
-            "not of the others; ask without top_logprobs.",
-            param="top_logprobs",
-        )
+    if request.sampling.logit_bias:
+        raise Unsupported("Models here can't bias single tokens.", param="logit_bias")
     prompt: Prompt = model.prompter.render(request)
     tokens = tokenise(model, request, prompt)
     room = _room(model, request, len(tokens))

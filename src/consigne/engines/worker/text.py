@@ -1,6 +1,7 @@
 """The continuous-batching loop: requests come in between steps, tokens leave once a step."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -10,8 +11,10 @@ from consigne.domain.events import Event, MessageStop, StopReason
 from consigne.domain.usage import Usage
 from consigne.engines.worker.admission import Admission
 from consigne.engines.worker.channel import Channel
-from consigne.engines.worker.generation import Generation
+from consigne.engines.worker.following import Followers
+from consigne.engines.worker.generation import Generation, Top
 from consigne.engines.worker.loading import MAX_BATCHED_TOKENS, TextModel
+from consigne.engines.worker.plain import PlainModel
 from consigne.engines.worker.prefixes import BLOCK_TOKENS, Prefixes, Text
 from consigne.engines.worker.preparing import Prepared, count, prepare, scored
 from consigne.engines.worker.protocol import (
@@ -25,11 +28,14 @@ from consigne.engines.worker.protocol import (
     ScoredPrompt,
     ToWorker,
 )
-from consigne.engines.worker.scoring import IDLE_S, Scorer
+from consigne.engines.worker.scoring import Scorer
 from consigne.engines.worker.trials import Trials
 
 _TRIAL_POLL_S: Final = 0.005
 """How often an otherwise idle loop looks for a grammar's verdict."""
+
+_PLAIN_IDLE_S: Final = 60.0
+"""Seconds without a use for it after which the model's plain form is given up."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,9 +47,13 @@ class _Running(msgspec.Struct):
     generation: Generation
     full: StopReason
     """Why it stops when it reaches its limit of tokens."""
+    followed: bool = False
+    """Whether its tokens are told once they were read again, with their rivals."""
     generated: list[int] = []
     abandoned: bool = False
     """Whether nobody waits for it any more."""
+    ended: StopReason | None = None
+    """Why the engine stopped, once it has."""
 
 
 class TextLoop:
@@ -63,10 +73,13 @@ class TextLoop:
         self._prefixes = prefixes
         self._admission = Admission(prefixes, model.cache_tokens, MAX_BATCHED_TOKENS)
         self._waiting: dict[int, tuple[Prepared, Text]] = {}
-        self._scorer = Scorer(model.folder, model.vocabulary, model.stop_tokens, model.device)
+        self._plain = PlainModel(model.folder, model.vocabulary, model.device)
+        self._scorer = Scorer(self._plain, model.vocabulary, model.stop_tokens)
+        self._followers = Followers(self._plain)
         self._trials = Trials(model.folder, len(model.table))
         self._on_trial: dict[int, Prepared] = {}
         self._running: dict[int, _Running] = {}
+        self._trailing: dict[int, _Running] = {}  # the engine is done with them, not the followers
         self._out: list[tuple[int, tuple[Event, ...]]] = []
 
     def run(self) -> None:
@@ -83,8 +96,10 @@ class TextLoop:
                 self._handle(message)
             if self._scorer.busy:
                 self._score()
-            elif not messages and self._scorer.loaded and self._idle and not self._trials.pending:
-                self._scorer.unload()
+            if (number := self._followers.next) is not None:
+                self._follow(number)
+            elif not messages and self._plain.loaded and self._idle and not self._trials.pending:
+                self._plain.unload()
             if self._trials.pending:
                 self._judge()
             if self._waiting:
@@ -102,12 +117,12 @@ class TextLoop:
             return 0.0
         if self._trials.pending:
             return _TRIAL_POLL_S
-        return IDLE_S if self._scorer.loaded else None
+        return _PLAIN_IDLE_S if self._plain.loaded else None
 
     @property
     def _idle(self) -> bool:
         """Whether there is nothing to compute."""
-        working = self._waiting or self._scorer.busy
+        working = self._waiting or self._scorer.busy or self._followers.any
         return not working and not self._pipeline.has_non_finished_requests()
 
     def _handle(self, message: ToWorker) -> None:
@@ -139,8 +154,25 @@ class TextLoop:
         if found is not None:
             self._channel.send(ScoredPrompt(number, found.tokens, found.next, found.ends))
 
+    def _follow(self, number: int) -> None:
+        """Read some of an answer's tokens once more, and tell them with their rivals."""
+        running = self._running.get(number) or self._trailing[number]
+        try:
+            read = self._followers.step(number)
+        except Exception as error:  # noqa: BLE001 - one request's fault is not the others'
+            self._cancel(number)
+            self._reject(number, error)
+            return
+        if read is not None:
+            logprobs = [token.logprob for token in read.told]
+            tops = [token.top for token in read.told]
+            reason = running.ended if read.whole else None
+            self._tell(number, running, reason, read.tokens, logprobs, tops)
+
     def _cancel(self, number: int) -> None:
         self._scorer.cancel(number)
+        self._followers.cancel(number)
+        self._trailing.pop(number, None)
         if running := self._running.get(number):
             running.abandoned = True
             self._drop(number, running)
@@ -169,6 +201,8 @@ class TextLoop:
     def _take(self, message: Generate) -> None:
         try:
             prepared = prepare(self._model, message.request)
+            if message.request.logprobs:
+                self._plain.check_memory()
         except Exception as error:  # noqa: BLE001 - one request's fault is not the others'
             self._reject(message.number, error)
             return
@@ -213,7 +247,10 @@ class TextLoop:
             self._out.append((number, (generation.start(), MessageStop(prepared.full, usage))))
             return
         handle = self._pipeline.add_request(number, _tensor(prepared.tokens), prepared.config)
-        self._running[number] = _Running(handle, generation, prepared.full)
+        self._running[number] = _Running(handle, generation, prepared.full, bool(request.logprobs))
+        if request.logprobs:
+            top, whole = request.logprobs, request.whole
+            self._followers.follow(number, prepared.tokens, top, whole=whole)
         self._out.append((number, (generation.start(),)))
 
     def _step(self) -> None:
@@ -221,7 +258,7 @@ class TextLoop:
         try:
             self._pipeline.step()
         except RuntimeError:
-            for number in self._running:
+            for number in (*self._running, *self._trailing):
                 self._reject(number, EngineFailed("The engine could not go on; it starts anew."))
             raise
 
@@ -236,6 +273,7 @@ class TextLoop:
             if running.abandoned:
                 self._drop(number, running)
             elif running.handle.get_status() == self._ignored:
+                self._followers.cancel(number)
                 self._leave(number)
                 self._reject(number, EngineFailed("The engine's attention cache is full."))
 
@@ -248,17 +286,40 @@ class TextLoop:
         if running.abandoned:
             self._drop(number, running)
             return
+        reason: StopReason | None = None
+        if output.finish_reason != self._going_on:
+            reason = running.full if output.finish_reason == self._at_limit else "end_turn"
+        if not running.followed:
+            self._tell(number, running, reason, tokens, output.generated_log_probs)
+            return
+        self._followers.more(number, tokens, ended=reason is not None)
+        if reason is not None:
+            running.ended = reason
+            self._trailing[number] = running
+            self._leave(number)
+
+    def _tell(
+        self,
+        number: int,
+        running: _Running,
+        reason: StopReason | None,
+        tokens: Sequence[int],
+        logprobs: Sequence[float],
+        tops: Sequence[Top] = (),
+    ) -> None:
+        """Pass an answer's next tokens on; ``reason`` is why they are its last, where they are."""
         generation = running.generation
-        events = generation.take(tokens, output.generated_log_probs)
-        if generation.stopped:
+        events = generation.take(tokens, logprobs, tops)
+        if generation.stopped and number in self._running:
             running.handle.stop()
-        elif output.finish_reason == self._going_on:
+        if reason is None and not generation.stopped:
             if events:
                 self._out.append((number, tuple(events)))
             return
-        reason = running.full if output.finish_reason == self._at_limit else "end_turn"
-        self._leave(number)
-        self._out.append((number, (*events, *generation.finish(reason))))
+        self._followers.cancel(number)
+        if self._trailing.pop(number, None) is None:
+            self._leave(number)
+        self._out.append((number, (*events, *generation.finish(reason or "end_turn"))))
 
     def _reject(self, number: int, error: Exception) -> None:
         if not isinstance(error, ConsigneError):

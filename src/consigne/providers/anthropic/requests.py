@@ -22,12 +22,13 @@ from consigne.providers.base import Deployment, refuse
 MAX_OUTPUT = 8192
 """The limit on an answer where neither the request nor the operator sets one; the API wants one."""
 _HOTTEST = 1.0
-_HARMLESS: dict[str, tuple[float | None, ...]] = {
+_HARMLESS: dict[str, tuple[object, ...]] = {
     "seed": (None,),
     "min_p": (None, 0.0),
     "frequency_penalty": (None, 0.0),
     "presence_penalty": (None, 0.0),
     "repetition_penalty": (None, 1.0),
+    "logit_bias": ((),),
 }
 """Parameters that the API does not have, and values that change nothing."""
 
@@ -133,6 +134,8 @@ def _tool(tool: Tool) -> dict[str, Any]:
     wire: dict[str, Any] = {"name": tool.name, "input_schema": tool.input_schema}
     if tool.description:
         wire["description"] = tool.description
+    if tool.strict:
+        wire["strict"] = True
     return wire
 
 

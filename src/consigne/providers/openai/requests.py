@@ -72,6 +72,10 @@ def _sampling(request: Request, deployment: Deployment, dialect: Dialect) -> dic
     for name in ("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty"):
         if (value := getattr(given, name)) is not None:
             wire[name] = value
+    if given.logit_bias:
+        # The API's own type is a whole number; other servers take fractions.
+        biases = {token: int(b) if b.is_integer() else b for token, b in given.logit_bias}
+        wire["logit_bias"] = biases
     for name, harmless in (("top_k", 0), ("min_p", 0.0), ("repetition_penalty", 1.0)):
         value = getattr(given, name)
         if value is None or value == harmless:
@@ -122,6 +126,8 @@ def _tool(tool: Tool) -> dict[str, Any]:
     wire: dict[str, Any] = {"name": tool.name, "parameters": tool.input_schema}
     if tool.description:
         wire["description"] = tool.description
+    if tool.strict:
+        wire["strict"] = True
     return wire
 
 

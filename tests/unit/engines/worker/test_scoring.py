@@ -1,4 +1,4 @@
-"""Scoring: texts take turns, a piece at a time, and one that fails harms no other."""
+"""The model's plain form: texts scored one after the other, answers followed in turns."""
 
 import math
 from pathlib import Path
@@ -9,7 +9,9 @@ import pytest
 
 from consigne.domain.errors import Overloaded
 from consigne.engines import memory
-from consigne.engines.worker.scoring import PIECE_TOKENS, Job, Scorer
+from consigne.engines.worker.following import MOST_AT_ONCE, Followers, Read
+from consigne.engines.worker.plain import PIECE_TOKENS, PlainModel
+from consigne.engines.worker.scoring import Job, Scorer
 
 VOCABULARY = (b"a", b"b", b"c", b"</s>")
 
@@ -33,8 +35,10 @@ class Model:
         self.seen = 0
         self.broken = False
 
-    def reset_state(self) -> None:
-        self.seen = 0
+    def create_infer_request(self) -> "Model":
+        self.last = Model()
+        self.last.broken = self.broken
+        return self.last
 
     def infer(self, inputs: dict[str, Any]) -> dict[str, Any]:
         assert "position_ids" not in inputs
@@ -47,24 +51,34 @@ class Model:
         return {"logits": (-distance * math.log(10))[None].astype(np.float32)}
 
 
+class Core:
+    """Compiles one model, whatever the file."""
+
+    model = Model()
+
+    def compile_model(self, *_: Any) -> Model:
+        return Core.model
+
+
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Model:
-    """The model that scorers use."""
-    found = Model()
-
-    def load(scorer: Any) -> Model:
-        scorer._request = found
-        return found
-
-    monkeypatch.setattr(Scorer, "_load", load)
-    return found
+    """The model that texts are read by."""
+    monkeypatch.setattr("openvino.Core", Core)
+    Core.model = Model()
+    return Core.model
 
 
 @pytest.fixture
-def scorer(tmp_path: Path) -> Scorer:
-    """A scorer of a model of no weights."""
+def plain(tmp_path: Path, model: Model) -> PlainModel:
+    """A model of no weights."""
     (tmp_path / "openvino_model.bin").write_bytes(b"")
-    return Scorer(tmp_path, VOCABULARY, ends=(3,), device="CPU")
+    return PlainModel(tmp_path, VOCABULARY, device="CPU")
+
+
+@pytest.fixture
+def scorer(plain: PlainModel) -> Scorer:
+    """A scorer of the model."""
+    return Scorer(plain, VOCABULARY, ends=(3,))
 
 
 def job(number: int, *tokens: int, top: int = 0) -> Job:
@@ -125,9 +139,78 @@ def test_without_the_memory_it_is_refused(
         scorer.submit(job(1, 0))
 
 
-def test_the_models_second_form_can_be_given_up(scorer: Scorer, model: Model) -> None:
+def test_the_models_second_form_can_be_given_up(scorer: Scorer, plain: PlainModel) -> None:
     scorer.submit(job(1, 0))
     scorer.step()
-    assert scorer.loaded
-    scorer.unload()
-    assert not scorer.loaded
+    assert plain.loaded
+    plain.unload()
+    assert not plain.loaded
+
+
+def step(followers: Followers) -> Read | None:
+    """Read on in the answer whose turn it is."""
+    number = followers.next
+    assert number is not None
+    return followers.step(number)
+
+
+def test_a_followed_answer_is_told_as_the_text_it_makes(plain: PlainModel, scorer: Scorer) -> None:
+    scorer.submit(job(1, 0, 1, 3, 2, 3, 0, 1, top=2))
+    scored = scorer.step()
+    assert scored is not None
+    followers = Followers(plain)
+    followers.follow(1, np.array([0, 1], np.int64), 2, whole=False)
+    assert step(followers) is None  # the prompt
+    followers.more(1, [3, 2, 3], ended=False)
+    assert followers.next is None  # too few to be worth it
+    followers.more(1, [0], ended=False)
+    first = step(followers)
+    followers.more(1, [1], ended=True)
+    last = step(followers)
+    assert first is not None
+    assert last is not None
+    assert (first.tokens, last.tokens) == ((3, 2, 3, 0), (1,))
+    assert (first.whole, last.whole) == (False, True)
+    assert first.told + last.told == scored.tokens[2:]
+    assert not followers.any
+
+
+def test_answers_are_followed_in_turns_and_some_wait(plain: PlainModel) -> None:
+    followers = Followers(plain)
+    long = np.zeros(2 * PIECE_TOKENS, np.int64)
+    for number in range(MOST_AT_ONCE + 1):
+        followers.follow(number, long, 1, whole=True)
+    order = []
+    for _ in range(2 * MOST_AT_ONCE):
+        assert followers.next is not None
+        order.append(followers.next)
+        assert step(followers) is None
+    assert order == [*range(MOST_AT_ONCE)] * 2
+    assert followers.next is None
+    followers.more(1, [], ended=True)
+    read = step(followers)
+    assert read == Read(1, (), (), whole=True)
+    assert followers.next == MOST_AT_ONCE
+    followers.cancel(MOST_AT_ONCE)
+    assert followers.next is None
+
+
+def test_a_long_answer_is_followed_in_pieces(plain: PlainModel) -> None:
+    followers = Followers(plain)
+    followers.follow(1, np.array([0], np.int64), 1, whole=True)
+    followers.more(1, [i % 4 for i in range(PIECE_TOKENS + 1)], ended=True)
+    assert step(followers) is None
+    first, last = step(followers), step(followers)
+    assert first is not None
+    assert last is not None
+    assert (len(first.told), len(last.told)) == (PIECE_TOKENS, 1)
+    assert (first.whole, last.whole) == (False, True)
+
+
+def test_an_answer_whose_reading_fails_is_given_up(plain: PlainModel, model: Model) -> None:
+    followers = Followers(plain)
+    followers.follow(1, np.array([0], np.int64), 1, whole=True)
+    model.broken = True
+    with pytest.raises(RuntimeError, match="broken"):
+        step(followers)
+    assert not followers.any

@@ -247,7 +247,7 @@ def _part(part: UserPart, path: str) -> TextBlock | ImageBlock | DocumentBlock:
         case ImagePart():
             return shared.image(part.image_url.url, f"{path}.image_url.url")
         case FilePart(file=file):
-            return shared.document(file.file_data, None, file.filename, f"{path}.file")
+            return shared.document(file, None, f"{path}.file")
         case AudioPart():
             return refuse(path, "models here do not listen")
         case _:

@@ -9,6 +9,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from consigne.api import bodies, sse
+from consigne.api.attached import placed
 from consigne.api.auth import authenticate, services_of
 from consigne.api.generate import merge
 from consigne.api.openai.chat import encode, stored
@@ -28,7 +29,8 @@ async def create_chat_completion(request: HttpRequest) -> Response:
     caller = await authenticate(request)
     body = await bodies.read(request, chat_body)
     gateway = services_of(request).gateway
-    wanted = to_request(body, gateway.resolve(body.model))
+    model = gateway.resolve(body.model)
+    wanted = await placed(request, caller, model, to_request(body, model))
     n = body.n or 1
     streams = [gateway.generate(each) for each in spread(wanted, n)]
     created = int(sources.now().timestamp())

@@ -47,13 +47,10 @@ def plan(body: CompletionBody, model: Model) -> Plan:
     whole = bool(body.echo) and body.logprobs is not None
     one = body.limit == 0 or (body.limit == 1 and greedy and untouched and not body.stop)
     from_scores = whole and one and candidates == 1 and output.kind == "text"
-    if (body.logprobs or 0) > 1 and not from_scores:
-        refuse(
-            "logprobs",
-            "of generated tokens only those chosen are told: ask for 0 or 1; more are told of a "
-            "prompt, with 'echo', 'temperature' 0 and 'max_tokens' up to 1",
-        )
-    told = body.logprobs is not None or candidates > n
+    free = greedy and untouched and output.kind == "text"
+    told = 0 if body.logprobs is not None or candidates > n else None
+    if (body.logprobs or 0) > (1 if free else 0):
+        told = body.logprobs  # else the one likeliest is the one chosen
     requests = tuple(
         Request(
             model=model.id,
@@ -63,7 +60,7 @@ def plan(body: CompletionBody, model: Model) -> Plan:
             sampling=sampling,
             max_tokens=body.limit,
             stop=(body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ()),
-            logprobs=0 if told else None,
+            logprobs=told,
         )
         for prompt in body.prompts
     )
@@ -73,6 +70,8 @@ def plan(body: CompletionBody, model: Model) -> Plan:
 def _check(body: CompletionBody, n: int, candidates: int) -> None:
     if body.suffix:
         refuse("suffix", "Models here do not fill gaps; leave it out.", "unsupported")
+    if any((body.logit_bias or {}).values()):
+        refuse("logit_bias", "Single tokens can't be biased here.", "unsupported")
     if body.best_of is not None and body.best_of < n:
         refuse("best_of", "it must not be less than 'n'")
     if body.stream and candidates > n:

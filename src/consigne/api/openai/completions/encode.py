@@ -57,8 +57,7 @@ class Logprobs:
 
     def answer(self, tokens: Sequence[TokenLogprob]) -> dict[str, Any]:
         """Return those of an answer's tokens; the chosen token is the likeliest if greedy."""
-        tops = [{_name(t.token): _value(t.logprob)} if self._greedy else {} for t in tokens]
-        return self._lists(tokens, tops)
+        return self._lists(tokens, [_tops(token, chosen=self._greedy) for token in tokens])
 
     def following(self, scores: Scores) -> dict[str, Any]:
         """Return those of the one token that is likeliest to follow a prompt."""
@@ -80,10 +79,10 @@ class Logprobs:
         }
 
 
-def _tops(token: TokenLogprob) -> dict[str, float]:
+def _tops(token: TokenLogprob, *, chosen: bool = False) -> dict[str, float]:
     """Return the likeliest tokens, and the one that came."""
     told = {_name(other): _value(logprob) for other, logprob in token.top}
-    if token.top:
+    if token.top or chosen:
         told[_name(token.token)] = _value(token.logprob)
     return told
 

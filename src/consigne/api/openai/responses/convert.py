@@ -320,10 +320,11 @@ def _parts(
                 yield TextBlock(part.refusal)
             case InputImage(image_url=str() as url):
                 yield shared.image(url, f"{path}.{j}.image_url")
+            case InputImage(file_id=str() as file_id):
+                yield ImageBlock(file_id=file_id)
             case InputImage():
-                refuse(f"{path}.{j}", "files can't be uploaded here; send 'image_url'")
+                refuse(f"{path}.{j}", "one of 'image_url' and 'file_id' must be given")
             case InputFile():
-                where = f"{path}.{j}"
-                yield shared.document(part.file_data, part.file_url, part.filename, where)
+                yield shared.document(part, part.file_url, f"{path}.{j}")
             case _:
                 assert_never(part)

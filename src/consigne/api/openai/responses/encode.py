@@ -1,6 +1,6 @@
 """Responses: one builder folds the answer's events and tells each step as the stream's events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, assert_never
 
 from consigne.api.errors import openai_error
@@ -14,6 +14,7 @@ from consigne.domain import sources
 from consigne.domain.errors import ConsigneError, from_code
 from consigne.domain.events import (
     BlockStop,
+    Cited,
     Failed,
     InputDelta,
     MessageStart,
@@ -151,6 +152,7 @@ class ResponseBuilder:
         self._items: list[Json] = self.response["output"]
         self._parts: list[str] = []
         self._tokens: list[TokenLogprob] = []
+        self._annotations: list[Json] = []
 
     @property
     def begun(self) -> bool:
@@ -193,6 +195,7 @@ class ResponseBuilder:
             case TextStart() | ThinkingStart() | ToolUseStart():
                 yield from self._begin(event)
             case BlockStop():
+                yield from self._cite(event.cited)
                 yield from self._end("completed")
             case MessageStop():
                 yield self._finish(event)
@@ -251,7 +254,7 @@ class ResponseBuilder:
         return self._delta("reasoning_text", thinking, content_index=0)
 
     def _begin(self, event: TextStart | ThinkingStart | ToolUseStart) -> Iterable[Json]:
-        self._parts, self._tokens, self._open = [], [], True
+        self._parts, self._tokens, self._annotations, self._open = [], [], [], True
         item = self._item(event)
         self._items.append(item)
         index = len(self._items) - 1
@@ -284,6 +287,16 @@ class ResponseBuilder:
                 return item | status | ({"namespace": called.namespace} if called.namespace else {})
             case _:
                 assert_never(event)
+
+    def _cite(self, cited: Sequence[Cited]) -> Iterable[Json]:
+        """Tell of the passages that the text rests on, each where the text ends."""
+        index = len("".join(self._parts))
+        for number, each in enumerate(cited):
+            file = {"file_id": each.file_id, "filename": each.filename}
+            note = {"type": "file_citation", "index": index, **file}
+            self._annotations.append(note)
+            place = {"content_index": 0, "annotation_index": number}
+            yield self._of_item("output_text.annotation.added", **place, annotation=note)
 
     def _end(self, status: str) -> Iterable[Json]:
         item, self._open = self._items[-1], False
@@ -333,7 +346,7 @@ class ResponseBuilder:
         elif item["type"] == "reasoning" and self._summarises:
             item["summary"] = [{"type": "summary_text", "text": whole}]
         else:
-            item["content"] = [_part(item, whole, self._tokens)]
+            item["content"] = [_part(item, whole, self._tokens, self._annotations)]
         if item["type"] == "reasoning" and self._seals:
             item["encrypted_content"] = seal(whole)
 
@@ -351,7 +364,10 @@ class ResponseBuilder:
         return self._lifecycle(status)
 
 
-def _part(item: Json, text: str, tokens: Iterable[TokenLogprob]) -> Json:
+def _part(
+    item: Json, text: str, tokens: Iterable[TokenLogprob], annotations: Sequence[Json] = ()
+) -> Json:
     if item["type"] == "reasoning":
         return {"type": "reasoning_text", "text": text}
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs(tokens)}
+    told = {"annotations": list(annotations), "logprobs": logprobs(tokens)}
+    return {"type": "output_text", "text": text, **told}

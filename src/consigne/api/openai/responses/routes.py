@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from consigne.api import bodies, sse
+from consigne.api.attached import placed
 from consigne.api.auth import authenticate, services_of
 from consigne.api.generate import fold
 from consigne.api.openai import queries
@@ -48,6 +49,7 @@ async def create_response(request: Request) -> Response:
     offered, wish = pictures.offered(asked.body, caller, services.gateway)
     asked = msgspec.structs.replace(asked, body=offered)
     wanted = to_request(asked.body, model, asked.earlier)
+    wanted = await placed(request, caller, model, wanted)
     if body.truncation == "auto":
         wanted = await fitted(services.gateway, model, wanted)
     builder = ResponseBuilder(asked.body, model.id)
@@ -119,6 +121,7 @@ async def count_input_tokens(request: Request) -> Response:
     asked = await gather(services.records, caller, body)
     offered, _ = pictures.offered(asked.body, caller, services.gateway)
     wanted = to_counted(offered, model, asked.earlier)
+    wanted = await placed(request, caller, model, wanted)
     if body.truncation == "auto":
         wanted = await fitted(services.gateway, model, wanted)
     count = await services.gateway.count_tokens(wanted)
@@ -134,6 +137,7 @@ async def compact(request: Request) -> Response:
     model = services.gateway.resolve(body.model)
     asked = await gather(services.records, caller, body)
     wanted = to_compaction(asked.body, model, asked.earlier)
+    wanted = await placed(request, caller, model, wanted)
     wanted = await fitted(services.gateway, model, wanted)
     size = await services.gateway.count_tokens(wanted)
     limit = max(_LEAST_SUMMARY, min(_MOST_SUMMARY, size // 2))

@@ -1,0 +1,167 @@
+"""Uploaded files in messages: both dialects name them, models get what they can read."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from consigne.business.grants import Grant
+from consigne.domain.messages import ContentBlock, DocumentBlock, ImageBlock, TextBlock
+from consigne.domain.models import Modality, Model
+from doubles.scripted import ScriptedGateway
+from support.dialects import client as scripted_client
+from support.files import pdf, png
+from support.storage import Storage, storage
+
+PAGES = pdf("The treasure lies under the oak")
+READ = "<document>\nmap.pdf\n\nThe treasure lies under the oak\n</document>"
+
+
+class Gateway(ScriptedGateway):
+    """Has a model that reads everything and one that reads text."""
+
+    def resolve(self, name: str, modality: Modality = "text") -> Model:
+        """Return the model of this name."""
+        found = super().resolve("tiny" if name == "reader" else name, modality)
+        if name != "reader":
+            return found
+        able = msgspec.structs.replace(found.capabilities, documents_in=True, images_in=True)
+        return msgspec.structs.replace(found, id=name, capabilities=able)
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return Gateway()
+
+
+@pytest.fixture
+async def site(tmp_path: Path, gateway: Gateway) -> AsyncIterator[Storage]:
+    async with storage(tmp_path, gateway) as found:
+        yield found
+
+
+async def upload(site: Storage, name: str, content: bytes) -> str:
+    """Store a file in the Anthropic dialect and return its id: both dialects share them."""
+    got = await site.claude().post("/v1/files", files={"file": (name, content)})
+    assert got.status_code == 200, got.text
+    return str(got.json()["id"])
+
+
+def claudes(model: str, *sources: tuple[str, str]) -> dict[str, Any]:
+    content = [{"type": kind, "source": {"type": "file", "file_id": i}} for kind, i in sources]
+    return {"model": model, "max_tokens": 9, "messages": [{"role": "user", "content": content}]}
+
+
+async def sent(site: Storage, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    http = site.claude() if path.startswith("/v1/messages") else site.client()
+    got = await http.post(path, json=body)
+    return got.status_code, got.json()
+
+
+async def test_every_form_of_naming_a_file(site: Storage, gateway: Gateway) -> None:
+    file_id = await upload(site, "map.pdf", PAGES)
+    picture_id = await upload(site, "sun.png", png())
+    picture = {"type": "input_image", "file_id": picture_id}
+    for path, body in (
+        ("/v1/messages", claudes("reader", ("document", file_id), ("image", picture_id))),
+        (
+            "/v1/responses",
+            {
+                "model": "reader",
+                "input": [
+                    {
+                        "role": "user",
+                        "content": [{"type": "input_file", "file_id": file_id}, picture],
+                    }
+                ],
+            },
+        ),
+        (
+            "/v1/chat/completions",
+            {
+                "model": "reader",
+                "messages": [
+                    {"role": "user", "content": [{"type": "file", "file": {"file_id": file_id}}]}
+                ],
+            },
+        ),
+    ):
+        status, told = await sent(site, path, body)
+        assert status == 200, told
+        document = DocumentBlock("application/pdf", PAGES, title="map.pdf")
+        content: list[ContentBlock] = [document, ImageBlock("image/png", png())]
+        if path == "/v1/chat/completions":
+            content.pop()  # its pictures have no ids
+        assert gateway.requests[-1].messages[0].content == tuple(content)
+
+
+async def test_a_model_of_text_is_given_the_text(site: Storage, gateway: Gateway) -> None:
+    file_id = await upload(site, "map.pdf", PAGES)
+    notes_id = await upload(site, "notes.txt", "Dig d\u00e9ep".encode())
+    for path in ("/v1/messages", "/v1/messages/count_tokens"):
+        body = claudes("tiny", ("document", file_id), ("document", notes_id))
+        if path.endswith("tokens"):
+            del body["max_tokens"]
+        status, told = await sent(site, path, body)
+        assert status == 200, told
+        assert gateway.requests[-1].messages[0].content == (
+            TextBlock(READ),
+            TextBlock("<document>\nnotes.txt\n\nDig d\u00e9ep\n</document>"),
+        )
+    part = {"type": "input_file", "file_id": file_id}
+    first = await sent(
+        site, "/v1/responses", {"model": "tiny", "input": [{"role": "user", "content": [part]}]}
+    )
+    follow = {"model": "tiny", "input": "And?", "previous_response_id": first[1]["id"]}
+    assert (await sent(site, "/v1/responses", follow))[0] == 200
+    assert gateway.requests[-1].messages[0].content == (TextBlock(READ),)
+
+
+async def test_in_a_tools_result(site: Storage, gateway: Gateway) -> None:
+    file_id = await upload(site, "map.pdf", PAGES)
+    document = {"type": "document", "source": {"type": "file", "file_id": file_id}}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [document]}
+    call = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    body = {"model": "tiny", "max_tokens": 9, "messages": [{"role": "user", "content": "Go"}]}
+    body["messages"] += [
+        {"role": "assistant", "content": [call]},
+        {"role": "user", "content": [result]},
+    ]
+    status, told = await sent(site, "/v1/messages", body)
+    assert status == 200, told
+    (block,) = gateway.requests[-1].messages[-1].content
+    assert block.content == (TextBlock(READ),)  # type: ignore[union-attr]
+
+
+async def test_what_is_not_there_or_not_readable_is_told(site: Storage) -> None:
+    damaged = await upload(site, "map.pdf", b"%PDF-1.4 nothing")
+    picture = await upload(site, "sun.png", png())
+    stranger = await site.client("stranger").post(
+        "/v1/files", files={"file": ("theirs.txt", b"secret")}, data={"purpose": "user_data"}
+    )
+    foreign = stranger.json()["id"]
+    for kind, file_id, status, words in (
+        ("document", foreign, 404, foreign),
+        ("document", "file_nothing", 404, "file_nothing"),
+        ("image", damaged, 400, "is no picture"),
+        ("document", damaged, 400, "damaged"),
+        ("document", picture, 400, "is a picture"),
+    ):
+        found, told = await sent(site, "/v1/messages", claudes("tiny", (kind, file_id)))
+        assert found == status, told
+        assert words in told["error"]["message"]
+        part = {"type": f"input_{'file' if kind == 'document' else kind}", "file_id": file_id}
+        body = {"model": "tiny", "input": [{"role": "user", "content": [part]}]}
+        found, told = await sent(site, "/v1/responses", body)
+        assert found == status, told
+        assert words in told["error"]["message"]
+    bounded = Grant(scopes=frozenset({"generate"}))
+    async with scripted_client(ScriptedGateway(), grant=bounded) as http:
+        got = await http.post("/v1/messages", json=claudes("tiny", ("document", damaged)))
+        assert (got.status_code, "'files'" in got.text) == (403, True)
+    twice = {"type": "input_file", "file_id": damaged, "file_url": "https://x.example/y.pdf"}
+    body = {"model": "tiny", "input": [{"role": "user", "content": [twice]}]}
+    found, told = await sent(site, "/v1/responses", body)
+    assert (found, told["error"]["param"]) == (400, "input[0].content[0]")
