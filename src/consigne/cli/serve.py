@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 GC_ALLOCATIONS = 5000
 """New objects after which the youngest are searched for cycles; a request leaves some hundred."""
+MOST_FILES = 65_536
+"""Open files and connections that the server asks the system for."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -48,6 +50,7 @@ def serve(ctx: click.Context, host: str | None, port: int | None, no_link: bool)
 
     settings = settings_of(ctx, {"server": {"host": host, "port": port}})
     logs.configure(settings.log_level)
+    allow_connections()
     _prepare_data_dir(settings.data_dir)
     listener = _listen(settings.server)
     try:
@@ -55,6 +58,22 @@ def serve(ctx: click.Context, host: str | None, port: int | None, no_link: bool)
         _run(settings, listener, link=not no_link)
     finally:
         listener.close()
+
+
+def allow_connections() -> None:
+    """Take as many open files as the system grants: each client, and each provider, needs one.
+
+    Shells and service managers start programs with 1,024, and leave it to them to ask for more.
+    """
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _prepare_data_dir(path: Path) -> None:
