@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from consigne.api import anthropic, errors, middleware, openai, text_marks
 from consigne.api.connections import Connection
+from consigne.api.direct import Application
 from doubles.scripted import KEY, ScriptedGateway, scripted_services
 from support.records import LazyDatabase, records_on
 
@@ -48,7 +49,7 @@ def dialects_app(
     """Return an application of both dialects, all middleware on."""
     services = scripted_services(gateway, **server)
     services.records = (keeping or RecordKeeping()).records
-    app = FastAPI(openapi_url=None, redirect_slashes=False)
+    app = Application(openapi_url=None, redirect_slashes=False)
     app.state.services = services
     app.include_router(anthropic.router)
     app.include_router(openai.router)

@@ -5,6 +5,7 @@ from fastapi import FastAPI, Response
 from consigne import __version__
 from consigne.api import anthropic, app_routes, errors, middleware, openai, openapi, text_marks
 from consigne.api.body_limits import body_limits
+from consigne.api.direct import Application
 from consigne.api.services import Services
 from consigne.api.within import Within
 from consigne.chat.tools import python_package
@@ -13,7 +14,7 @@ from consigne.web import python_frame, static
 
 def create_app(services: Services) -> FastAPI:
     """Return the application that serves both dialects, the web app and its own API."""
-    app = FastAPI(
+    app = Application(
         title="Consigne",
         version=__version__,
         docs_url=None,

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from starlette.requests import Request
 
+from consigne.business.guard import guarded
+from consigne.chat.assisting import assisting
 from consigne.domain.errors import NotAuthenticated, NotPermitted
 
 if TYPE_CHECKING:
@@ -106,9 +108,6 @@ async def _bind_gateway(
     request: Request, caller: "Caller", account: "Account | None" = None
 ) -> None:
     """Give the request a gateway with its workspace's assistants, within its key's bounds."""
-    from consigne.business.guard import guarded
-    from consigne.chat.assisting import assisting
-
     services = request.app.state.services
     served = await services.assistants.served(caller)
     gateway = assisting(services.gateway, served, services.grounding, caller.organisation_id)

@@ -4,7 +4,8 @@ from typing import Any, TypeVar
 
 import pydantic_core
 from pydantic import TypeAdapter, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from consigne.api.errors import InvalidField
 from consigne.domain.errors import InvalidRequest, UnsupportedMediaType
@@ -29,7 +30,7 @@ async def raw(request: Request) -> bytes:
         UnsupportedMediaType: The body is declared as something else than plain JSON.
     """
     _check_type(request)
-    return await request.body()
+    return await _received(request.receive)
 
 
 def decode(body: bytes, adapter: TypeAdapter[T]) -> T:
@@ -42,6 +43,22 @@ def decode(body: bytes, adapter: TypeAdapter[T]) -> T:
         return adapter.validate_json(body)
     except ValidationError as error:
         raise _explain(error, body) from None
+
+
+async def _received(receive: Receive) -> bytes:
+    """Return the body of a request of which nothing was read yet.
+
+    Raises:
+        ClientDisconnect: The client hung up before it was whole.
+    """
+    pieces: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _check_type(request: Request) -> None:

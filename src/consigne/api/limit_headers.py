@@ -1,6 +1,8 @@
 """What a key has left of its limits, as each dialect's headers say it."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from consigne.domain import sources
@@ -36,24 +38,45 @@ def names() -> list[str]:
 _PARTS = ("limit", "remaining", "reset")
 
 
+def _names(pattern: str, kinds: "Iterable[Kind]") -> "dict[Kind, tuple[bytes, bytes, bytes]]":
+    return {
+        kind: (
+            pattern.format(kind=_ANTHROPIC[kind], part="limit").encode(),
+            pattern.format(kind=_ANTHROPIC[kind], part="remaining").encode(),
+            pattern.format(kind=_ANTHROPIC[kind], part="reset").encode(),
+        )
+        for kind in kinds
+    }
+
+
+_ANTHROPIC_NAMES = _names("anthropic-ratelimit-{kind}-{part}", _ANTHROPIC)
+_OPENAI_NAMES = _names("x-ratelimit-{part}-{kind}", ("requests", "tokens"))
+"""The dialect has no word for the others."""
+
+
 def _anthropic(standing: "Standing") -> Headers:
-    prefix = f"anthropic-ratelimit-{_ANTHROPIC[standing.kind]}"
-    reset = sources.now() + timedelta(seconds=standing.reset_s)
+    limit, remaining, reset = _ANTHROPIC_NAMES[standing.kind]
+    whole_again = sources.now().timestamp() + standing.reset_s
     return [
-        (f"{prefix}-limit".encode(), b"%d" % standing.limit),
-        (f"{prefix}-remaining".encode(), b"%d" % standing.remaining),
-        (f"{prefix}-reset".encode(), f"{reset:%Y-%m-%dT%H:%M:%SZ}".encode()),
+        (limit, b"%d" % standing.limit),
+        (remaining, b"%d" % standing.remaining),
+        (reset, _instant(int(whole_again))),
     ]
 
 
+@lru_cache(maxsize=256)
+def _instant(second: int) -> bytes:
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}".encode()
+
+
 def _openai(standing: "Standing") -> Headers:
-    if standing.kind not in ("requests", "tokens"):
-        return []  # the dialect has no word for the others
-    kind = standing.kind
+    if standing.kind not in _OPENAI_NAMES:
+        return []
+    limit, remaining, reset = _OPENAI_NAMES[standing.kind]
     return [
-        (f"x-ratelimit-limit-{kind}".encode(), b"%d" % standing.limit),
-        (f"x-ratelimit-remaining-{kind}".encode(), b"%d" % standing.remaining),
-        (f"x-ratelimit-reset-{kind}".encode(), duration(standing.reset_s).encode()),
+        (limit, b"%d" % standing.limit),
+        (remaining, b"%d" % standing.remaining),
+        (reset, duration(standing.reset_s).encode()),
     ]
 
 

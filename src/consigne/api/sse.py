@@ -61,18 +61,22 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     Raises:
         ClientDisconnect: The client hung up.
     """
-    task = asyncio.ensure_future(work)
-    listener = asyncio.ensure_future(disconnected(receive))
+    worker = asyncio.current_task()
+    assert worker is not None
+    listener = asyncio.ensure_future(_cancel_when_gone(receive, worker))
     try:
-        await asyncio.wait((task, listener), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise ClientDisconnect
+        return await work
+    except asyncio.CancelledError:
+        if listener.done() and not listener.cancelled() and not worker.uncancel():
+            raise ClientDisconnect from None
+        raise
     finally:
         listener.cancel()
-        if not task.done():
-            task.cancel()
-            await asyncio.wait((task,))
+
+
+async def _cancel_when_gone(receive: Receive, worker: "asyncio.Task[Any]") -> None:
+    await disconnected(receive)
+    worker.cancel()
 
 
 async def disconnected(receive: Receive) -> None:

@@ -1,6 +1,7 @@
 """API keys: made, listed, revoked, and recognised on every request."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 from sqlalchemy import select, update
@@ -11,6 +12,7 @@ from consigne.business.grants import UNBOUND, Grant, RateLimits
 from consigne.business.home import Home, ensure_home, find_home, first_workspace
 from consigne.business.identity import owner_caller
 from consigne.business.secret import hash_secret, new_secret
+from consigne.business.sharing import Shared
 from consigne.domain import sources
 from consigne.domain.errors import (
     Conflict,
@@ -79,6 +81,9 @@ class Keys:
         self._db = db
         self._defaults = defaults or LimitSettings()
         self._known: dict[bytes, tuple[datetime, Caller]] = {}
+        self._asked: Shared[bytes, Caller | None] = Shared()
+        self._revoked = 0
+        """How many were revoked here: what was looked up before that is not remembered."""
         self._local: set[bytes] = set()
 
     async def create(
@@ -137,7 +142,9 @@ class Keys:
             if row is None:
                 raise NotFound(f"No key in use has the id or name '{id_or_name}'.")
             row.revoked_at = sources.now()
+        self._revoked += 1
         self._known.pop(row.secret_hash, None)
+        self._asked.forget()
         return _as_key(row)
 
     async def add_local(self, secret: str) -> None:
@@ -158,14 +165,8 @@ class Keys:
             # A clock that was set back must not prolong anything.
             if timedelta(0) <= now - seen < TRUST_FOR:
                 return _unexpired(caller, now)
-        found = await self._look_up(digest, now)
-        if found is None:
-            self._known.pop(digest, None)
-            return None
-        if len(self._known) >= MAX_REMEMBERED:
-            self._known.clear()
-        self._known[digest] = (now, found)
-        return _unexpired(found, now)
+        found = await self._asked.ask(digest, partial(self._remember, digest, now))
+        return None if found is None else _unexpired(found, now)
 
     async def recheck(self, caller: Caller) -> None:
         """Make sure that the key of a caller from an earlier time still works.
@@ -180,6 +181,17 @@ class Keys:
         if row is None or row.revoked_at is not None:
             raise NotAuthenticated("The API key that began this was revoked.")
         _unexpired(caller, sources.now())
+
+    async def _remember(self, digest: bytes, now: datetime) -> Caller | None:
+        revoked = self._revoked
+        found = await self._look_up(digest, now)
+        if found is None:
+            self._known.pop(digest, None)
+        elif revoked == self._revoked:
+            if len(self._known) >= MAX_REMEMBERED:
+                self._known.clear()
+            self._known[digest] = (now, found)
+        return found
 
     async def _look_up(self, digest: bytes, now: datetime) -> Caller | None:
         async with self._db.reading() as session:

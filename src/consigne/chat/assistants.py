@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -10,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import Caller
+from consigne.business.sharing import Shared
 from consigne.chat.belongings import many_lines, mine, one_line, own_row, person, usable
 from consigne.domain import sources
 from consigne.domain.errors import Conflict, InvalidRequest, ModelNotFound, NotFound
@@ -86,6 +88,8 @@ class Assistants:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._served: dict[tuple[str, str], tuple[float, tuple[Assistant, ...]]] = {}
+        self._reading: Shared[tuple[str, str], tuple[Assistant, ...]] = Shared()
+        self._changes = 0
 
     async def list(self, caller: Caller) -> tuple[Assistant, ...]:
         """Return the caller's assistants and those shared with them, by name."""
@@ -111,10 +115,22 @@ class Assistants:
         where = caller.organisation_id, caller.workspace_id
         now = time.monotonic()
         kept = self._served.get(where)
-        if kept is None or now - kept[0] > FRESH_S:
-            nobody = msgspec.structs.replace(caller, user_id=None)
-            kept = self._served[where] = now, await self.list(nobody)
-        return kept[1]
+        if kept is not None and now - kept[0] <= FRESH_S:
+            return kept[1]
+        nobody = msgspec.structs.replace(caller, user_id=None)
+        return await self._reading.ask(where, partial(self._read_served, nobody))
+
+    async def _read_served(self, nobody: Caller) -> tuple[Assistant, ...]:
+        began, changes = time.monotonic(), self._changes
+        found = await self.list(nobody)
+        if changes == self._changes:
+            self._served[nobody.organisation_id, nobody.workspace_id] = began, found
+        return found
+
+    def _changed(self) -> None:
+        self._changes += 1
+        self._served.clear()
+        self._reading.forget()
 
     async def create(self, caller: Caller, new: NewAssistant) -> Assistant:
         """Make an assistant; the model it names exists.
@@ -142,7 +158,7 @@ class Assistants:
             if (await session.scalar(have) or 0) >= MOST_ASSISTANTS:
                 raise Conflict(f"There can be {MOST_ASSISTANTS} assistants. Delete one first.")
             session.add(row)
-        self._served.clear()
+        self._changed()
         return _assistant(row, caller)
 
     async def change(self, caller: Caller, assistant_id: str, new: NewAssistant) -> Assistant:
@@ -156,7 +172,7 @@ class Assistants:
             row = await own_row(session, AssistantRow, caller, assistant_id, PREFIX, "assistant")
             await _check_knowledge(session, caller, new.knowledge)
             _write(row, new)
-        self._served.clear()
+        self._changed()
         return _assistant(row, caller)
 
     async def delete(self, caller: Caller, assistant_id: str) -> None:
@@ -168,7 +184,7 @@ class Assistants:
         async with self._db.session() as session:
             row = await own_row(session, AssistantRow, caller, assistant_id, PREFIX, "assistant")
             row.deleted_at = sources.now()
-        self._served.clear()
+        self._changed()
 
     async def restore(self, caller: Caller, assistant_id: str) -> Assistant:
         """Undo a deletion.
@@ -181,7 +197,7 @@ class Assistants:
                 session, AssistantRow, caller, assistant_id, PREFIX, "assistant", deleted=True
             )
             row.deleted_at = None
-        self._served.clear()
+        self._changed()
         return _assistant(row, caller)
 
 

@@ -1,6 +1,7 @@
 """``consigne serve``: the service, in this process, until it is told to stop."""
 
 import asyncio
+import gc
 import os
 import secrets
 import socket
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from consigne.api.door import Door
     from consigne.api.services import Engines, Services
 
+GC_ALLOCATIONS = 5000
+"""New objects after which the youngest are searched for cycles; a request leaves some hundred."""
+MOST_FILES = 65_536
+"""Open files and connections that the server asks the system for."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -45,6 +50,7 @@ def serve(ctx: click.Context, host: str | None, port: int | None, no_link: bool)
 
     settings = settings_of(ctx, {"server": {"host": host, "port": port}})
     logs.configure(settings.log_level)
+    allow_connections()
     _prepare_data_dir(settings.data_dir)
     listener = _listen(settings.server)
     try:
@@ -52,6 +58,22 @@ def serve(ctx: click.Context, host: str | None, port: int | None, no_link: bool)
         _run(settings, listener, link=not no_link)
     finally:
         listener.close()
+
+
+def allow_connections() -> None:
+    """Take as many open files as the system grants: each client, and each provider, needs one.
+
+    Shells and service managers start programs with 1,024, and leave it to them to ask for more.
+    """
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _prepare_data_dir(path: Path) -> None:
@@ -149,6 +171,7 @@ async def _opened(
 
     async with open_services(settings, engines) as services:
         app = await asyncio.to_thread(_application, services)
+        _settle_memory()
         door.open(app, services.runs, services.pulls, services.records)
         async with upkeep(services):
             yield services
@@ -158,6 +181,13 @@ def _application(services: "Services") -> "ASGIApp":
     from consigne.api.app import create_app
 
     return create_app(services)
+
+
+def _settle_memory() -> None:
+    """Spare the garbage collector what stays until the end: each full pass took 0.1 s and more."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_ALLOCATIONS, 20, 50)
 
 
 async def _require_owner(services: "Services") -> None:

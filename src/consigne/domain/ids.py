@@ -5,6 +5,7 @@ import re
 from consigne.domain import sources
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = tuple(first + second for first in _CROCKFORD for second in _CROCKFORD)
 _SHAPE = re.compile(r"^[a-z]{2,10}_[0-9a-hjkmnp-tv-z]{26}$")
 
 
@@ -22,7 +23,7 @@ def new_id(prefix: str) -> str:
         | (0b10 << 62)
         | (random & (2**62 - 1))
     )
-    digits = "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
+    digits = "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])
     return f"{prefix}_{digits}"
 
 

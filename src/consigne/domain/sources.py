@@ -1,6 +1,6 @@
 """The one place that clock and randomness come from, so that tests can hold them still."""
 
-import secrets
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ class Sources(msgspec.Struct, frozen=True):
     """Where time and randomness come from."""
 
     clock: Callable[[], datetime] = _wall_clock
-    entropy: Callable[[int], bytes] = secrets.token_bytes
+    entropy: Callable[[int], bytes] = os.urandom
 
 
 _current = Sources()

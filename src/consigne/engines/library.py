@@ -31,6 +31,7 @@ class ModelLibrary:
 
     def __init__(self, models_dir: Path, built_in: Path | None = None) -> None:
         self.models_dir = models_dir
+        self._folder = str(models_dir)
         self._built_in = _read_built_in(built_in) if built_in else None
         self._known: dict[str, InstalledModel] = {}
         self._faults: dict[str, str] = {}
@@ -143,7 +144,7 @@ class ModelLibrary:
 
     def _refresh(self) -> None:
         try:
-            changed_ns = self.models_dir.stat().st_mtime_ns
+            changed_ns = os.stat(self._folder).st_mtime_ns  # noqa: PTH116 - on every request's way
         except FileNotFoundError:
             self._known, self._faults, self._seen_ns = {}, {}, -1
             return

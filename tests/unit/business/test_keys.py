@@ -1,6 +1,8 @@
 """What an application's owner relies on: a key works, shows once, and stops when revoked."""
 
+import asyncio
 import sqlite3
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,36 @@ async def test_a_known_key_costs_no_query(keys: Keys, db: Database, monkeypatch)
     caller = await keys.authenticate(secret)
     monkeypatch.setattr(db, "reading", None)
     assert await keys.authenticate(secret) == caller
+
+
+async def test_a_key_that_many_bring_at_once_costs_one_query(keys: Keys, db: Database, monkeypatch):
+    _, secret = await keys.create("app")
+    opened, reading = [], db.reading
+    monkeypatch.setattr(db, "reading", lambda: opened.append(1) or reading())
+    callers = await asyncio.gather(*(keys.authenticate(secret) for _ in range(20)))
+    assert len(set(map(id, callers))) == len(opened) == 1
+
+
+async def test_a_key_revoked_while_it_is_looked_up_is_not_remembered(
+    keys: Keys, db: Database, monkeypatch
+):
+    _, secret = await keys.create("app")
+    read, revoked, reading = asyncio.Event(), asyncio.Event(), db.reading
+
+    @asynccontextmanager
+    async def slowly():
+        async with reading() as session:
+            yield session
+            read.set()
+            await revoked.wait()
+
+    monkeypatch.setattr(db, "reading", slowly)
+    looked_up = asyncio.ensure_future(keys.authenticate(secret))
+    await read.wait()
+    await keys.revoke("app")
+    revoked.set()
+    assert await looked_up is not None, "it asked before"
+    assert await keys.authenticate(secret) is None
 
 
 async def test_the_list_tells_when_a_key_was_last_used(keys: Keys, clock: Clock):
