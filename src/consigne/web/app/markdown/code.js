@@ -1,6 +1,6 @@
 import { t } from "../i18n.js";
 import { copyText, saveFile } from "../platform.js";
-import { python } from "../state/python.js";
+import { python } from "../state/interpreter.js";
 import { act } from "./code_actions.js";
 
 /** What stands around code: its language, copying, keeping it as a file, folding. */

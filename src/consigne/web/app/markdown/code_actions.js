@@ -1,7 +1,6 @@
 import { t } from "../i18n.js";
 import { openId } from "../router.js";
 import { openBeside } from "../state/artifact.js";
-import { runPython } from "../state/python.js";
 
 /**
  * Do what a button of a code block is for: open it beside the conversation, or run it.
@@ -22,6 +21,7 @@ export async function act(button, block, code) {
   button.textContent = t("code.stop");
   const shown = outputOf(block);
   shown.textContent = t("code.starting");
+  const { runPython } = await import("../state/python.js");
   const result = await runPython(code, control.signal, (text) => { shown.textContent = text; });
   shown.textContent = result.text || t("code.nothing");
   for (const file of result.files) shown.append(link(file));

@@ -1,13 +1,12 @@
 import { arrivals } from "./highlight.js";
 import { MarkdownBlocks } from "./blocks.js";
 import { foldLong, onCodeClick } from "./code.js";
-import { drawDiagrams } from "./diagrams.js";
 import { morph } from "./morph.js";
 import { toNodes } from "./render.js";
 import { html } from "../html.js";
 import { language } from "../i18n.js";
 import { theme } from "../state/look.js";
-import { python } from "../state/python.js";
+import { python } from "../state/interpreter.js";
 import { drawnIn } from "../state/running.js";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
@@ -68,7 +67,10 @@ export function Markdown({ text, growing, onDrawn }) {
     view.current.show(text, growing, look);
     if (growing) return drawnIn(performance.now() - began);
     foldLong(view.current.element);
-    drawDiagrams(view.current.element);
+    const { element: drawn } = view.current;
+    if (drawn.querySelector('.code[data-language="mermaid"]')) {
+      import("./diagrams.js").then(({ drawDiagrams }) => drawDiagrams(drawn), () => {});
+    }
     onDrawn?.(view.current.element);
   }, [text, growing, look]);
   return html`<div class="prose" ref=${element} onClick=${onCodeClick}></div>`;

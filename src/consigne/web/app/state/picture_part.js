@@ -1,22 +1,16 @@
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 
-/**
- * The part of a picture that is marked to be drawn anew: cells of a grid that covers it.
- *
- * @typedef {{id: string, path: string, width: number, height: number, alt: string}} Marked
- */
+import { marking, sent } from "./marking.js";
+
+/** The part of a picture that is marked to be drawn anew: cells of a grid that covers it. */
 
 /** Cells a side. */
 export const CELLS = 64;
 
-/** The picture that is being marked. */
-export const marking = signal(/** @type {Marked | null} */ (null));
 /** One number a cell, 1 where it is marked. */
 export const cells = signal(new Uint8Array(CELLS * CELLS));
 /** What is to be there. */
 export const wanted = signal("");
-/** The part that goes with the instruction that is being sent. */
-const sent = signal(/** @type {{picture_id: string, cells: string} | null} */ (null));
 
 /** How much of the picture is marked, in percent. */
 export const share = computed(() => {
@@ -24,12 +18,15 @@ export const share = computed(() => {
   return count && Math.max(1, Math.round((count / cells.value.length) * 100));
 });
 
-/** Begin to mark a picture, with nothing marked. @param {Marked} picture */
-export function mark(picture) {
-  if (marking.peek()?.id !== picture.id) wanted.value = "";
+let last = /** @type {import("./marking.js").Marked | null} */ (null);
+// Each time it is opened nothing is marked; what could not be sent comes back as it was.
+effect(() => {
+  const picture = marking.value;
+  if (!picture || picture === last) return;
+  if (picture.id !== last?.id) wanted.value = "";
+  last = picture;
   clear();
-  marking.value = picture;
-}
+});
 
 export function clear() {
   cells.value = new Uint8Array(CELLS * CELLS);
@@ -66,13 +63,6 @@ function fill(inside) {
 export function attachPart() {
   const picture = marking.peek();
   if (picture) sent.value = { picture_id: picture.id, cells: packed() };
-}
-
-/** The part that the instruction being sent is about, once. */
-export function takePart() {
-  const part = sent.peek();
-  sent.value = null;
-  return part ? { part } : {};
 }
 
 /** The cells as the server reads them: one bit each, in base 64 for URLs. */

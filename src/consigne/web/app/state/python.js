@@ -1,5 +1,3 @@
-import { signal } from "@preact/signals";
-
 import { request } from "../api.js";
 import { t } from "../i18n.js";
 
@@ -10,9 +8,6 @@ import { t } from "../i18n.js";
  * @typedef {{name: string, media_type: string, data: string}} MadeFile
  * @typedef {{text: string, is_error: boolean, files: MadeFile[]}} Result
  */
-
-/** Which Python there is, if the operator installed any. */
-export const python = signal(/** @type {string | null} */ (null));
 
 const STARTS_IN_MS = 120_000;
 const RUNS_FOR_MS = 60_000;

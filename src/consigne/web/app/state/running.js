@@ -3,7 +3,6 @@ import { signal } from "@preact/signals";
 import { ApiError } from "../api.js";
 import { follow } from "../stream.js";
 import { openMade } from "./artifact.js";
-import { workFor } from "./python.js";
 import { timeThought } from "./thought.js";
 
 /**
@@ -159,7 +158,7 @@ function work(mine, call) {
   const done = mine.blocks.some((one) => one.type === "tool_result" && one.tool_use_id === call);
   const use = mine.blocks.find((one) => one.type === "tool_use" && one.id === call);
   if (isFollowed(mine) && !done && use?.type === "tool_use") {
-    workFor(mine.runId, use, mine.link.signal);
+    import("./python.js").then(({ workFor }) => workFor(mine.runId, use, mine.link.signal));
   }
 }
 

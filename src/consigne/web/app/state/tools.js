@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 
 import { request } from "../api.js";
 import { explain } from "../i18n.js";
-import { python } from "./python.js";
+import { python } from "./interpreter.js";
 import { toast } from "./toasts.js";
 
 /**

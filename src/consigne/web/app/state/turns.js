@@ -6,7 +6,7 @@ import { graft, head, hold, later, messages, setBeside } from "./branch.js";
 import { second, secondModel } from "./compare.js";
 import { loadList } from "./conversations.js";
 import { prefer } from "./models.js";
-import { takePart } from "./picture_part.js";
+import { takePart } from "./marking.js";
 import { temporary } from "./temporary.js";
 import { answerTemporarily, sendTemporarily } from "./temporary_turns.js";
 import { conversation, follow, outgoing, read, status, toLatest, written } from "./thread.js";

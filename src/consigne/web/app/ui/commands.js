@@ -12,8 +12,8 @@ import { endTemporary } from "../state/temporary_turns.js";
 import { conversation, readVersion, running, shown } from "../state/thread.js";
 import { answerAgain, goOn } from "../state/turns.js";
 import { toast } from "../state/toasts.js";
+import { openSearch } from "../state/search.js";
 import { newProject } from "./project_door.js";
-import { openSearch } from "./search.js";
 
 /**
  * What can be done to the open conversation and its last answer, by key or from the palette.

@@ -12,11 +12,11 @@ import { setTemporary } from "../state/temporary.js";
 import { chooseTheme, overlay, theme } from "../state/look.js";
 import { signOut } from "../state/session.js";
 import { chooseImport, exportEverything } from "../state/transfers.js";
+import { openSearch } from "../state/search.js";
 import { Dialog } from "./dialog.js";
 import { beginNew, COMMANDS, fitting, wordsFor } from "./commands.js";
 import { openLibrary } from "./library_door.js";
 import { newProject, showProject } from "./project_door.js";
-import { openSearch } from "./search.js";
 import { keysOf } from "./shortcuts.js";
 import { ownName } from "./sign_in.js";
 

@@ -5,7 +5,7 @@ import { t } from "../i18n.js";
 import { head } from "../state/branch.js";
 import { beginChange, deletePicture, gone, readPicture } from "../state/pictures.js";
 import { edits } from "../state/models.js";
-import { mark } from "../state/picture_part.js";
+import { marking } from "../state/marking.js";
 import { running } from "../state/thread.js";
 import { drawing } from "../state/tools.js";
 import { sendFrom } from "./composer.js";
@@ -42,7 +42,7 @@ export function MadePicture({ address, message }) {
       <button type="button" class="plain" onClick=${vary}>${t("picture.vary")}</button>
       <button type="button" class="plain" onClick=${beginChange}>${t("picture.change")}</button>
       ${edits.value && html`<button type="button" class="plain"
-        onClick=${() => mark({ id, path, width, height, alt })}>${t("part.open")}</button>`}
+        onClick=${() => { marking.value = { id, path, width, height, alt }; }}>${t("part.open")}</button>`}
     </div>`}
   </figure>`;
 }

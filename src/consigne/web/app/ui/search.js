@@ -6,7 +6,8 @@ import { dayGroup, exactTime } from "../format.js";
 import { html } from "../html.js";
 import { explain, t } from "../i18n.js";
 import { go, openAt, openId } from "../router.js";
-import { drawer, overlay } from "../state/look.js";
+import { overlay } from "../state/look.js";
+import { lookedFor } from "../state/search.js";
 import { seek } from "../state/thread.js";
 import { toast } from "../state/toasts.js";
 import { Dialog } from "./dialog.js";
@@ -20,22 +21,9 @@ import { Icon } from "./icons.js";
 
 const TYPING_PAUSE_MS = 120;
 
-/** What was looked for last: the search opens with it. */
-let last = "";
-
-/**
- * Open the search, with words if any are given.
- * @param {string} [words]
- */
-export function openSearch(words) {
-  if (words !== undefined) last = words;
-  drawer.value = false;
-  overlay.value = "search";
-}
-
 /** Finds a conversation by its title and a message by its words. */
 export function SearchDialog() {
-  const words = useSignal(last);
+  const words = useSignal(lookedFor.peek());
   const found = useSignal(/** @type {Found | null} */ (null));
   const problem = useSignal(/** @type {Error | null} */ (null));
   const chosen = useSignal(0);
@@ -45,7 +33,7 @@ export function SearchDialog() {
 
   useLayoutEffect(() => field.current?.select(), []);
   useEffect(() => {
-    last = words.peek();
+    lookedFor.value = words.peek();
     if (!wanted) {
       found.value = null;
       return undefined;

@@ -5,6 +5,7 @@ import { followLink, openId, openProject } from "../router.js";
 import { failed, hasMore, loadList, loadMore, pinned, recent } from "../state/conversations.js";
 import { drawer } from "../state/look.js";
 import { session } from "../state/session.js";
+import { openSearch } from "../state/search.js";
 import { Account } from "./account.js";
 import { beginNew } from "./commands.js";
 import { ConversationItem } from "./conversation_item.js";
@@ -14,7 +15,6 @@ import { ImportBrief } from "./import_brief.js";
 import { GalleryButton, LibraryButton } from "./library_door.js";
 import { Projects } from "./project_door.js";
 import { PullsBrief } from "./pulls_brief.js";
-import { openSearch } from "./search.js";
 
 /** @typedef {import("../types.js").Conversation} Conversation */
 
