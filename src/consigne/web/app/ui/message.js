@@ -19,11 +19,11 @@ import { fit, sendFrom } from "./composer.js";
 import { CopyButton } from "./copy.js";
 import { Thumbs } from "./feedback.js";
 import { Icon } from "./icons.js";
+import { lazy } from "./lazy.js";
 import { Menu } from "./menu.js";
 import { ReadAloud } from "./speech.js";
 import { Choice } from "./model_picker.js";
 import { Outcome } from "./outcome.js";
-import { Steps } from "./steps.js";
 
 /**
  * @typedef {import("../types.js").Message} Message
@@ -31,6 +31,7 @@ import { Steps } from "./steps.js";
  *   message stands among its siblings, and the siblings beside it
  */
 
+const Steps = lazy(() => import("./steps.js").then((found) => found.Steps));
 const MODEL_CHECK_MS = 1_500;
 
 /** @param {{message: Message, place: Place, last: boolean}} props */
