@@ -223,7 +223,7 @@ class TestList:
         await chat.reload()
         nav = chat.get_by_role("navigation")
         await expect(nav.get_by_role("heading")).to_have_text(
-            ["Folders", "Today", "Previous 7 days"]
+            ["Projects", "Folders", "Today", "Previous 7 days"]
         )
         await chat.get_by_role("heading", name="What would you like").click()
         await chat.keyboard.press("/")
