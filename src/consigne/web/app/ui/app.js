@@ -16,7 +16,7 @@ import { Composer } from "./composer.js";
 import { explaining } from "../state/feedback.js";
 import { FeedbackDialog } from "./feedback.js";
 import { Icon } from "./icons.js";
-import { Late } from "./late.js";
+import { lazy } from "./lazy.js";
 import { Library } from "./library_door.js";
 import { GalleryDialog } from "./gallery.js";
 import { Palette } from "./palette.js";
@@ -31,6 +31,12 @@ import { TemporaryNotice, TemporarySwitch } from "./temporary.js";
 import { Thread } from "./thread.js";
 import { Toasts } from "./toasts.js";
 
+const ArchiveDialog = lazy(() => import("./archive.js").then((found) => found.ArchiveDialog));
+const MoveDialog = lazy(() => import("./move.js").then((found) => found.MoveDialog));
+const SourcePanel = lazy(() => import("./source.js").then((found) => found.SourcePanel));
+const SuggestionsDialog = lazy(() => import("./suggestions.js").then((found) => found.SuggestionsDialog));
+const ToolServersDialog = lazy(() => import("./tool_servers.js").then((found) => found.ToolServersDialog));
+
 /** The whole page. */
 export function App() {
   if (session.value === undefined) return null;
@@ -41,7 +47,7 @@ export function App() {
       <div class="veil" onClick=${() => { drawer.value = false; }}></div>
       <main>
         <div><${Head} /><${TemporaryNotice} /></div>
-        ${openProject.value && !outgoing.value ? html`<${ProjectPage} />` : html`<${Thread} />`}
+        ${openProject.value && !outgoing.value ? html`<${ProjectPage} key=${openProject.value} />` : html`<${Thread} />`}
         <${Composer} />
       </main>
       <${ArtifactPanel} />
@@ -50,17 +56,17 @@ export function App() {
     <${Announcer} />
     ${overlay.value === "palette" && html`<${Palette} />`}
     ${overlay.value === "search" && html`<${SearchDialog} />`}
-    ${overlay.value === "servers" && html`<${Late} from=${() => import("./tool_servers.js")} name="ToolServersDialog" />`}
-    ${overlay.value === "archive" && html`<${Late} from=${() => import("./archive.js")} name="ArchiveDialog" />`}
+    ${overlay.value === "servers" && html`<${ToolServersDialog} />`}
+    ${overlay.value === "archive" && html`<${ArchiveDialog} />`}
     ${overlay.value === "keys" && html`<${ShortcutsDialog} />`}
     ${overlay.value === "pictures" && html`<${GalleryDialog} />`}
     ${overlay.value === "library" && html`<${Library} />`}
     ${explaining.value && html`<${FeedbackDialog} key=${explaining.value} />`}
     ${filling.value && html`<${FillDialog} key=${filling.value.id} />`}
-    ${openSource.value && html`<${Late} from=${() => import("./source.js")} name="SourcePanel" />`}
-    ${moving.value && html`<${Late} from=${() => import("./move.js")} name="MoveDialog" />`}
+    ${openSource.value && html`<${SourcePanel} />`}
+    ${moving.value && html`<${MoveDialog} />`}
     <${ProjectDialogs} /><${ShareDialogs} />
-    ${overlay.value === "models" && html`<${Late} from=${() => import("./suggestions.js")} name="SuggestionsDialog" />`}`;
+    ${overlay.value === "models" && html`<${SuggestionsDialog} />`}`;
 }
 
 function Head() {

@@ -9,7 +9,7 @@ import { edited, leaving, projectOf, projects } from "../state/projects.js";
 import { temporary } from "../state/temporary.js";
 import { endTemporary } from "../state/temporary_turns.js";
 import { Icon } from "./icons.js";
-import { Late } from "./late.js";
+import { lazy } from "./lazy.js";
 
 /** Projects named in the sidebar before the others are asked for. */
 const NAMED = 6;
@@ -69,15 +69,12 @@ function follow(id) {
   };
 }
 
-const page = () => import("./project/page.js");
+/** A project's page, of the project that is open. */
+export const ProjectPage = lazy(() => import("./project/page.js").then((found) => found.Page));
 
-/** A project's page. */
-export function ProjectPage() {
-  return html`<${Late} key=${openProject.value} from=${page} name="Page"
-    instead=${html`<div class="scroll"></div>`} />`;
-}
+const Dialogs = lazy(() => import("./project/page.js").then((found) => found.Dialogs));
 
 /** What covers the page while a project is made, changed or deleted. */
 export function ProjectDialogs() {
-  return (edited.value || leaving.value) && html`<${Late} from=${page} name="Dialogs" />`;
+  return (edited.value || leaving.value) && html`<${Dialogs} />`;
 }

@@ -3,7 +3,9 @@ import { t } from "../i18n.js";
 import { overlay } from "../state/look.js";
 import { sharing } from "../state/shares.js";
 import { Icon } from "./icons.js";
-import { Late } from "./late.js";
+import { lazy } from "./lazy.js";
+
+const Dialogs = lazy(() => import("./share/dialogs.js").then((found) => found.Dialogs));
 
 /** Shares the open conversation. @param {{item: import("../types.js").Conversation | null}} props */
 export function ShareButton({ item }) {
@@ -15,5 +17,5 @@ export function ShareButton({ item }) {
 /** What is shared by a link. */
 export function ShareDialogs() {
   return (sharing.value || overlay.value === "shares")
-    && html`<${Late} from=${() => import("./share/dialogs.js")} name="Dialogs" />`;
+    && html`<${Dialogs} />`;
 }
