@@ -348,6 +348,10 @@ def _list_routes(app: FastAPI, web: WebServer) -> None:
     async def folders() -> Json:
         return {"folders": []}
 
+    @app.get("/api/projects")
+    async def projects() -> Json:
+        return {"projects": []}
+
     @app.get("/api/search")
     async def search(query: str) -> Json:
         titled = [c for c in web.conversations.values() if query.lower() in c["title"].lower()]

@@ -24,7 +24,7 @@ from consigne.documents.library import as_document
 from consigne.documents.values import Document
 from consigne.domain import sources
 from consigne.domain.errors import Conflict, InvalidRequest, NotFound
-from consigne.domain.ids import new_id
+from consigne.domain.ids import is_id, new_id
 from consigne.store.db import Database
 from consigne.store.documents_tables import DocumentRow
 from consigne.store.projects_tables import ProjectDocumentRow, ProjectRow
@@ -172,6 +172,8 @@ class Projects:
         """
         async with self._db.session() as session:
             row = await changeable_row(session, caller, project_id)
+            if not is_id(document_id, "doc"):
+                raise NotFound("This project has no such file.")
             await session.execute(
                 delete(ProjectDocumentRow).where(
                     ProjectDocumentRow.project_id == row.id,
@@ -245,13 +247,12 @@ def _write(row: ProjectRow, new: NewProject) -> None:
 
 
 async def _check_file(session: AsyncSession, caller: Caller, document_id: str) -> None:
-    kind = await session.scalar(
-        select(DocumentRow.kind).where(
-            DocumentRow.id == document_id,
-            mine(DocumentRow, caller),
-            DocumentRow.state == "ready",
-        )
+    query = select(DocumentRow.kind).where(
+        DocumentRow.id == document_id,
+        mine(DocumentRow, caller),
+        DocumentRow.state == "ready",
     )
+    kind = await session.scalar(query) if is_id(document_id, "doc") else None
     if kind is None:
         raise NotFound("You have no such document. Upload it again.")
     if kind != "text":

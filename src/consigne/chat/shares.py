@@ -1,5 +1,6 @@
 """Links by which anybody reads a conversation as it was when it was shared."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -16,13 +17,14 @@ from consigne.chat.snapshots import Made, SharedArtifact, Snapshot, copied, made
 from consigne.chat.transfers import add_conversation
 from consigne.domain import sources
 from consigne.domain.errors import Conflict, InvalidRequest, NotFound, NotPermitted
-from consigne.domain.ids import new_id
+from consigne.domain.ids import is_id, new_id
 from consigne.store.db import Database
 from consigne.store.shares_tables import ShareRow
 from consigne.store.tables import ConversationRow, MembershipRow
 from consigne.store.tools_tables import ArtifactRow, ArtifactVersionRow
 
 _snapshots = msgspec.json.Decoder(Snapshot)
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -145,18 +147,21 @@ class Shares:
         Raises:
             NotFound: The caller has no such link.
         """
-        async with self._db.session() as session:
-            gone = await session.execute(
-                delete(ShareRow)
-                .where(ShareRow.id == share_id, mine(ShareRow, caller))
-                .returning(ShareRow.id)
-            )
-            if gone.one_or_none() is None:
-                raise NotFound("There is no such link.")
+        found = is_id(share_id, "share")
+        if found:
+            async with self._db.session() as session:
+                gone = await session.execute(
+                    delete(ShareRow)
+                    .where(ShareRow.id == share_id, mine(ShareRow, caller))
+                    .returning(ShareRow.id)
+                )
+                found = gone.one_or_none() is not None
+        if not found:
+            raise NotFound("There is no such link.")
 
     async def leads(self, token: str) -> bool:
         """Say whether a link leads somewhere."""
-        if not self.enabled:
+        if not self._may_lead(token):
             return False
         async with self._db.reading() as session:
             found = await session.scalar(_led_to(token).with_only_columns(ShareRow.id))
@@ -169,13 +174,16 @@ class Shares:
             NotFound: It was revoked, its conversation was deleted, or there never was one.
         """
         row = None
-        if self.enabled:
+        if self._may_lead(token):
             async with self._db.reading() as session:
                 row = await session.scalar(_led_to(token))
         if row is None:
             raise NotFound("This link leads nowhere: it was revoked, or there never was one.")
         maker = Caller(row.organisation_id, row.workspace_id, row.user_id, None, "member", "")
         return Shared(_snapshots.decode(row.snapshot), maker)
+
+    def _may_lead(self, token: str) -> bool:
+        return self.enabled and _TOKEN.fullmatch(token) is not None
 
     async def go_on(self, caller: Caller, token: str) -> str:
         """Give the caller a copy of what a link shows, to go on with; return its id.

@@ -7,6 +7,7 @@ from consigne.chat.projects import NewProject, Projects
 from consigne.chat.sweeping import ChatSweep
 from consigne.chat.values import Attachment, Conversation
 from consigne.domain import sources
+from consigne.domain.ids import new_id
 from consigne.store.documents_tables import DocumentRow
 from support.chat import Chat
 from support.clock import held_clock
@@ -71,23 +72,24 @@ async def test_only_files_that_nothing_else_has_go_with_a_conversation(chat: Cha
 async def test_only_files_that_nothing_else_has_go_with_a_project(chat: Chat):
     projects = Projects(chat.db)
     with held_clock() as clock:
-        for name in ("doc_alone", "doc_sent", "doc_both"):
+        alone, sent_too, both = [new_id("doc") for _ in range(3)]
+        for name in (alone, sent_too, both):
             await add(chat, name)
         first, second = [
             (await projects.create(chat.caller, NewProject(name))).project.id for name in "AB"
         ]
-        for name in ("doc_alone", "doc_sent", "doc_both"):
+        for name in (alone, sent_too, both):
             await projects.add_file(chat.caller, first, name)
-        await projects.add_file(chat.caller, second, "doc_both")
-        sent = await asked(chat, "doc_sent")
+        await projects.add_file(chat.caller, second, both)
+        sent = await asked(chat, sent_too)
         inside = await chat.conversations.create(chat.caller, project_id=first)
         await projects.delete(chat.caller, first)
         assert await ChatSweep(chat.db).sweep() == 0
         clock.move(seconds=100_000)
         assert await ChatSweep(chat.db).sweep() == 1
-        assert await deleted(chat) == {"doc_alone"}
+        assert await deleted(chat) == {alone}
         assert (await chat.thread(inside)).conversation.project_id is None
         await chat.conversations.delete(chat.caller, sent.id)
         clock.move(seconds=100_000)
         await ChatSweep(chat.db).sweep()
-        assert await deleted(chat) == {"doc_alone", "doc_sent"}
+        assert await deleted(chat) == {alone, sent_too}

@@ -552,6 +552,7 @@ export default {
   "project.missing": "There is no such project, or it is not shared with you.",
   "project.failed": "The project could not be read. {reason}",
   "keys.project": "New project",
+  "app.notLoaded": "This part of the page could not be loaded. Check the connection and try again.",
   "keys.share": "Share the conversation",
   "share.menu": "Share by a link",
   "share.title": "Share by a link",

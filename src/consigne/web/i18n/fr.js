@@ -552,6 +552,7 @@ export default {
   "project.missing": "Ce projet n’existe pas, ou n’est pas partagé avec vous.",
   "project.failed": "Le projet n’a pas pu être lu. {reason}",
   "keys.project": "Nouveau projet",
+  "app.notLoaded": "Cette partie de la page n’a pas pu être chargée. Vérifiez la connexion et réessayez.",
   "keys.share": "Partager la conversation",
   "share.menu": "Partager par un lien",
   "share.title": "Partager par un lien",
