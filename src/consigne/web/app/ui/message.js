@@ -19,11 +19,14 @@ import { fit, sendFrom } from "./composer.js";
 import { CopyButton } from "./copy.js";
 import { Thumbs } from "./feedback.js";
 import { Icon } from "./icons.js";
+import { lazy } from "./lazy.js";
 import { Menu } from "./menu.js";
 import { ReadAloud } from "./speech.js";
 import { Choice } from "./model_picker.js";
 import { Outcome } from "./outcome.js";
-import { Steps } from "./steps.js";
+
+/** Of answers that used tools. */
+const Steps = lazy(() => import("./steps.js").then((found) => found.Steps));
 
 /**
  * @typedef {import("../types.js").Message} Message
