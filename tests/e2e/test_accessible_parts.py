@@ -70,7 +70,7 @@ async def test_a_document_beside_a_transfer_and_an_opinion(
 ) -> None:
     site.site.gateway.script = (START, *text("```svg\n<svg><text>one</text></svg>\n```"), stop())
     page: Page = await site.sign_in(await open_page(site.url, reduced_motion="reduce"))
-    await ask(page, "Draw a word")
+    await ask(page, "Show it as SVG")
     await page.get_by_role("button", name="Good answer").click()
     await page.get_by_role("dialog").wait_for()
     await assert_fits(page, axe)

@@ -605,7 +605,6 @@ export default {
   "speech.failed": "The browser could not turn your words into text. Try again in a moment.",
   "speech.noVoice": "Your browser has no voice for this language: {language}.",
   "speech.notRead": "The browser could not read this aloud.",
-  "app.notLoaded": "This part of the page could not be loaded. Check the connection and try again.",
   "offline.title": "You are offline",
   "offline.unreachable": "The service can’t be reached",
   "offline.lead": "Your conversations and drafts are kept. This page tries again by itself and goes on as soon as the service answers.",

@@ -605,7 +605,6 @@ export default {
   "speech.failed": "Le navigateur n’a pas pu transformer vos paroles en texte. Réessayez dans un instant.",
   "speech.noVoice": "Votre navigateur n’a pas de voix pour cette langue : {language}.",
   "speech.notRead": "Le navigateur n’a pas pu lire ce texte à voix haute.",
-  "app.notLoaded": "Cette partie de la page n’a pas pu être chargée. Vérifiez la connexion et réessayez.",
   "offline.title": "Vous êtes hors ligne",
   "offline.unreachable": "Le service est injoignable",
   "offline.lead": "Vos conversations et vos brouillons sont conservés. Cette page réessaie d’elle-même et reprend dès que le service répond.",

@@ -48,7 +48,7 @@ export function App() {
   if (session.value === undefined) return null;
   if (session.value === null) return html`<${SignIn} />`;
   return html`<a class="skip" href="#composer">${t("app.skip")}</a>
-    <div class="frame ${drawer.value ? "drawer-open" : ""} ${artifact.value ? "beside" : ""}">
+    <div class="frame ${drawer.value ? "drawer-open" : ""} ${artifact.value ? "with-panel" : ""}">
       <${Sidebar} />
       <div class="veil" onClick=${() => { drawer.value = false; }}></div>
       <main>
