@@ -8,10 +8,10 @@ import msgspec
 
 from consigne.chat.guidance import Guidance
 from consigne.chat.tools.limits import as_seen
+from consigne.chat.tools.picture_parts import is_part
 from consigne.chat.values import StoredMessage
 from consigne.domain.messages import (
     ContentBlock,
-    ImageBlock,
     Message,
     Request,
     Role,
@@ -170,8 +170,8 @@ def _messages(stored: StoredMessage) -> Iterator[Message]:
     said: list[ContentBlock] = []
     told: list[ContentBlock] = []
     for block in stored.content:
-        if isinstance(block, ThinkingBlock | ImageBlock):
-            continue  # a picture of a question's own is a part that was marked: for no model
+        if isinstance(block, ThinkingBlock) or is_part(block):
+            continue
         if isinstance(block, ToolResultBlock):
             told.append(block)
             continue

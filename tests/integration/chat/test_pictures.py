@@ -1,5 +1,6 @@
 """Pictures in the chat: made, changed, shown, kept and deleted, over the app's own API."""
 
+import base64
 import io
 from typing import Any
 
@@ -13,7 +14,7 @@ Json = dict[str, Any]
 
 
 async def told(
-    visitor: Visitor, conversation: str, text: str, parent: str | None = None, **more: str
+    visitor: Visitor, conversation: str, text: str, parent: str | None = None, **more: Any
 ) -> tuple[Json, list[str]]:
     """Send a message; return its whole answer and the kinds of its events."""
     body = {"text": text, "parent_id": parent, "client_id": f"c{hash((text, parent))}", **more}
@@ -132,3 +133,32 @@ async def test_a_file_comes_in_other_forms_signed_and_goes_when_deleted(site: Si
     assert await owner.refused("GET", path.removeprefix("/api")) == "404 not_found"
     again, _ = await told(owner, where, "make it blue", answer["id"])
     assert shown(again) == []  # there is nothing to change any more
+
+
+async def test_a_marked_part_is_drawn_anew_and_nobody_else_s(site: Site) -> None:
+    owner = await site.owner()
+    where = (await owner.ask("POST", "/conversations", {"model": CAPABLE.id}))["id"]
+    first, _ = await told(owner, where, "a cat", mode="picture")
+    made = (await owner.ask("GET", "/pictures"))["pictures"][0]["id"]
+    cells = base64.urlsafe_b64encode(b"\xff" * 256 + bytes(256)).decode().rstrip("=")
+    part = {"picture_id": made, "cells": cells}
+    answer, _ = await told(owner, where, "make it blue", first["id"], part=part)
+    assert shown(answer), "the model that could use tools was not asked"
+    drawn = site.gateway.drawn[-1]
+    assert (drawn.prompt, drawn.strength) == ("a blue cat", 1.0)
+    assert drawn.mask
+    mask = Image.open(io.BytesIO(drawn.mask))
+    assert [mask.getpixel((9, y)) for y in (0, 31, 32, 63)] == [255, 255, 0, 0]
+    again = await owner.ask("POST", f"/messages/{answer['parent_id']}/answers", {})
+    await owner.events(f"/runs/{again['run']['id']}/events")
+    assert site.gateway.drawn[-1].mask == drawn.mask, "the question keeps its part"
+    elsewhere = await site.stranger()
+    there = (await elsewhere.ask("POST", "/conversations", {}))["id"]
+    for visitor, place, wrong, problem in (
+        (owner, where, {"cells": "AAAA"}, "400 invalid_request"),
+        (owner, where, {"cells": "\u00e9"}, "400 invalid_request"),
+        (owner, where, {"cells": "A" * len(cells)}, "400 invalid_request"),
+        (elsewhere, there, {}, "404 not_found"),
+    ):
+        body = {"text": "x", "parent_id": None, "client_id": "c", "part": part | wrong}
+        assert await visitor.refused("POST", f"/conversations/{place}/messages", body) == problem

@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 
 from consigne.chat import history
 from consigne.chat.guidance import Guidance
+from consigne.chat.tools.picture_parts import Part, as_block
 from consigne.chat.values import StoredMessage
 from consigne.domain.messages import (
     ContentBlock,
+    ImageBlock,
     Message,
     Request,
     Role,
@@ -84,6 +86,22 @@ async def test_a_question_that_a_picture_answered_is_no_part_of_the_next():
     able = Guidance(tools=(Tool("make_picture", {"type": "object"}),))
     built = await history.build(ChatGateway(), ROOMY, branch, able)
     assert len(built.request.messages) == 3, "the result is told before the question"
+
+
+async def test_a_marked_part_is_for_no_model_and_a_sent_picture_is_for_one_that_sees():
+    part = as_block(Part("img_1", "AAAA"))
+    sent = ImageBlock("image/png", data=b"png")
+    branch = [
+        message("user", "Make it blue", part),
+        message("assistant", "Done"),
+        message("user", "b", sent),
+    ]
+    built = await history.build(ChatGateway(), ROOMY, branch)
+    assert [m.content for m in built.request.messages] == [
+        (TextBlock("Make it blue"),),
+        (TextBlock("Done"),),
+        (TextBlock("b"), sent),
+    ]
 
 
 @given(

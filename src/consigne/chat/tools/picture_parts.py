@@ -49,6 +49,11 @@ def as_block(part: Part) -> ImageBlock:
     return ImageBlock("image/png", url=f"/api/pictures/{part.picture_id}/file#part={part.cells}")
 
 
+def is_part(block: ContentBlock) -> bool:
+    """Say whether a block is a marked part: what no model is told of."""
+    return part_of([block]) is not None
+
+
 def part_of(content: Sequence[ContentBlock]) -> Part | None:
     """Return the part that a question is about, if it is about one."""
     for block in content:

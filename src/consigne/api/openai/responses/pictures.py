@@ -156,6 +156,11 @@ def without_files(response: Json) -> Json:
     return response | {"output": slim}
 
 
+def is_drawn(response: Json) -> bool:
+    """Say whether a kept response holds a picture."""
+    return any(item["type"] == KIND for item in response["output"])
+
+
 async def with_files(pictures: Pictures, caller: Caller, body: Json) -> Json:
     """Return a kept response with the pictures that its caller may still see."""
     output = []

@@ -166,7 +166,9 @@ async def get_response(request: Request, response_id: str) -> Response:
         if "starting_after" in request.query_params:
             refuse("starting_after", "it is only allowed when 'stream' is set")
         kept = (await records.responses.get(caller, response_id)).body
-        return _json(await pictures.with_files(services_of(request).pictures, caller, kept))
+        if pictures.is_drawn(kept):
+            kept = await pictures.with_files(services_of(request).pictures, caller, kept)
+        return _json(kept)
     batches = await records.background.events(caller, response_id, max(after, -1))
     obfuscate = queries.flag(request, "include_obfuscation")
     told = stream.followed(batches, obfuscate=obfuscate)
