@@ -91,13 +91,15 @@ class Cited(msgspec.Struct, frozen=True):
     """A passage of a document that a text rests on."""
 
     file_id: str
+    """Empty where the document came with the request."""
     filename: str
     text: str
     document: int
     """Which of the documents that the model was shown, from 0."""
-    passage: int
-    """Its place in the document, from 0."""
+    start: int
+    """Where it begins in the document's text, in characters."""
     page: int | None = None
+    """From 1, where the document has pages."""
 
 
 class BlockStop(msgspec.Struct, frozen=True, tag="block_stop"):

@@ -156,14 +156,14 @@ def _citation(cited: Cited) -> dict[str, Any]:
     told = {
         "cited_text": cited.text,
         "document_index": cited.document,
-        "document_title": cited.filename,
-        "file_id": cited.file_id,
+        "document_title": cited.filename or None,
+        "file_id": cited.file_id or None,
     }
     if cited.page is not None:
         pages = {"start_page_number": cited.page, "end_page_number": cited.page + 1}
         return {"type": "page_location"} | told | pages
-    blocks = {"start_block_index": cited.passage, "end_block_index": cited.passage + 1}
-    return {"type": "content_block_location"} | told | blocks
+    place = {"start_char_index": cited.start, "end_char_index": cited.start + len(cited.text)}
+    return {"type": "char_location"} | told | place
 
 
 class StreamEncoder:
