@@ -54,6 +54,8 @@ class ThinkingStart(msgspec.Struct, frozen=True, tag="thinking_start"):
     """A thinking block begins."""
 
     index: int
+    redacted: str = ""
+    """See ``ThinkingBlock``; no deltas follow then."""
 
 
 class ToolUseStart(msgspec.Struct, frozen=True, tag="tool_use_start"):
@@ -229,7 +231,7 @@ def _block(
         case TextStart():
             return TextBlock(body)
         case ThinkingStart():
-            return ThinkingBlock(body, signature)
+            return ThinkingBlock(body, signature, start.redacted)
         case ToolUseStart():
             return ToolUseBlock(start.id, start.name, _object(body))
 

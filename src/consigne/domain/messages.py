@@ -50,6 +50,8 @@ class ThinkingBlock(msgspec.Struct, frozen=True, tag="thinking"):
 
     thinking: str
     signature: str = ""
+    redacted: str = ""
+    """What only its author can read, in place of the rest; it is given back as it came."""
 
 
 class ToolUseBlock(msgspec.Struct, frozen=True, tag="tool_use"):

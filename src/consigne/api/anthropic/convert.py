@@ -176,7 +176,7 @@ def _block(block: Block, path: str) -> Iterable[ContentBlock]:
         case ThinkingParam():
             yield ThinkingBlock(block.thinking, block.signature)
         case RedactedThinkingParam():
-            pass
+            yield ThinkingBlock("", redacted=block.data)
         case ToolUseParam():
             yield ToolUseBlock(block.id, block.name, block.input)
         case ToolResultParam():

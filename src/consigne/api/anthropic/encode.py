@@ -138,6 +138,8 @@ def _block(block: ContentBlock, shape: Shape, cited: Sequence[Cited]) -> dict[st
         case TextBlock():
             citations = [_citation(each) for each in cited] or None
             return {"type": "text", "text": block.text, "citations": citations}
+        case ThinkingBlock(redacted=data) if data:
+            return {"type": "redacted_thinking", "data": data}
         case ThinkingBlock():
             return {
                 "type": "thinking",
@@ -197,6 +199,8 @@ class StreamEncoder:
                 return sse.event("message_start", start) + self.keep_alive
             case TextStart():
                 return _start(event.index, {"type": "text", "text": "", "citations": None})
+            case ThinkingStart(redacted=data) if data:
+                return _start(event.index, {"type": "redacted_thinking", "data": data})
             case ThinkingStart():
                 self._thinking = []
                 return _start(event.index, {"type": "thinking", "thinking": "", "signature": ""})
