@@ -15,7 +15,7 @@ import msgspec
 
 from consigne.business.caller import Caller
 from consigne.business.files import Files
-from consigne.documents.reading import Part, Reader
+from consigne.documents.reading import Part, Reader, UnreadableFile
 from consigne.domain.errors import InvalidRequest, NotFound, RequestTooLarge
 from consigne.domain.messages import (
     ContentBlock,
@@ -72,6 +72,8 @@ class Attachments:
             UnreadableFile: It can't be read; the message says why.
             InvalidRequest: It is a picture.
         """
+        if media_type == "application/pdf" and b"%PDF-" not in data[:1024]:
+            raise UnreadableFile("damaged")  # the reader would take it for the text it is
         if media_type == "text/plain":
             try:
                 return (Part(data.decode("utf-8-sig")),)
