@@ -11,11 +11,11 @@ from typing import Any, Protocol, cast
 import msgspec
 
 from consigne.chat.assistants import Assistant
-from consigne.chat.citing import cited
 from consigne.chat.grounding import Known
+from consigne.chat.quoting import telling
 from consigne.chat.values import Citation
 from consigne.domain.errors import ConsigneError, InvalidRequest
-from consigne.domain.events import BlockStop, Cited, Event, MessageStart, TextDelta
+from consigne.domain.events import Cited, Event, MessageStart
 from consigne.domain.messages import Message, Request, TextBlock
 from consigne.domain.models import Modality, Model
 from consigne.engines.base import Scores
@@ -147,15 +147,9 @@ class _Assisting:
 
     async def _knowing(self, assistant: Assistant, request: Request) -> AsyncGenerator[Event, None]:
         wanted, shown = await self._informed(assistant, request)
-        written: dict[int, str] = {}
-        events = _named(self._gateway.generate(wanted), assistant.id)
+        events = telling(_named(self._gateway.generate(wanted), assistant.id), _told(shown))
         try:
             async for event in events:
-                if isinstance(event, TextDelta):
-                    written[event.index] = written.get(event.index, "") + event.text
-                elif isinstance(event, BlockStop) and event.index in written:
-                    rests = _cited(written.pop(event.index), shown)
-                    event = msgspec.structs.replace(event, cited=rests)  # noqa: PLW2901
                 yield event
         finally:
             await events.aclose()
@@ -185,19 +179,20 @@ class _Assisting:
         return await self._gateway.score(applied(assistant, request) if assistant else request)
 
 
-def _cited(text: str, shown: dict[int, Citation]) -> tuple[Cited, ...]:
+def _told(shown: dict[int, Citation]) -> dict[int, Cited]:
+    """Return passages as answers tell of them."""
     documents = list(dict.fromkeys(each.document_id for each in shown.values()))
-    return tuple(
-        Cited(
+    return {
+        number: Cited(
             file_id=each.document_id,
             filename=each.filename,
             text=each.text,
             document=documents.index(each.document_id),
-            passage=each.passage,
+            start=each.start,
             page=each.page,
         )
-        for each in cited(text, shown)
-    )
+        for number, each in shown.items()
+    }
 
 
 async def _named(events: AsyncIterator[Event], name: str) -> AsyncGenerator[Event, None]:

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from consigne.chat.values import Citation
 from consigne.documents.values import Passage
+
+C = TypeVar("C")
 
 HOW_TO_CITE = (
     "Files are shown as passages; each begins with its number in square brackets. "
@@ -36,10 +39,11 @@ def citation(number: int, passage: Passage) -> Citation:
         page=passage.page,
         section=passage.section,
         text=passage.text,
+        start=passage.start,
     )
 
 
-def cited(text: str, shown: Mapping[int, Citation]) -> tuple[Citation, ...]:
+def cited(text: str, shown: Mapping[int, C]) -> tuple[C, ...]:
     """Return the passages that a text cites, of those that its writer was shown."""
     return tuple(shown[number] for number in sorted(set(_numbers(text))) if number in shown)
 

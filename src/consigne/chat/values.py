@@ -98,6 +98,8 @@ class Citation(msgspec.Struct, frozen=True):
     page: int | None
     section: str
     text: str
+    start: int = 0
+    """Where it begins in the document's text, in characters."""
 
 
 class StoredMessage(msgspec.Struct, frozen=True):

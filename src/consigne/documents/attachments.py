@@ -7,6 +7,7 @@ again with every turn.
 import hashlib
 import tempfile
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ import msgspec
 
 from consigne.business.caller import Caller
 from consigne.business.files import Files
-from consigne.documents.reading import Reader
+from consigne.documents.reading import Part, Reader, UnreadableFile
 from consigne.domain.errors import InvalidRequest, NotFound, RequestTooLarge
 from consigne.domain.messages import (
     ContentBlock,
@@ -42,7 +43,7 @@ class Attachments:
     def __init__(self, files: Files, reader: Reader | None = None) -> None:
         self._files = files
         self._reader = reader or Reader()
-        self._texts: OrderedDict[bytes, str] = OrderedDict()
+        self._kept: OrderedDict[bytes, Sequence[Part]] = OrderedDict()
 
     async def placed(self, request: Request, caller: Caller, model: Model) -> Request:
         """Return the request as its model can read it.
@@ -60,19 +61,27 @@ class Attachments:
         return msgspec.structs.replace(request, messages=tuple(messages))
 
     async def text(self, data: bytes, name: str, media_type: str) -> str:
-        """Return the text of a document.
+        """Return the text of a document; see ``parts``."""
+        found = await self.parts(data, name, media_type)
+        return "\n\n".join(part.text for part in found)
+
+    async def parts(self, data: bytes, name: str, media_type: str) -> Sequence[Part]:
+        """Return what is in a document.
 
         Raises:
             UnreadableFile: It can't be read; the message says why.
+            InvalidRequest: It is a picture.
         """
+        if media_type == "application/pdf" and b"%PDF-" not in data[:1024]:
+            raise UnreadableFile("damaged")  # the reader would take it for the text it is
         if media_type == "text/plain":
             try:
-                return data.decode("utf-8-sig")
+                return (Part(data.decode("utf-8-sig")),)
             except UnicodeDecodeError:
                 pass  # of another encoding, which the reader finds out
         key = hashlib.sha256(f"{media_type}\0{name}\0".encode() + data).digest()
-        if (known := self._texts.get(key)) is not None:
-            self._texts.move_to_end(key)
+        if (known := self._kept.get(key)) is not None:
+            self._kept.move_to_end(key)
             return known
         with tempfile.TemporaryDirectory(prefix="consigne-") as folder:
             path = Path(folder) / "content"
@@ -80,11 +89,14 @@ class Attachments:
             reading = await self._reader.read(path, name, media_type)
         if reading.kind != "text":
             raise InvalidRequest(f"The file {name} is a picture; send it as one.", param="messages")
-        text = "\n\n".join(part.text for part in reading.parts)
-        self._texts[key] = text
-        while sum(map(len, self._texts.values())) > _KEPT_CHARACTERS and len(self._texts) > 1:
-            self._texts.popitem(last=False)
-        return text
+        self._kept[key] = reading.parts
+        while sum(map(_length, self._kept.values())) > _KEPT_CHARACTERS and len(self._kept) > 1:
+            self._kept.popitem(last=False)
+        return reading.parts
+
+
+def _length(parts: Sequence[Part]) -> int:
+    return sum(len(part.text) for part in parts)
 
 
 class _Work:
@@ -117,8 +129,8 @@ class _Work:
     ) -> TextBlock | ImageBlock | DocumentBlock:
         if block.file_id is not None:
             block = await self._given(block, block.file_id)
-        if isinstance(block, ImageBlock) or block.data is None:
-            return block
+        if isinstance(block, ImageBlock) or block.data is None or block.cite:
+            return block  # what is to be cited is cut into passages by others
         kind = block.media_type or ""
         if self._reads_documents and kind in _PASSED_ON:
             return block
@@ -150,4 +162,5 @@ class _Work:
         data = b"".join([chunk async for chunk in content.chunks])
         if isinstance(block, ImageBlock):
             return ImageBlock(media_type=file.media_type, data=data)
-        return DocumentBlock(file.media_type, data, title=block.title or file.filename)
+        title = block.title or file.filename
+        return DocumentBlock(file.media_type, data, title=title, cite=block.cite)

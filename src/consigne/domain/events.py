@@ -54,6 +54,8 @@ class ThinkingStart(msgspec.Struct, frozen=True, tag="thinking_start"):
     """A thinking block begins."""
 
     index: int
+    redacted: str = ""
+    """See ``ThinkingBlock``; no deltas follow then."""
 
 
 class ToolUseStart(msgspec.Struct, frozen=True, tag="tool_use_start"):
@@ -91,13 +93,15 @@ class Cited(msgspec.Struct, frozen=True):
     """A passage of a document that a text rests on."""
 
     file_id: str
+    """Empty where the document came with the request."""
     filename: str
     text: str
     document: int
     """Which of the documents that the model was shown, from 0."""
-    passage: int
-    """Its place in the document, from 0."""
+    start: int
+    """Where it begins in the document's text, in characters."""
     page: int | None = None
+    """From 1, where the document has pages."""
 
 
 class BlockStop(msgspec.Struct, frozen=True, tag="block_stop"):
@@ -227,7 +231,7 @@ def _block(
         case TextStart():
             return TextBlock(body)
         case ThinkingStart():
-            return ThinkingBlock(body, signature)
+            return ThinkingBlock(body, signature, start.redacted)
         case ToolUseStart():
             return ToolUseBlock(start.id, start.name, _object(body))
 

@@ -41,6 +41,8 @@ class DocumentBlock(msgspec.Struct, frozen=True, tag="document"):
     title: str | None = None
     file_id: str | None = None
     """Of an uploaded file; its content takes its place before a model is asked."""
+    cite: bool = False
+    """Whether the answer is to tell the passages that it rests on."""
 
 
 class ThinkingBlock(msgspec.Struct, frozen=True, tag="thinking"):
@@ -48,6 +50,8 @@ class ThinkingBlock(msgspec.Struct, frozen=True, tag="thinking"):
 
     thinking: str
     signature: str = ""
+    redacted: str = ""
+    """What only its author can read, in place of the rest; it is given back as it came."""
 
 
 class ToolUseBlock(msgspec.Struct, frozen=True, tag="tool_use"):

@@ -158,7 +158,9 @@ async def test_openai_text_completions(serve: Serve) -> None:
 def test_openai_refuses_by_name(serve: Serve) -> None:
     client = gpt(serve(ScriptedGateway()))
     with pytest.raises(openai.BadRequestError) as refused:
-        client.chat.completions.create(model="tiny", messages=HELLO, web_search_options={})
+        client.chat.completions.create(
+            model="tiny", messages=HELLO, web_search_options={"search_context_size": "low"}
+        )
     assert refused.value.param == "web_search_options"
     assert refused.value.code == "unsupported_parameter"
     with pytest.raises(openai.NotFoundError, match="nothing was judged") as missing:

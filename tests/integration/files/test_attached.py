@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from anthropic.types import CitationCharLocation, CitationPageLocation
 
 from consigne.business.grants import Grant
 from consigne.domain.messages import ContentBlock, DocumentBlock, ImageBlock, TextBlock
 from consigne.domain.models import Modality, Model
-from doubles.scripted import ScriptedGateway
+from doubles.scripted import START, ScriptedGateway, stop, text
 from support.dialects import client as scripted_client
 from support.files import pdf, png
 from support.storage import Storage, storage
@@ -117,6 +118,41 @@ async def test_a_model_of_text_is_given_the_text(site: Storage, gateway: Gateway
     follow = {"model": "tiny", "input": "And?", "previous_response_id": first[1]["id"]}
     assert (await sent(site, "/v1/responses", follow))[0] == 200
     assert gateway.requests[-1].messages[0].content == (TextBlock(READ),)
+
+
+async def test_documents_are_cited_where_they_ask_for_it(site: Storage, gateway: Gateway) -> None:
+    file_id = await upload(site, "map.pdf", pdf("The treasure lies under the oak", "Dig deep"))
+    gateway.script = (START, *text("Under the oak [1]. ", "Or not [3] [9]."), stop())
+    plain = {"type": "text", "media_type": "text/plain", "data": "There is no treasure."}
+    documents: list[dict[str, Any]] = [
+        {"type": "document", "source": source, "citations": {"enabled": True}}
+        for source in ({"type": "file", "file_id": file_id}, plain)
+    ]
+    documents[1] |= {"title": "Doubts", "context": "A letter"}
+    asked = {"type": "text", "text": "Where is it?"}
+    body = {"model": "reader", "max_tokens": 9, "system": "Be brief."}
+    body["messages"] = [{"role": "user", "content": [*documents, asked]}]
+    status, whole = await sent(site, "/v1/messages", body)
+    assert status == 200, whole
+    (request,) = gateway.requests
+    assert [block.text[:9] for block in request.system] == ["Be brief.", "Files are"]
+    assert [block.text for block in request.messages[0].content] == [  # type: ignore[union-attr]
+        "File: map.pdf\n[1] The treasure lies under the oak\n[2] Dig deep",
+        "A letter",
+        "File: Doubts\n[3] There is no treasure.",
+        "Where is it?",
+    ]
+    first, second = whole["content"][0]["citations"]
+    page = CitationPageLocation.model_validate(first)
+    assert (page.start_page_number, page.document_index, page.document_title) == (1, 0, "map.pdf")
+    place = CitationCharLocation.model_validate(second)
+    assert (place.document_index, place.document_title) == (1, "Doubts")
+    assert place.cited_text.strip() == "There is no treasure."
+    assert (place.start_char_index, place.end_char_index) == (0, len(place.cited_text))
+    got = await site.claude().post("/v1/messages", json=body | {"stream": True})
+    assert got.text.count('"type":"citations_delta"') == 2
+    silent = body | {"messages": [{"role": "user", "content": [asked]}]}
+    assert (await sent(site, "/v1/messages", silent))[1]["content"][0]["citations"] is None
 
 
 async def test_in_a_tools_result(site: Storage, gateway: Gateway) -> None:

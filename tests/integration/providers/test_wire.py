@@ -336,6 +336,7 @@ async def test_anthropic_signatures_survive_and_unknown_blocks_leave_no_gap() ->
     blocks = [
         {"type": "thinking", "thinking": "Hm", "signature": "sig"},
         {"type": "redacted_thinking", "data": "x"},
+        {"type": "unheard_of", "data": "y"},
         {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": [1]}},
     ]
     whole = message(*blocks, reason="tool_use")
@@ -353,13 +354,15 @@ async def test_anthropic_signatures_survive_and_unknown_blocks_leave_no_gap() ->
         frame("content_block_stop", index=0),
         frame("content_block_start", index=1, content_block=blocks[1]),
         frame("content_block_stop", index=1),
-        frame("content_block_start", index=2, content_block=blocks[2] | {"input": {}}),
+        frame("content_block_start", index=2, content_block=blocks[2]),
+        frame("content_block_stop", index=2),
+        frame("content_block_start", index=3, content_block=blocks[3] | {"input": {}}),
         frame(
             "content_block_delta",
-            index=2,
+            index=3,
             delta={"type": "input_json_delta", "partial_json": '{"a": [1]}'},
         ),
-        frame("content_block_stop", index=2),
+        frame("content_block_stop", index=3),
         frame("a_kind_of_the_future", whatever=1),
         frame("message_delta", delta={"stop_reason": "tool_use"}, usage=ANTHROPIC_USAGE),
         frame("message_stop"),
@@ -370,6 +373,7 @@ async def test_anthropic_signatures_survive_and_unknown_blocks_leave_no_gap() ->
     ):
         first = await answer_of(provider.generate(model, ask(whole=True)))
         second = await answer_of(provider.generate(model, ask()))
-    expected = (ThinkingBlock("Hm", "sig"), ToolUseBlock("toolu_1", "f", {"a": [1]}))
+    hidden = ThinkingBlock("", redacted="x")
+    expected = (ThinkingBlock("Hm", "sig"), hidden, ToolUseBlock("toolu_1", "f", {"a": [1]}))
     assert first.message.content == second.message.content == expected
     assert msgspec.structs.replace(first, id="") == msgspec.structs.replace(second, id="")

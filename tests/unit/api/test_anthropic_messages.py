@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from consigne.domain.errors import EngineCrashed, Overloaded
+from consigne.domain.events import BlockStop, ThinkingStart
 from consigne.domain.messages import (
     ImageBlock,
     Message,
@@ -317,6 +318,22 @@ async def test_a_long_silence_is_broken_by_pings(monkeypatch: pytest.MonkeyPatch
     names = [name for name, _ in sse_events(answer.text)]
     assert names[:3] == ["message_start", "ping", "ping"]
     assert names[-1] == "message_stop"
+
+
+async def test_thinking_that_only_its_author_reads_comes_back_as_it_came() -> None:
+    hidden = {"type": "redacted_thinking", "data": "x"}
+    gateway = ScriptedGateway(
+        START, ThinkingStart(0, "x"), BlockStop(0), *text("a", index=1), stop()
+    )
+    turns = [*HELLO["messages"], {"role": "assistant", "content": [hidden]}, *HELLO["messages"]]
+    async with client(gateway) as http:
+        whole = await http.post("/v1/messages", json=HELLO | {"messages": turns}, headers=OLD)
+        streamed = await http.post("/v1/messages", json=HELLO | {"stream": True}, headers=OLD)
+    assert whole.json()["content"][0] == hidden
+    assert gateway.requests[0].messages[1].content == (ThinkingBlock("", redacted="x"),)
+    starts = [data for name, data in sse_events(streamed.text) if name == "content_block_start"]
+    assert starts[0]["content_block"] == hidden
+    assert "signature_delta" not in streamed.text
 
 
 async def test_tokens_are_counted() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from anthropic.types import CitationContentBlockLocation
+from anthropic.types import CitationCharLocation
 from openai.types.responses.response_output_text import AnnotationFileCitation
 
 from consigne.business.keys import NewKey
@@ -89,7 +89,7 @@ async def test_what_it_knows_is_shown_and_cited(tmp_path: Path):
         assert "number in square brackets" in said[2]
         assert request.messages[-1].text == "How much is it?"
     (citation,) = whole["content"][0]["citations"]
-    CitationContentBlockLocation.model_validate(citation)
+    CitationCharLocation.model_validate(citation)
     assert "900 euros" in citation["cited_text"]
     assert citation["document_title"] == "lease.txt"
     assert json.dumps(citation, separators=(",", ":")) in streamed.text

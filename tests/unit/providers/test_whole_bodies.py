@@ -133,7 +133,8 @@ def claudes(draw: st.DrawFn) -> tuple[Json, Writer]:
     for _ in range(draw(st.integers(0, 2))):
         thought = {"type": "thinking", "thinking": w.word(), "signature": w.word()}
         uses = w.some(0, use)
-        turns.append({"role": "assistant", "content": [thought, text(), *uses]})
+        hidden = w.some(0, lambda: {"type": "redacted_thinking", "data": w.word()})
+        turns.append({"role": "assistant", "content": [thought, *hidden, text(), *uses]})
         answers = [result(each["id"]) for each in uses]
         turns.append({"role": "user", "content": [*answers, text()]})
     tool = lambda: w.maybe(  # noqa: E731 - a name for a short thing
@@ -325,9 +326,8 @@ def _thoughts(body: Json) -> list[str]:
     blocks = [
         b for turn in body["messages"] if isinstance(turn["content"], list) for b in turn["content"]
     ]
-    return [
-        word for b in blocks if b["type"] == "thinking" for word in (b["thinking"], b["signature"])
-    ]
+    fields = {"thinking": ("thinking", "signature"), "redacted_thinking": ("data",)}
+    return [b[name] for b in blocks for name in fields.get(b["type"], ())]
 
 
 def _leaves(value: Any) -> list[Any]:

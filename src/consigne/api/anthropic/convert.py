@@ -185,7 +185,7 @@ def _block(block: Block, path: str) -> Iterable[ContentBlock]:
         case ThinkingParam():
             yield ThinkingBlock(block.thinking, block.signature)
         case RedactedThinkingParam():
-            pass
+            yield ThinkingBlock("", redacted=block.data)
         case ToolUseParam():
             yield ToolUseBlock(block.id, block.name, block.input)
         case ToolResultParam():
@@ -219,7 +219,8 @@ def _readable(
         case ImageParam():
             yield _image(block, f"{path}.source")
         case DocumentParam():
-            _refuse_citations(block, path)
+            if isinstance(block.source, ContentSource | UrlSource):
+                _refuse_citations(block, path)
             yield from _document(block, f"{path}.source")
         case SearchResultParam():
             _refuse_citations(block, path)
@@ -233,7 +234,8 @@ def _readable(
 
 def _refuse_citations(block: DocumentParam | SearchResultParam, path: str) -> None:
     if block.citations and block.citations.enabled:
-        _refuse(f"{path}.citations", "The models here do not cite; ask without citations")
+        message = "Only documents given as text, as a file's content or by its id are cited here"
+        _refuse(f"{path}.citations", message)
 
 
 def _image(block: ImageParam, path: str) -> ImageBlock:
@@ -249,16 +251,19 @@ def _image(block: ImageParam, path: str) -> ImageBlock:
 
 
 def _document(block: DocumentParam, path: str) -> Iterable[TextBlock | ImageBlock | DocumentBlock]:
-    if block.context and not isinstance(block.source, PlainTextSource | ContentSource):
+    cite = block.citations is not None and block.citations.enabled
+    if block.context and (cite or not isinstance(block.source, PlainTextSource | ContentSource)):
         yield TextBlock(block.context)
     match block.source:
         case Base64Source(media_type=media_type, data=encoded):
             content = from_base64(encoded, f"{path}.data")
-            yield DocumentBlock(media_type=media_type, data=content, title=block.title)
+            yield DocumentBlock(media_type, content, title=block.title, cite=cite)
         case UrlSource(url=url):
             yield DocumentBlock(url=url, title=block.title)
         case FileSource(file_id=file_id):
-            yield DocumentBlock(title=block.title, file_id=file_id)
+            yield DocumentBlock(title=block.title, file_id=file_id, cite=cite)
+        case PlainTextSource(data=text) if cite:
+            yield DocumentBlock("text/plain", text.encode(), title=block.title, cite=True)
         case PlainTextSource(data=text):
             yield TextBlock(document_text(text, block.title, block.context))
         case ContentSource(content=content):

@@ -138,6 +138,8 @@ def _block(block: ContentBlock, shape: Shape, cited: Sequence[Cited]) -> dict[st
         case TextBlock():
             citations = [_citation(each) for each in cited] or None
             return {"type": "text", "text": block.text, "citations": citations}
+        case ThinkingBlock(redacted=data) if data:
+            return {"type": "redacted_thinking", "data": data}
         case ThinkingBlock():
             return {
                 "type": "thinking",
@@ -156,14 +158,14 @@ def _citation(cited: Cited) -> dict[str, Any]:
     told = {
         "cited_text": cited.text,
         "document_index": cited.document,
-        "document_title": cited.filename,
-        "file_id": cited.file_id,
+        "document_title": cited.filename or None,
+        "file_id": cited.file_id or None,
     }
     if cited.page is not None:
         pages = {"start_page_number": cited.page, "end_page_number": cited.page + 1}
         return {"type": "page_location"} | told | pages
-    blocks = {"start_block_index": cited.passage, "end_block_index": cited.passage + 1}
-    return {"type": "content_block_location"} | told | blocks
+    place = {"start_char_index": cited.start, "end_char_index": cited.start + len(cited.text)}
+    return {"type": "char_location"} | told | place
 
 
 class StreamEncoder:
@@ -197,6 +199,8 @@ class StreamEncoder:
                 return sse.event("message_start", start) + self.keep_alive
             case TextStart():
                 return _start(event.index, {"type": "text", "text": "", "citations": None})
+            case ThinkingStart(redacted=data) if data:
+                return _start(event.index, {"type": "redacted_thinking", "data": data})
             case ThinkingStart():
                 self._thinking = []
                 return _start(event.index, {"type": "thinking", "thinking": "", "signature": ""})

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from consigne.api.anthropic import context, convert
 from consigne.api.anthropic.encode import Shape
 from consigne.api.anthropic.schemas import Cacheable, MessagesBody, PromptBody
+from consigne.domain.events import Cited
 from consigne.domain.messages import Request
 from consigne.domain.models import Model
 
@@ -34,10 +35,12 @@ class Ready(msgspec.Struct, frozen=True):
     unedited: Request
     """The request before ``context_management``."""
     shape: Shape
+    shown: dict[int, Cited] = {}
+    """Passages that the answer may cite, by their numbers."""
 
 
-Place = Callable[[Model, Request], Awaitable[Request]]
-"""Puts a request's files in place."""
+Place = Callable[[Model, Request], Awaitable[tuple[Request, dict[int, Cited]]]]
+"""Puts a request's files in place; tells which passages the answer may cite."""
 
 
 async def prepare(body: PromptBody, gateway: Models, version: str, place: Place) -> Ready:
@@ -48,7 +51,7 @@ async def prepare(body: PromptBody, gateway: Models, version: str, place: Place)
         ModelNotFound: No model answers to the name.
     """
     model = gateway.resolve(body.model)
-    asked = await place(model, convert.to_request(body, model, version))
+    asked, shown = await place(model, convert.to_request(body, model, version))
     shape = Shape(
         cache_ttl=cache_ttl(body),
         show_thinking=not (body.thinking and body.thinking.display == "omitted"),
@@ -57,9 +60,10 @@ async def prepare(body: PromptBody, gateway: Models, version: str, place: Place)
         and body.diagnostics.previous_message_id is not None,
     )
     if body.context_management is None:
-        return Ready(asked, asked, shape)
+        return Ready(asked, asked, shape, shown)
     edited = await context.edit(asked, body.context_management, gateway.count_tokens)
-    return Ready(edited.request, asked, msgspec.structs.replace(shape, edits=edited.applied))
+    shape = msgspec.structs.replace(shape, edits=edited.applied)
+    return Ready(edited.request, asked, shape, shown)
 
 
 def cache_ttl(body: PromptBody) -> Ttl | None:

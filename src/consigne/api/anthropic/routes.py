@@ -13,11 +13,12 @@ from consigne.api.anthropic import batches, encode, files, models, pictures
 from consigne.api.anthropic.prepare import Ready, prepare
 from consigne.api.anthropic.schemas import MessagesBody, count_body, messages_body
 from consigne.api.anthropic.version import version_of
-from consigne.api.attached import placed
+from consigne.api.attached import quoted
 from consigne.api.auth import authenticate, services_of
 from consigne.api.errors import request_id_of
 from consigne.api.generate import fold
 from consigne.api.picture_calls import Maker, answering
+from consigne.chat.quoting import telling
 from consigne.domain.events import Event, MessageStart, MessageStop
 from consigne.domain.usage import Usage
 
@@ -34,11 +35,13 @@ async def create_message(request: Request) -> Response:
     body = await bodies.read(request, messages_body)
     services = services_of(request)
     gateway = services.gateway
-    ready = await prepare(body, gateway, version, partial(placed, request, caller))
+    ready = await prepare(body, gateway, version, partial(quoted, request, caller))
     if wish := pictures.wanted(body, caller, gateway):
         maker = Maker(caller, services.pictures, gateway, wish)
         return await _with_pictures(request, body, ready, maker)
     events = _generated(body, gateway.generate(ready.request))
+    if ready.shown:
+        events = telling(events, ready.shown)
     if body.stream:
         encoder = encode.StreamEncoder(request_id_of(request.scope), ready.shape)
         return sse.EventStream(events, encoder)
@@ -66,7 +69,7 @@ async def count_tokens(request: Request) -> Response:
     version = version_of(request)
     body = await bodies.read(request, count_body)
     gateway = services_of(request).gateway
-    ready = await prepare(body, gateway, version, partial(placed, request, caller))
+    ready = await prepare(body, gateway, version, partial(quoted, request, caller))
     count = await sse.while_connected(request.receive, gateway.count_tokens(ready.request))
     told: dict[str, object] = {"input_tokens": count}
     if body.context_management is not None:

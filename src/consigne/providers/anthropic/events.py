@@ -50,6 +50,8 @@ class Block(msgspec.Struct, frozen=True):
     id: str = ""
     name: str = ""
     input: msgspec.Raw = msgspec.Raw(b"{}")
+    data: str = ""
+    """Of thinking that only its author can read."""
 
 
 class Delta(msgspec.Struct, frozen=True):
@@ -230,6 +232,8 @@ def _start_of(block: Block, index: int) -> TextStart | ThinkingStart | ToolUseSt
             return TextStart(index)
         case "thinking":
             return ThinkingStart(index)
+        case "redacted_thinking":
+            return ThinkingStart(index, block.data)
         case "tool_use":
             return ToolUseStart(index, block.id, block.name)
         case _:

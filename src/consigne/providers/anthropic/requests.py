@@ -156,7 +156,7 @@ def _messages(request: Request, deployment: Deployment) -> Iterable[dict[str, An
         content = [
             _block(block, deployment)
             for block in message.content
-            if not isinstance(block, ThinkingBlock) or block.signature
+            if not isinstance(block, ThinkingBlock) or block.signature or block.redacted
         ]
         if content or not message.content:
             yield {"role": message.role, "content": content}
@@ -171,6 +171,8 @@ def _block(block: ContentBlock, deployment: Deployment) -> dict[str, Any]:
         case DocumentBlock():
             wire = {"type": "document", "source": _document(block, deployment)}
             return wire | {"title": block.title} if block.title is not None else wire
+        case ThinkingBlock(redacted=data) if data:
+            return {"type": "redacted_thinking", "data": data}
         case ThinkingBlock():
             return {
                 "type": "thinking",

@@ -238,7 +238,7 @@ def _assistant(message: Message, dialect: Dialect) -> Iterable[dict[str, Any]]:
                 function = {"name": block.name, "arguments": arguments}
                 calls.append({"id": block.id, "type": "function", "function": function})
             case ThinkingBlock():
-                thoughts.append(block.thinking)
+                thoughts += [block.thinking] if block.thinking else []
             case ImageBlock() | DocumentBlock() | ToolResultBlock():
                 raise TypeError(f"an answer holds no {type(block).__name__}")
             case _:

@@ -81,7 +81,7 @@ def to_request(body: ChatBody, model: Model) -> Request:
 def _refuse_unserved(body: ChatBody) -> None:
     """Refuse by name what would change the answer and is not served here."""
     for name, reason in _UNSERVED.items():
-        if getattr(body, name):
+        if getattr(body, name) is not None:
             refuse(name, reason, "unsupported")
     if body.functions is not None and body.tools is not None:
         refuse("functions", "it is the older form of 'tools': send one of the two")
