@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,7 +154,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     """Wait until the server answers 200, at most two minutes."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # not open yet, or too busy to answer
             if urllib.request.urlopen(url, timeout=5).status == 200:
                 return
         time.sleep(0.05)

@@ -131,6 +131,14 @@ def test_one_connection_carries_many_requests(url: str) -> None:
             assert b"nothing at GET" in read_answers(connection, 1)[0]
 
 
+def test_an_answer_comes_in_one_piece(url: str) -> None:
+    with open_connection(url) as connection:
+        connection.sendall(request(MESSAGE))
+        head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+        assert f"content-length: {len(body)}".encode() in head
+        assert b"Hello world" in body
+
+
 def test_pipelined_requests_are_answered_in_their_order(url: str) -> None:
     calls = [request(MESSAGE), request(path="/v1/models/tiny"), request(path="/v1/models/mini")]
     with open_connection(url) as connection:
