@@ -202,6 +202,11 @@ class ScriptedAssistants:
         return ()
 
 
+async def _nowhere(token: str) -> bool:
+    """No link of a shared conversation leads anywhere."""
+    return False
+
+
 def scripted_services(
     gateway: ScriptedGateway, *, grant: Grant | None = None, **server: Any
 ) -> SimpleNamespace:
@@ -217,4 +222,5 @@ def scripted_services(
         attachments=Attachments(NoFiles()),
         grounding=None,
         batches=SimpleNamespace(answer_through=lambda api: None),
+        shares=SimpleNamespace(leads=_nowhere),
     )
