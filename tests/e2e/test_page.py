@@ -50,6 +50,7 @@ class TestSignIn:
         await expect(page.get_by_role("alert")).to_contain_text("has been used or has expired")
 
     async def test_a_lost_session_loses_no_text(self, chat: Page, web: WebServer) -> None:
+        await chat.wait_for_load_state("networkidle")  # the first lists are read
         web.signed_in.clear()
         await ask(chat, "Keep this for me")
         await expect(chat.get_by_role("heading", name="Sign in")).to_be_visible()
