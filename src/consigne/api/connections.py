@@ -196,7 +196,7 @@ class Connection(HttpToolsProtocol):
 class _Outward:
     """What one answer is written to: its head waits for what follows it at once.
 
-    Both in one packet cost the system, and the client, half of what two do.
+    So one system call sends both, in one packet, and the client wakes once.
     """
 
     __slots__ = ("_begun", "_cycle", "_held", "_loop", "_transport")
