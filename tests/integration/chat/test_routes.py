@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from consigne.api.app_routes import schemas
+from consigne.api.app_routes import model_schemas, schemas
 from doubles.chat_gateway import paced
 from support.clock import held_clock
 from support.site import URL, Site, Visitor, open_site
@@ -150,11 +150,11 @@ async def test_deleting_a_conversation_stops_what_is_being_written(site: Site):
 
 async def test_models_suggestions_and_pulls_have_their_shapes(site: Site):
     owner = await site.owner()
-    models = fits(schemas.Models, await owner.ask("GET", "/models"))
+    models = fits(model_schemas.Models, await owner.ask("GET", "/models"))
     assert models["default"] in {model["id"] for model in models["models"]}
-    fits(schemas.Suggestions, await owner.ask("GET", "/models/suggestions"))
-    pull = fits(schemas.Pull, await owner.ask("POST", "/models/pulls", {"source": "starter"}))
-    pulls = fits(schemas.Pulls, await owner.ask("GET", "/models/pulls"))
+    fits(model_schemas.Suggestions, await owner.ask("GET", "/models/suggestions"))
+    pull = fits(model_schemas.Pull, await owner.ask("POST", "/models/pulls", {"source": "starter"}))
+    pulls = fits(model_schemas.Pulls, await owner.ask("GET", "/models/pulls"))
     assert [p["id"] for p in pulls["pulls"]] == [pull["id"]]
     await owner.ask("DELETE", f"/models/pulls/{pull['id']}")
     refused = await owner.refused("POST", "/models/pulls", {"source": "/etc/passwd"})

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from consigne.api.app_routes import schemas
+from consigne.api.app_routes import model_schemas
 from consigne.api.app_routes.access import Person
 from consigne.api.app_routes.replies import reply
 from consigne.api.auth import services_of
@@ -19,7 +19,7 @@ from consigne.gateway.catalogue import catalogue, suggest
 router = APIRouter(prefix="/models", tags=["Models"])
 
 
-@router.get("", response_model=schemas.Models)
+@router.get("", response_model=model_schemas.Models)
 async def list_models(request: Request, _: Person) -> Response:
     """List the models."""
     services = services_of(request)
@@ -35,7 +35,7 @@ async def list_models(request: Request, _: Person) -> Response:
     )
 
 
-@router.get("/suggestions", response_model=schemas.Suggestions)
+@router.get("/suggestions", response_model=model_schemas.Suggestions)
 async def list_suggestions(request: Request, _: Person) -> Response:
     """List models worth having, judged for this machine."""
     installed = {model.id for model in services_of(request).library.list()}

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from consigne.api.app_routes import schemas
+from consigne.api.app_routes import model_schemas
 from consigne.api.app_routes.access import Administrator, Person
 from consigne.api.app_routes.replies import pull_stream, reply
 from consigne.api.auth import services_of
@@ -12,14 +12,14 @@ from consigne.api.auth import services_of
 router = APIRouter(prefix="/models/pulls", tags=["Models"])
 
 
-@router.get("", response_model=schemas.Pulls)
+@router.get("", response_model=model_schemas.Pulls)
 async def list_pulls(request: Request, _: Person) -> Response:
     """List the pulls that run and the last that ended."""
     return reply({"pulls": services_of(request).pulls.list()})
 
 
-@router.post("", status_code=202, response_model=schemas.Pull)
-async def start_pull(request: Request, body: schemas.NewPull, _: Administrator) -> Response:
+@router.post("", status_code=202, response_model=model_schemas.Pull)
+async def start_pull(request: Request, body: model_schemas.NewPull, _: Administrator) -> Response:
     """Begin to bring a model; one that is on its way already is not brought twice."""
     return reply(services_of(request).pulls.start(body.source), 202)
 

@@ -3,7 +3,7 @@
 Answers are encoded from the chat's own values; tests hold them to these schemas.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -92,12 +92,6 @@ class GoOn(In):
     """Nothing to say."""
 
 
-class NewPull(In):
-    """Where the model comes from: ``starter``, ``minilm``, ``hf:OWNER/REPO[:FILE]``."""
-
-    source: Annotated[str, Field(max_length=500)]
-
-
 class User(Out):
     """Who is signed in."""
 
@@ -123,108 +117,11 @@ class Session(Out):
     """Whose name copied answers bear as generated; ``null`` where they bear no mark."""
 
 
-class Capabilities(Out):
-    """What a model can be asked for."""
-
-    tools: bool
-    structured_output: bool
-    images_in: bool
-    documents_in: bool
-    thinking: bool
-    logprobs: bool
-
-
-class Model(Out):
-    """A model that can be chosen."""
-
-    id: str
-    name: str
-    modality: Literal["text", "embedding", "image"]
-    where: str
-    context: int
-    starter: bool
-    capabilities: Capabilities
-    state: Literal["idle", "loading", "ready"]
-    languages: list[str]
-    license: str
-    size_bytes: int
-
-
-class Models(Out):
-    """All models."""
-
-    default: str | None
-    changes_pictures: bool
-    """Whether the model of pictures can draw a part of one anew."""
-    models: list[Model]
-
-
-class Machine(Out):
-    """The machine that the service runs on."""
-
-    memory_bytes: int
-    cores: int
-
-
-class Note(Out):
-    """A sentence about a model."""
-
-    en: str
-    fr: str
-
-
-class Suggestion(Out):
-    """A model worth having."""
-
-    id: str
-    name: str
-    source: str
-    size_bytes: int
-    parameters: int
-    context: int
-    license: str
-    languages: list[str]
-    note: Note
-    expected_tokens_per_s: float
-    fits: bool
-    recommended: bool
-    installed: bool
-
-
-class Suggestions(Out):
-    """Models worth having on this machine."""
-
-    as_of: date
-    machine: Machine
-    suggestions: list[Suggestion]
-
-
 class Problem(Out):
     """What went wrong."""
 
     code: str
     message: str
-
-
-class Pull(Out):
-    """A model on its way."""
-
-    id: str
-    source: str
-    model: str | None
-    state: Literal["running", "done", "failed", "cancelled"]
-    phase: Literal["download", "verify", "convert", "install"]
-    done_bytes: int
-    total_bytes: int | None
-    bytes_per_s: float | None
-    seconds_left: float | None
-    error: Problem | None
-
-
-class Pulls(Out):
-    """All models on their way, and the last that arrived."""
-
-    pulls: list[Pull]
 
 
 class Conversation(Out):

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from consigne.api.app_routes.schemas import In, Note, Out
+from consigne.api.app_routes.model_schemas import Note
+from consigne.api.app_routes.schemas import In, Out
 
 
 class Leave(In):

@@ -1,0 +1,111 @@
+"""Models and their installation as the web app's API shows them, and the bodies that it takes."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from consigne.api.app_routes.schemas import In, Out, Problem
+
+
+class NewPull(In):
+    """Where the model comes from: ``starter``, ``minilm``, ``hf:OWNER/REPO[:FILE]``."""
+
+    source: Annotated[str, Field(max_length=500)]
+
+
+class Capabilities(Out):
+    """What a model can be asked for."""
+
+    tools: bool
+    structured_output: bool
+    images_in: bool
+    documents_in: bool
+    thinking: bool
+    logprobs: bool
+
+
+class Model(Out):
+    """A model that can be chosen."""
+
+    id: str
+    name: str
+    modality: Literal["text", "embedding", "image"]
+    where: str
+    context: int
+    starter: bool
+    capabilities: Capabilities
+    state: Literal["idle", "loading", "ready"]
+    languages: list[str]
+    license: str
+    size_bytes: int
+
+
+class Models(Out):
+    """All models."""
+
+    default: str | None
+    changes_pictures: bool
+    """Whether the model of pictures can draw a part of one anew."""
+    models: list[Model]
+
+
+class Machine(Out):
+    """The machine that the service runs on."""
+
+    memory_bytes: int
+    cores: int
+
+
+class Note(Out):
+    """A sentence about a model."""
+
+    en: str
+    fr: str
+
+
+class Suggestion(Out):
+    """A model worth having."""
+
+    id: str
+    name: str
+    source: str
+    size_bytes: int
+    parameters: int
+    context: int
+    license: str
+    languages: list[str]
+    note: Note
+    expected_tokens_per_s: float
+    fits: bool
+    recommended: bool
+    installed: bool
+
+
+class Suggestions(Out):
+    """Models worth having on this machine."""
+
+    as_of: date
+    machine: Machine
+    suggestions: list[Suggestion]
+
+
+class Pull(Out):
+    """A model on its way."""
+
+    id: str
+    source: str
+    model: str | None
+    state: Literal["running", "done", "failed", "cancelled"]
+    phase: Literal["download", "verify", "convert", "install"]
+    done_bytes: int
+    total_bytes: int | None
+    bytes_per_s: float | None
+    seconds_left: float | None
+    error: Problem | None
+
+
+class Pulls(Out):
+    """All models on their way, and the last that arrived."""
+
+    pulls: list[Pull]
