@@ -1,4 +1,4 @@
-"""Where a person's documents are used: the conversations they were sent in, and assistants."""
+"""Where a person's documents are used: conversations they were sent in, assistants, projects."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from consigne.chat.values import Attachment
 from consigne.documents.values import Document
 from consigne.store.assist_tables import AssistantRow
 from consigne.store.db import Database
+from consigne.store.projects_tables import ProjectDocumentRow, ProjectRow
 from consigne.store.tables import ConversationRow, MessageRow
 
 _attachments = msgspec.json.Decoder(tuple[Attachment, ...])
@@ -33,6 +34,8 @@ class Uses(msgspec.Struct, frozen=True):
     """Those it was sent in, the newest first."""
     assistants: tuple[Named, ...] = ()
     """Those that know it."""
+    projects: tuple[Named, ...] = ()
+    """Those that stand on it."""
 
 
 class Whereabouts:
@@ -48,8 +51,13 @@ class Whereabouts:
         async with self._db.reading() as session:
             sent = await _sent_in(session, caller, documents)
             known = await _known_to(session, caller)
+            held = await _held_by(session, caller, documents)
         return {
-            each.id: Uses(tuple(sorted(sent[each.id], reverse=True)), tuple(sorted(known[each.id])))
+            each.id: Uses(
+                tuple(sorted(sent[each.id], reverse=True)),
+                tuple(sorted(known[each.id])),
+                tuple(sorted(held[each.id])),
+            )
             for each in documents
         }
 
@@ -89,4 +97,22 @@ async def _known_to(session: AsyncSession, caller: Caller) -> defaultdict[str, s
     for assistant, name, knowledge in rows:
         for document in _names.decode(knowledge):
             found[document].add(Named(assistant, name))
+    return found
+
+
+async def _held_by(
+    session: AsyncSession, caller: Caller, documents: Sequence[Document]
+) -> defaultdict[str, set[Named]]:
+    rows = await session.execute(
+        select(ProjectRow.id, ProjectRow.name, ProjectDocumentRow.document_id)
+        .join(ProjectDocumentRow, ProjectDocumentRow.project_id == ProjectRow.id)
+        .where(
+            ProjectRow.organisation_id == caller.organisation_id,
+            ProjectRow.deleted_at.is_(None),
+            ProjectDocumentRow.document_id.in_([each.id for each in documents]),
+        )
+    )
+    found: defaultdict[str, set[Named]] = defaultdict(set)
+    for project, name, document in rows:
+        found[document].add(Named(project, name))
     return found

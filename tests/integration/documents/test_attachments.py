@@ -104,6 +104,8 @@ async def test_one_s_files_are_listed_by_pages_with_where_they_are_used(site: Si
     assistant = await owner.ask(
         "POST", "/assistants", {"name": "House", "knowledge": [first["id"]]}
     )
+    project = (await owner.ask("POST", "/projects", {"name": "Move"}))["project"]["id"]
+    await owner.ask("PUT", f"/projects/{project}/files/{first['id']}")
     second = await add(owner, "second.txt", b"Two.")
     page = await owner.ask("GET", "/documents?limit=1")
     assert ([each["id"] for each in page["documents"]], page["more"]) == ([second["id"]], True)
@@ -112,6 +114,7 @@ async def test_one_s_files_are_listed_by_pages_with_where_they_are_used(site: Si
     (found,) = page["documents"]
     assert not page["more"]
     assert found["assistants"] == [{"id": assistant["id"], "name": "House"}]
+    assert found["projects"] == [{"id": project, "name": "Move"}]
     assert [each["name"] for each in found["conversations"]] == ["What is it?"]
     (conversation,) = found["conversations"]
     await owner.ask("DELETE", f"/conversations/{conversation['id']}")

@@ -33,6 +33,8 @@ class ListedDocument(schemas.Document):
     """Those it was sent in, the newest first."""
     assistants: list[Named]
     """Those that know it."""
+    projects: list[Named]
+    """Those that stand on it."""
 
 
 class DocumentPage(schemas.Out):

@@ -612,7 +612,7 @@ export default {
   "version.ready": "A new version is ready.",
   "version.reload": "Reload",
   "library.tab.files": "Files",
-  "files.lead": "What you attached to questions or gave to assistants. Deleting a file is for good; answers keep the passages they cite.",
+  "files.lead": "What you attached to questions or gave to assistants and projects. Deleting a file is for good; answers keep the passages they cite.",
   "files.none": "No files yet. Attach one to a question with the paper clip.",
   "files.deleted": "“{name}” was deleted.",
   "files.download": "Download “{name}”",

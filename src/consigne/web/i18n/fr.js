@@ -612,7 +612,7 @@ export default {
   "version.ready": "Une nouvelle version est prête.",
   "version.reload": "Recharger",
   "library.tab.files": "Fichiers",
-  "files.lead": "Ce que vous avez joint à des questions ou confié à des assistants. Un fichier supprimé l’est définitivement ; les réponses gardent les passages qu’elles citent.",
+  "files.lead": "Ce que vous avez joint à des questions ou confié à des assistants et à des projets. Un fichier supprimé l’est définitivement ; les réponses gardent les passages qu’elles citent.",
   "files.none": "Aucun fichier pour l’instant. Joignez-en un à une question avec le trombone.",
   "files.deleted": "« {name} » a été supprimé.",
   "files.download": "Télécharger « {name} »",

@@ -10,7 +10,7 @@ import { toast } from "./toasts.js";
  * @typedef {{id: string, name: string}} Named
  * @typedef {import("../types.js").Attachment & {pages: number | null, passages: number,
  *   indexed: number, cut: boolean, created_at: string, conversations: Named[],
- *   assistants: Named[]}} GivenFile
+ *   assistants: Named[], projects: Named[]}} GivenFile
  */
 
 /** As far as they are loaded, the newest first. */

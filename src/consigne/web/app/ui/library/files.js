@@ -70,8 +70,8 @@ function stateOf(file) {
 
 /** Where a file is used: a conversation opens. @param {{file: GivenFile}} props */
 function Uses({ file }) {
-  const { conversations, assistants } = file;
-  if (!conversations.length && !assistants.length) {
+  const { conversations, assistants, projects } = file;
+  if (!conversations.length && !assistants.length && !projects.length) {
     return html`<span class="muted small">${t("files.unused")}</span>`;
   }
   const open = (/** @type {string} */ id) => {
@@ -86,5 +86,7 @@ function Uses({ file }) {
       }}>${name || t("list.untitled")}</a>`)}
     ${assistants.map(({ id, name }) => html`<span key=${id} dir="auto">
       ${t("files.assistant", { name })}</span>`)}
+    ${projects.map(({ id, name }) => html`<span key=${id} dir="auto">
+      ${t("project.of", { name })}</span>`)}
   </span>`;
 }
