@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright
@@ -28,7 +29,7 @@ from doubles.scripted import START, stop, text, tool_use  # noqa: E402
 from e2e.conftest import ARGUMENTS, DESKTOP, PHONE  # noqa: E402
 from e2e.site import ServedSite, served_site  # noqa: E402
 from support.files import pdf  # noqa: E402
-from support.seeding import conversation  # noqa: E402
+from support.seeding import conversation, grow  # noqa: E402
 
 FOLDER = ROOT / "docs" / "images" / "screens"
 MARGIN = 24
@@ -61,6 +62,7 @@ background:#f4f1ea;color:#234}svg{width:100%}</style><h1>Tides at Ar-Men</h1>
 <svg viewBox="0 0 400 120"><path d="M0 60 Q50 0 100 60 T200 60 T300 60 T400 60" fill="none"
 stroke="#2a6f97" stroke-width="4"/></svg><p>High water at 04:12 and 16:40.</p>"""
 LEASE = pdf("The rent is 900 euros a month.", "Notice must be given three months ahead.")
+LEASE_FILE: Any = {"name": "lease.pdf", "mimeType": "application/pdf", "buffer": LEASE}
 Screen = Callable[[Page, ServedSite], Awaitable[object]]
 
 
@@ -85,8 +87,7 @@ async def answer(page: Page, site: ServedSite) -> None:
 
 async def file(page: Page, site: ServedSite) -> None:
     """Show a passage that an answer cites."""
-    what = {"name": "lease.pdf", "mimeType": "application/pdf", "buffer": LEASE}
-    await page.locator("input[type=file]").set_input_files([what])  # type: ignore[list-item]
+    await page.locator("input[type=file]").set_input_files([LEASE_FILE])
     await page.locator(".file.ready").wait_for()
     told = "Notice must be given **three months** ahead [2]."
     await write(page, site, "How much notice must be given?", *text(told))
@@ -114,6 +115,51 @@ async def artifact(page: Page, site: ServedSite) -> None:
     if narrow(page):
         await page.get_by_role("button", name="Open beside").click()
     await panel.frame_locator("iframe").get_by_role("heading", name="Tides at Ar-Men").wait_for()
+
+
+async def compare(page: Page, site: ServedSite) -> None:
+    """Show the answers of two models side by side."""
+    await page.locator(".model-button").click()
+    await page.get_by_role("menuitem", name="Side by side with…").click()
+    await page.get_by_role("menuitemradio", name="Capable", exact=True).last.click()
+    site.site.gateway.scripts = [
+        (START, *text("Yeast eats sugar and breathes out gas, which the dough holds."), stop()),
+        (START, *text("**Gas.** Yeast makes carbon dioxide; *gluten* keeps it in."), stop()),
+    ]
+    await page.locator("#composer").fill("Why does bread rise?")
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await page.get_by_role("button", name="Go on with this answer").first.wait_for()
+
+
+async def project(page: Page, site: ServedSite) -> None:
+    """Show the page of a project with a file and a conversation."""
+    await page.keyboard.press("Alt+Shift+J")
+    form = page.get_by_role("dialog")
+    await form.get_by_role("textbox", name="Name").fill("The flat in Lyon")
+    await form.get_by_role("textbox", name="Instructions").fill(
+        "Answer from the lease, and cite it."
+    )
+    await form.get_by_role("textbox", name="Name").press("Enter")
+    async with page.expect_file_chooser() as chooser:
+        await page.get_by_role("button", name="Add files").click()
+    await (await chooser.value).set_files([LEASE_FILE])
+    await page.get_by_role("listitem").filter(has_text="found by its words").wait_for()
+    project_id = page.url.rpartition("/")[2]
+    for title in ("How much notice must be given?", "Who pays for the boiler?"):
+        await grow(site.db, site.caller, 2, title=title, project_id=project_id)
+    await page.reload()
+    await page.locator(".project-conversations a").nth(1).wait_for()
+
+
+async def shared(page: Page, site: ServedSite) -> None:
+    """Show a shared conversation as whoever has the link sees it."""
+    await answer(page, site)
+    await page.keyboard.press("Alt+Shift+S")
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Make a link").click()
+    address = await dialog.get_by_role("textbox", name="Link to the conversation").input_value()
+    await page.goto(address)
+    await page.locator(".math.set").first.wait_for()
 
 
 async def choose_capable(page: Page) -> None:
@@ -175,11 +221,15 @@ SCREENS: dict[str, Screen] = {
     "answer": answer,
     "file": file,
     "artifact": artifact,
+    "side-by-side": compare,
+    "project": project,
+    "shared": shared,
     "tools": tools,
     "palette": palette,
     "search": search,
     "conversations": side,
     "assistants": library("Assistants"),
+    "files": library("Files"),
     "personal": library("About you"),
 }
 
