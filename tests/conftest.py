@@ -45,15 +45,14 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Let one process run a file's tests, so that what a file sets up is set up once.
 
     The clients' tests share what the page on compatibility is compared with.
     """
-    for item in items:
-        file = item.path.relative_to(item.config.rootpath)
-        group = "clients" if "clients" in file.parts else str(file)
-        item.add_marker(pytest.mark.xdist_group(group))
+    file = item.path.relative_to(item.config.rootpath)
+    group = "clients" if "clients" in file.parts else str(file)
+    item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
