@@ -9,9 +9,11 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 import consigne
 from consigne.engines.base import InstalledModel
@@ -45,14 +47,21 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let one process run a file's tests, so that what a file sets up is set up once.
+class _ByFile(LoadScopeScheduling):
+    """Lets one process run a file's tests, so that what a file sets up is set up once.
 
     The clients' tests share what the page on compatibility is compared with.
     """
-    file = item.path.relative_to(item.config.rootpath)
-    group = "clients" if "clients" in file.parts else str(file)
-    item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "tests/clients" if file.startswith("tests/clients/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
+    """Give files out in their order: the slow ones come first."""
+    config.option.loadscopereorder = False
+    return _ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
