@@ -7,6 +7,7 @@ The model must be installed already in the data folder (``consigne models pull s
 
 import argparse
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -53,6 +54,7 @@ def one_start(command: list[str], key: str) -> dict[str, float]:
         [*command, "serve", "--port", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""},  # as installed: compiled once
     )
     try:
         page = until_ok(f"{url}/") - began

@@ -35,7 +35,7 @@ from consigne.domain.images import (
     ImagesStop,
     PictureFormat,
 )
-from consigne.provenance import credentials, pictures, signing, verifying, watermark
+from consigne.provenance import credentials, pictures, signing, verifying
 from consigne.provenance.credentials import Credentials
 from consigne.provenance.verifying import Finding
 from consigne.settings import Settings
@@ -124,6 +124,8 @@ class Marker:
 
         Where it is ``marked`` its pixels carry the mark already.
         """
+        from consigne.provenance import watermark
+
         picture = pictures.read(data)
         if self._settings.watermark and not marked:
             picture = watermark.embed(picture)

@@ -3,14 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from consigne.chat.skills import Skill
 from consigne.domain.embeddings import Embeddings
 from consigne.domain.errors import ConsigneError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ class Nearness:
         return best if score >= LEAST else None
 
 
-def _unit(vector: Sequence[float]) -> NDArray[np.float32]:
+def _unit(vector: Sequence[float]) -> "NDArray[np.float32]":
+    import numpy as np
+
     array = np.asarray(vector, dtype=np.float32)
     return array / max(float(np.linalg.norm(array)), 1e-9)

@@ -6,7 +6,6 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 import msgspec
-import yaml
 
 from consigne.domain.errors import InvalidRequest
 
@@ -40,6 +39,8 @@ def from_text(text: str, files: dict[str, str] | None = None) -> Bundle:
     match = _FRONT.match(text.lstrip("\ufeff"))
     if match is None:
         raise InvalidRequest("SKILL.md begins with '---', its name and description, then '---'.")
+    import yaml
+
     try:
         front = yaml.safe_load(match.group(1))
     except yaml.YAMLError:

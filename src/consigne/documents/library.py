@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -283,6 +282,8 @@ class Documents:
             some = (await session.execute(waiting.order_by(PassageRow.number).limit(BATCH))).all()
         if not some:
             return False
+        import numpy as np
+
         # A heading above the passage, or the file's name, says what the passage alone may not.
         texts = [f"{section or row.filename}\n{text}" for _, section, text in some]
         found = await self._embedder.embed(model, texts)

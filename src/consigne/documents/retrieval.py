@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import numpy as np
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -114,6 +113,8 @@ class Retrieval:
             rows = (await session.execute(vectors)).all()
         if not rows:
             return []
+        import numpy as np
+
         try:
             found = await self._embedder.embed(model.id, [query[:800]])
         except ConsigneError:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from consigne.provenance import pictures, watermark
+from consigne.provenance import pictures
 from consigne.provenance.signing import ASSERTION, EDITED, GENERATED
 
 _NOT_OURS = {"signingCredential.untrusted", "signingCredential.invalid", "claimSignature.mismatch"}
@@ -53,6 +53,8 @@ def verify(data: bytes, root: str = "") -> Finding:
         InvalidRequest: It is no picture, or a damaged one.
         RequestTooLarge: It is too large to be looked at.
     """
+    from consigne.provenance import watermark
+
     picture = pictures.read(data, "file")
     mark = watermark.strength(picture)
     marked = mark > watermark.THRESHOLD

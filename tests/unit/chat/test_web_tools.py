@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consigne.chat.tools.base import ToolFailed
-from consigne.chat.tools.guarded_http import Forbidden, GuardedTransport, is_public
+from consigne.chat.tools.guarded_http import Forbidden, is_public
+from consigne.chat.tools.guarded_transport import GuardedTransport
 from consigne.chat.tools.outside import outside
 from consigne.chat.tools.web import search
 from consigne.domain.errors import OperatorError

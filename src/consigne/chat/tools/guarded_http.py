@@ -10,8 +10,6 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
-
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 _PORTS = (80, 443, 8080, 8443)
@@ -62,32 +60,3 @@ async def pin(request: Any, resolver: Resolve = resolve) -> None:
         raise Forbidden(f"{host} is not on the public internet, so it is not asked.")
     request.extensions = {**request.extensions, "sni_hostname": host}
     request.url = url.copy_with(host=found[0])
-
-
-class GuardedTransport(httpx.AsyncBaseTransport):
-    """Sends requests to public addresses alone; ``anywhere`` lifts that."""
-
-    def __init__(
-        self,
-        inner: httpx.AsyncBaseTransport | None = None,
-        *,
-        resolver: Resolve = resolve,
-        anywhere: bool = False,
-    ) -> None:
-        self._inner = inner or httpx.AsyncHTTPTransport(retries=0)
-        self._resolve = resolver
-        self._anywhere = anywhere
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request to the address that was checked.
-
-        Raises:
-            Forbidden: The address is not of the public internet, or no web address.
-        """
-        if not self._anywhere:
-            await pin(request, self._resolve)
-        return await self._inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        await self._inner.aclose()

@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 
-from consigne.chat.tools.guarded_http import Forbidden, GuardedTransport
+from consigne.chat.tools.guarded_http import Forbidden
+from consigne.chat.tools.guarded_transport import GuardedTransport
 from consigne.chat.tools.outside_jobs import JobFailed
 
 LARGEST_PAGE = 5 * 2**20

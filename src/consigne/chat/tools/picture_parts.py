@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-import numpy as np
 from PIL import Image
 
 from consigne.domain.errors import InvalidRequest
@@ -68,6 +67,8 @@ def mask(cells: str, width: int, height: int) -> bytes:
     Raises:
         InvalidRequest: The cells can't be read.
     """
+    import numpy as np
+
     marked = np.unpackbits(np.frombuffer(_bits(cells), np.uint8)).reshape(CELLS, CELLS) * 255
     grid = Image.fromarray(marked.astype(np.uint8), "L")
     return reading.to_png(grid.resize((width, height), Image.Resampling.NEAREST))

@@ -2,9 +2,8 @@
 
 import importlib.util
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import httpx
 import msgspec
 from msgspec import Meta
 
@@ -21,6 +20,9 @@ from consigne.chat.tools.base import (
 from consigne.chat.tools.outside import outside
 from consigne.domain.errors import OperatorError
 from consigne.settings import SearchSettings, ToolSettings
+
+if TYPE_CHECKING:
+    import httpx
 
 MOST_RESULTS = 20
 _TIMEOUT_S = 15.0
@@ -121,6 +123,8 @@ async def search(settings: SearchSettings, query: str) -> list[Result]:
     Raises:
         ToolFailed: It did not answer as it should.
     """
+    import httpx
+
     try:
         async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
             response = await client.send(_request(client, settings, query))
@@ -136,7 +140,7 @@ async def search(settings: SearchSettings, query: str) -> list[Result]:
     return list(_results(settings, body))
 
 
-def _request(client: httpx.AsyncClient, settings: SearchSettings, query: str) -> httpx.Request:
+def _request(client: "httpx.AsyncClient", settings: SearchSettings, query: str) -> "httpx.Request":
     key = settings.secret
     match settings.kind:
         case "searxng":

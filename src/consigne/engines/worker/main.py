@@ -27,6 +27,8 @@ def main() -> None:
     die_with_the_host()
     # OpenVINO does without its converter where that is missing: 0.1 s, and no telemetry library.
     sys.modules["openvino.tools.ovc"] = None  # type: ignore[assignment]
+    # numpy's own threads wait by spinning, on cores that the model needs.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # the engine's own remarks are no output
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
