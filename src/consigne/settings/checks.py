@@ -28,6 +28,8 @@ def _check_providers(providers: tuple[ProviderSettings, ...]) -> None:
                 raise OperatorError(f"{where}.{field} must be an http or https address.")
         if provider.api_key and provider.api_key_env:
             raise OperatorError(f"{where}: set api_key or api_key_env, not both.")
+        if provider.credentials and (provider.api_key or provider.api_key_env):
+            raise OperatorError(f"{where}: set credentials or a key, not both.")
         if provider.connect_timeout_s <= 0 or provider.timeout_s <= 0:
             raise OperatorError(f"{where}: timeouts must be more than 0 seconds.")
         for header, value in provider.headers.items():

@@ -229,6 +229,9 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     """Its key; better kept out of the file, with ``api_key_env``."""
     api_key_env: str = ""
     """The environment variable that holds the key."""
+    credentials: Literal["", "aws", "azure", "google"] = ""
+    """The cloud whose own credentials on this machine are taken instead of a key: ``aws``
+    (Bedrock), ``azure`` (OpenAI, Foundry), ``google`` (Vertex AI); wants the extra ``clouds``."""
     headers: dict[str, str] = {}
     """Further headers sent with each request."""
     proxy: str = ""
