@@ -1,9 +1,10 @@
 """The page comes in few and small answers, and the second time in hardly any."""
 
+import asyncio
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from doubles.web_server import TOKEN
 from e2e.test_offline import CONTROLLED
@@ -61,6 +62,30 @@ async def test_the_page_comes_in_few_and_small_answers(web_url: str, open_page) 
     again = own(await loaded(page, "/"))
     assert {path for path, size in again.items() if size} <= {"/"}
     assert sum(again.values()) < 1_500
+
+
+@pytest.mark.parametrize("phone", [False, True])
+async def test_nothing_moves_when_the_models_are_known(
+    web_url: str, open_page, phone: bool
+) -> None:
+    page: Page = await open_page(web_url, phone=phone)
+    await page.goto(f"/#token={TOKEN}")
+    await page.locator(".model-where").wait_for()
+    held = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await held.wait()
+        await route.continue_()
+
+    await page.route("**/api/models", hold)
+    await page.reload()
+    await page.locator(".model-name .bone").wait_for()
+    parts = page.locator(".composer, .empty h2, .empty li")
+    before = [await part.bounding_box() for part in await parts.all()]
+    held.set()
+    await page.locator(".model-where").wait_for()
+    assert [await part.bounding_box() for part in await parts.all()] == before
+    assert len(before) > 3
 
 
 async def test_signed_out_nothing_is_asked_for_twice(web_url: str, open_page) -> None:
