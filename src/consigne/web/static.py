@@ -158,21 +158,21 @@ class _Site:
         return pages.page(self._drafts[name], f"/static/{own}", f"/static/{vendored}", more)
 
     async def page(self, request: Request) -> Response:
-        return self._sent(request, self._page)
+        return await self._sent(request, self._page)
 
     async def verify(self, request: Request) -> Response:
-        return self._sent(request, self._verify)
+        return await self._sent(request, self._verify)
 
     async def shared(self, request: Request) -> Response:
         if await self._leads(request.path_params["token"]):
-            return self._sent(request, self._shared)
+            return await self._sent(request, self._shared)
         page = self._led_nowhere
-        return page.packed.answer(request, page.headers, 404)
+        return await page.packed.answer(request, page.headers, 404)
 
-    def _sent(self, request: Request, page: pages.Page) -> Response:
+    async def _sent(self, request: Request, page: pages.Page) -> Response:
         if request.headers.get("if-none-match") == page.headers["etag"]:
             return Response(status_code=304, headers=dict(page.headers))
-        return page.packed.answer(request, page.headers)
+        return await page.packed.answer(request, page.headers)
 
     @functools.cached_property
     def _worker(self) -> pages.Page:
@@ -185,7 +185,7 @@ class _Site:
         return pages.Page(Packed(script.encode()), offline.headers(script), ())
 
     async def worker(self, request: Request) -> Response:
-        return self._sent(request, self._worker)
+        return await self._sent(request, self._worker)
 
     async def frame(self, request: Request) -> Response:
         """The empty page in which artifacts run: of an origin of its own, without any network."""
@@ -221,4 +221,4 @@ class _Site:
         }
         if suffix not in _COMPRESSED:
             return Response(packed.body, headers=headers)
-        return packed.answer(request, headers)
+        return await packed.answer(request, headers)

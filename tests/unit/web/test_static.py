@@ -143,6 +143,32 @@ async def test_the_first_load_is_small(client: httpx.AsyncClient, coding: str) -
     assert len(loaded) < 16
 
 
+async def test_styles_are_joined_in_their_order(client: httpx.AsyncClient) -> None:
+    (address,) = [path for path in await assets(client) if path.endswith(".css")]
+    named = re.findall(r'rel="stylesheet" href="{app}/(.*)"', (WEB / "index.html").read_text())
+    assert len(named) > 5
+    joined = "\n".join((WEB / name).read_text("utf-8") for name in named)
+    assert (await client.get(address)).text == joined
+
+
+async def test_a_shared_conversations_page_has_a_module_of_its_own() -> None:
+    async def leads(token: str) -> bool:
+        return token == "known"
+
+    app = FastAPI()
+    app.router.routes.extend(routes(leads))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        page = await client.get("/share/known")
+        assert page.status_code == 200
+        assert page.headers["cache-control"] == "no-store"
+        joined = {to for name, to in import_map(page.text).items() if name[0] == "/"}
+        assert len(joined) == 1
+        code = (await client.get(joined.pop())).text
+    assert "app/share.js" in code
+    assert "app/ui/sidebar.js" not in code
+
+
 async def test_files_stand_at_their_own_addresses_too(client: httpx.AsyncClient) -> None:
     page = (await client.get("/")).text
     for address in import_map(page):
