@@ -22,7 +22,6 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -30,21 +29,22 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import event, insert
 
-from consigne.api import app_routes, errors, middleware
+from consigne.api.app import create_app
 from consigne.api.app_routes.access import COOKIE
+from consigne.api.services import Engines, open_services
 from consigne.business.identity import Identity
 from consigne.business.secret import hash_secret, new_secret
-from consigne.chat.conversations import Conversations
-from consigne.chat.folders import Folders
 from consigne.chat.repository import encode_content
-from consigne.chat.runs import Runs
-from consigne.chat.search import Search
 from consigne.domain import sources
-from consigne.domain.events import Event, MessageStart, MessageStop, TextDelta
+from consigne.domain.errors import ModelNotFound
+from consigne.domain.events import Event, MessageStart, MessageStop, TextDelta, TextStart
 from consigne.domain.ids import new_id
 from consigne.domain.messages import Request, TextBlock
-from consigne.domain.models import Model
+from consigne.domain.models import Modality, Model
 from consigne.domain.usage import Usage
+from consigne.engines.library import ModelLibrary
+from consigne.engines.pool import EnginePool
+from consigne.gateway.traffic import Traffic
 from consigne.settings import Settings
 from consigne.store.db import Database
 from consigne.store.tables import (
@@ -64,9 +64,22 @@ MODEL = Model("scripted", "Scripted", "text", 1_700_000_000, 8192, starter=True)
 class ScriptedModel:
     """Answers a sentence at once."""
 
-    def resolve(self, name: str) -> Model:
+    def __init__(self) -> None:
+        self.traffic = Traffic(1)
+
+    def models(self) -> list[Model]:
         """Return the only model."""
+        return [MODEL]
+
+    def resolve(self, name: str, modality: Modality = "text") -> Model:
+        """Return the only model."""
+        if modality != "text":
+            raise ModelNotFound(f"There is no model for {modality}.")
         return MODEL
+
+    def default_model(self, modality: Modality = "text") -> Model | None:
+        """Return the only model."""
+        return MODEL if modality == "text" else None
 
     async def count_tokens(self, request: Request) -> int:
         """Return the number of words."""
@@ -75,6 +88,7 @@ class ScriptedModel:
     async def generate(self, request: Request) -> AsyncIterator[Event]:
         """Say yes."""
         yield MessageStart("msg_1", MODEL.id, Usage(10, 0, 0))
+        yield TextStart(0)
         yield TextDelta(0, "Yes, of course.")
         yield MessageStop("end_turn", Usage(10, 0, 4))
 
@@ -194,35 +208,34 @@ async def _write(db: Database, base: Row, person: Person, count: int, words: Wor
     person.conversations.append((conversation, ids[-1]))
 
 
+class Elsewhere(Settings, frozen=True):
+    """Settings whose database is not the embedded one."""
+
+    database: str = ""
+
+    @property
+    def database_path(self) -> Any:
+        """The database's address, or the embedded one's file."""
+        return self.database or super().database_path
+
+
 @asynccontextmanager
-async def served(db: Database, folder: Path) -> AsyncIterator[tuple[FastAPI, str]]:
-    """Serve the web app's API on loopback; yields the application and its address."""
-    settings, model = Settings(data_dir=folder), ScriptedModel()
-    runs = Runs(db, model)
-    app = FastAPI()
-    app.state.services = SimpleNamespace(
-        settings=settings,
-        db=db,
-        gateway=model,
-        identity=Identity(db),
-        conversations=Conversations(db),
-        folders=Folders(db),
-        search=Search(db),
-        runs=runs,
-    )
-    app.include_router(app_routes.router)
-    errors.install(app)
-    middleware.install(app, settings.server)
-    config = uvicorn.Config(app, "127.0.0.1", 0, log_level="warning", lifespan="off")
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - it has no event to await
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield app, f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    await task
-    await runs.close()
+async def served(settings: Settings) -> AsyncIterator[tuple[FastAPI, str]]:
+    """Serve the whole application on loopback; yields it and its address."""
+    model: Any = ScriptedModel()
+    engines = Engines(ModelLibrary(settings.models_dir), EnginePool(settings.engine), model)
+    async with open_services(settings, engines) as services:
+        app = create_app(services)
+        config = uvicorn.Config(app, "127.0.0.1", 0, log_level="warning", lifespan="off")
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server.serve())
+        while not server.started:  # noqa: ASYNC110 - it has no event to await
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield app, f"http://127.0.0.1:{port}"
+        server.should_exit = True
+        await task
+    await engines.pool.close()
 
 
 class Pages:
@@ -351,15 +364,17 @@ async def measure(args: argparse.Namespace, folder: Path) -> None:
     """Seed, measure and print the table."""
     words = Words(1)
     random.seed(2)
-    db = await Database.open(args.database or folder / "consigne.db")
-    count_queries(db)
+    settings = Elsewhere(data_dir=folder, database=args.database)
+    db = await Database.open(settings.database_path)
     began = time.perf_counter()
     people = await seed(db, args.users, args.messages, words)
     print(f"seeded in {time.perf_counter() - began:.0f} s", file=sys.stderr)
+    await db.close()
     most = ("", 0)
     print(f"| page | queries | p50, ms | p95, ms | p50 of {args.clients} at once | p95 |")
     print("| --- | --- | --- | --- | --- | --- |")
-    async with served(db, folder) as (app, url), httpx.AsyncClient(base_url=url) as http:
+    async with served(settings) as (app, url), httpx.AsyncClient(base_url=url) as http:
+        count_queries(app.state.services.db)
         for name, page in Pages(people, words).all().items():
             statements = await queries(app, page)
             if args.explain:
@@ -370,7 +385,6 @@ async def measure(args: argparse.Namespace, folder: Path) -> None:
             figures = [f"{at(took, q):.1f}" for took in (alone, together) for q in (50, 95)]
             print(f"| {name} | {len(statements)} | {' | '.join(figures)} |", flush=True)
     print(f"most queries: {most[1]} ({most[0]})")
-    await db.close()
 
 
 def at(took: Sequence[float], percentile: int) -> float:
