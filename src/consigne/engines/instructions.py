@@ -89,7 +89,7 @@ class Vocabulary:
         named = [*_names(about.get("objects", ()), drawn=True)]
         named += _names(about.get("others", ()), drawn=False)
         self._by_first: dict[str, list[_Name]] = {}
-        for name in sorted(named, key=lambda n: (-len(n.words), n.thing is None)):
+        for name in named:
             self._by_first.setdefault(name.words[0], []).append(name)
         self._styles = {
             _fold(word): (style["en"][0], style["fr"][0])
@@ -111,7 +111,7 @@ class Vocabulary:
         tokens = [_Token(_fold(m[0]), m.start(), m.end()) for m in found]
         background = self._background(tokens)
         style = self._style(tokens)
-        things, negated = self._things(tokens)
+        things, negated = self._things(tokens, french=language == "fr")
         kept = _linked(things, tokens)
         long = sum(token.word.isalnum() for token in tokens) > LONG
         if not kept or (long and len(kept) < sum(each.name.thing is not None for each in things)):
@@ -173,11 +173,11 @@ class Vocabulary:
                 return style
         return None
 
-    def _things(self, tokens: list[_Token]) -> tuple[list[_Found], bool]:
+    def _things(self, tokens: list[_Token], *, french: bool) -> tuple[list[_Found], bool]:
         """Return what is named, in order, and whether something is named that must not be there."""
         found, negated, at = [], False, 0
         while at < len(tokens):
-            name = None if tokens[at].used else self._named(tokens, at)
+            name = None if tokens[at].used else self._named(tokens, at, french=french)
             if name is None:
                 at += 1
                 continue
@@ -190,16 +190,25 @@ class Vocabulary:
             at += len(name.words)
         return found, negated
 
-    def _named(self, tokens: list[_Token], at: int) -> _Name | None:
-        for form in _singulars(tokens[at].word):
-            for name in self._by_first.get(form, ()):
-                rest = tokens[at + 1 : at + len(name.words)]
-                if len(rest) + 1 == len(name.words) and all(
-                    word in _singulars(token.word)
-                    for word, token in zip(name.words[1:], rest, strict=True)
-                ):
-                    return name
-        return None
+    def _named(self, tokens: list[_Token], at: int, *, french: bool) -> _Name | None:
+        """Return the longest name that begins here; of equal ones that of the text's language."""
+        found = [
+            name
+            for form in _singulars(tokens[at].word)
+            for name in self._by_first.get(form, ())
+            if _stands(name, tokens[at : at + len(name.words)])
+        ]
+        return max(
+            found,
+            key=lambda name: (len(name.words), name.thing is not None, name.french == french),
+            default=None,
+        )
+
+
+def _stands(name: _Name, tokens: Sequence[_Token]) -> bool:
+    return len(tokens) == len(name.words) and all(
+        word in _singulars(token.word) for word, token in zip(name.words, tokens, strict=True)
+    )
 
 
 def _names(entries: Iterable[dict[str, Any]], *, drawn: bool) -> Iterable[_Name]:

@@ -60,6 +60,7 @@ def test_what_the_model_was_taught_is_drawn_as_it_stands(text: str) -> None:
         ("a purple cat", "a cat", None),
         ("a blue car on a red background", "a car, red background", 2),
         ("une voiture verte", "une voiture", 1),
+        ("un éléphant rose", "un éléphant", 0),
         ("une étoile dorée sur du bleu", "une étoile, fond bleu", 0),
         ("deux chats noirs et une souris", "un chat", None),
     ],
