@@ -35,6 +35,7 @@ class ChatGateway(ScriptedGateway):
     def __init__(self, *script: Step) -> None:
         super().__init__(*script)
         self.drawn: list[ImageRequest] = []
+        self.painter = PAINTER
 
     def models(self) -> list[Model]:
         """Return the models there are, the one that can use tools last."""
@@ -43,7 +44,7 @@ class ChatGateway(ScriptedGateway):
     def resolve(self, name: str, modality: Modality = "text") -> Model:
         """Return the model of this name; the empty name means the starter."""
         if modality == "image":
-            return PAINTER
+            return self.painter
         for model in (BETTER, CAPABLE):
             if name == model.id:
                 return model

@@ -40,6 +40,8 @@ class Cell(msgspec.Struct, frozen=True):
     """Its place in the model's list."""
     caption: str
     tint: Rgb | None = None
+    ground: Rgb | None = None
+    """What a tinted thing is laid on; it is drawn on white, where it stands out."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -57,6 +59,12 @@ class _Token(msgspec.Struct):
     start: int
     end: int
     used: bool = False
+
+
+class _Ground(msgspec.Struct, frozen=True):
+    en: str
+    fr: str
+    rgb: Rgb
 
 
 class _Name(msgspec.Struct, frozen=True):
@@ -98,7 +106,9 @@ class Vocabulary:
             for word in (*style["en"], *style["fr"])
         }
         self._backgrounds = {
-            tuple(_fold(colour[language]).split()): (colour["en"], colour["fr"])
+            tuple(_fold(colour[language]).split()): _Ground(
+                colour["en"], colour["fr"], _rgb(colour["rgb"])
+            )
             for colour in about.get("backgrounds", ())
             for language in ("en", "fr")
         }
@@ -137,14 +147,17 @@ class Vocabulary:
         self,
         found: _Found,
         style: tuple[str, str] | None,
-        background: tuple[str, str] | None,
+        background: _Ground | None,
     ) -> Cell:
         spoken: Language = "fr" if found.name.french else "en"
         at = spoken == "fr"
+        ground = background.rgb if background and found.tint else None
+        if ground is not None:
+            background = None
         values = {
             "object": found.name.said,
             "style": style[at] if style else "",
-            "background": background[at] if background else "",
+            "background": (background.fr if at else background.en) if background else "",
         }
         pieces = self._caption.get(spoken, "{object}").split(", ")
         wanted = [
@@ -153,17 +166,17 @@ class Vocabulary:
             if all(value or f"{{{key}}}" not in piece for key, value in values.items())
         ]
         assert found.name.thing is not None
-        return Cell(found.name.thing, ", ".join(wanted), found.tint)
+        return Cell(found.name.thing, ", ".join(wanted), found.tint, ground)
 
-    def _background(self, tokens: list[_Token]) -> tuple[str, str] | None:
-        """Return the background's colour, in both languages, and take its words out."""
+    def _background(self, tokens: list[_Token]) -> _Ground | None:
+        """Return the background's colour, and take its words out."""
         for at in range(len(tokens)):
-            for words, names in sorted(self._backgrounds.items(), key=lambda b: -len(b[0])):
+            for words, ground in sorted(self._backgrounds.items(), key=lambda b: -len(b[0])):
                 end = at + len(words)
                 said = tuple(FEMININE.get(token.word, token.word) for token in tokens[at:end])
                 if said == words and (span := _around(tokens, at, end)):
                     _use(tokens, *span)
-                    return names
+                    return ground
         return None
 
     def _style(self, tokens: list[_Token]) -> tuple[str, str] | None:
@@ -223,6 +236,11 @@ def _names(entries: Iterable[dict[str, Any]], *, drawn: bool) -> Iterable[_Name]
                     words.pop(0)
                 if words:
                     yield _Name(tuple(words), name, at if drawn else None, language == "fr")
+
+
+def _rgb(values: Sequence[int]) -> Rgb:
+    red, green, blue = values
+    return red, green, blue
 
 
 def _fold(text: str) -> str:

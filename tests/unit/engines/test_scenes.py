@@ -51,6 +51,7 @@ def test_a_tint_changes_the_thing_and_not_its_ground() -> None:
     assert (purple[0, 0] == GROUND).all()
     red, green, blue = (int(value) for value in purple[16, 16])
     assert blue > red > green
+    assert (scenes.tinted(_picture(), (140, 70, 200), (1, 2, 3))[0, 0] == (1, 2, 3)).all()
     shaded = _picture()
     shaded[16:24, 8:24] = (120, 90, 10)
     darker = scenes.tinted(shaded, (140, 70, 200))

@@ -87,8 +87,6 @@ class PictureArgs(msgspec.Struct, frozen=True):
     without: Annotated[str, Meta(max_length=500, description="What must not be seen.")] = ""
     part: Annotated[str, Meta(max_length=1000)] = ""
     """Which cells of the picture are drawn anew (see ``picture_parts``): no model writes it."""
-    seed: Annotated[int, Meta(ge=0, le=2**53)] | None = None
-    """That of the picture that is changed: no model writes it."""
 
 
 def picture_tool(pictures: Pictures, painter: Painter) -> ChatTool:
@@ -100,20 +98,21 @@ def picture_tool(pictures: Pictures, painter: Painter) -> ChatTool:
         source = hole = None
         if args.part and not (model.image is not None and model.image.edits):
             raise ToolFailed(f"{model.name} draws from words only; it can't draw a part anew.")
-        seed = None
+        seed, redrawn = None, False
         if args.picture_id:
             known = await pictures.get(call.person, args.picture_id)
             kept = await pictures.content(call.person, args.picture_id)
             source = await asyncio.to_thread(_as_png, kept)
             if args.part:
                 hole = mask(args.part, known.width, known.height)
-            elif args.seed is not None and _redraws(model, known):
-                source, seed = None, args.seed
+            elif _redraws(model, known):
+                # The same words again are another picture like it; changed ones are this picture.
+                redrawn, source = True, None
+                seed = known.seed if args.prompt != known.prompt else None
         request = _request(args, model, source, hole, seed)
         start: ImagesStart | None = None
         made: list[Picture] = []
-        changed = request.source is not None or seed is not None
-        source_id = args.picture_id if changed else None
+        source_id = args.picture_id if redrawn or request.source is not None else None
         events = pictures.make(call.person, painter, request, Output(), source_id)
         async with aclosing(events) as open_events:  # type: ignore[type-var]
             async for event in open_events:
@@ -162,8 +161,7 @@ def last_picture(content: Sequence[ContentBlock]) -> str | None:
 
 def _told(schema: Json) -> Json:
     """Return the schema as models are told it."""
-    hidden = ("part", "seed")
-    shown = {name: kind for name, kind in schema["properties"].items() if name not in hidden}
+    shown = {name: kind for name, kind in schema["properties"].items() if name != "part"}
     return schema | {"properties": shown}
 
 

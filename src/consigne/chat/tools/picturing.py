@@ -57,8 +57,6 @@ class Picturing:
             found: Json = {"prompt": changed.prompt, "picture_id": last.id}
             if changed.vary:
                 found["strength"] = _VARIED
-            elif last.seed is not None:
-                found["seed"] = last.seed
             if changed.without:
                 found["without"] = changed.without
             return Order(found, changed.language)

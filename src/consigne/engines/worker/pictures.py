@@ -165,9 +165,10 @@ class _Sheet:
         return to_png(scenes.within(together, width, height), width, height)
 
     def _coloured(self, pixels: Pixels) -> Pixels:
-        at = len(self._done)
-        tint = self._cells[at].tint if at < len(self._cells) else None
-        return scenes.tinted(pixels, tint) if tint else pixels
+        if not self._cells:
+            return pixels
+        cell = self._cells[len(self._done)]
+        return scenes.tinted(pixels, cell.tint, cell.ground) if cell.tint else pixels
 
     def on_step(self, step: int, steps: int, preview: Preview) -> bool:
         """Tell of a step that is done; say whether to stop."""

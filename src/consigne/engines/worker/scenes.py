@@ -57,8 +57,11 @@ def within(picture: Pixels, width: int, height: int) -> Pixels:
     return sheet
 
 
-def tinted(picture: Pixels, colour: Rgb) -> Pixels:
-    """Return a picture whose thing has another colour: light and shade stay, the ground too."""
+def tinted(picture: Pixels, colour: Rgb, ground: Rgb | None = None) -> Pixels:
+    """Return a picture whose thing has another colour: light and shade stay.
+
+    So does the ground, unless another is given.
+    """
     values = picture.astype(np.float32) / 255
     thing = 1 - _outside(picture)
     light = values @ np.array([0.299, 0.587, 0.114], np.float32)
@@ -68,7 +71,8 @@ def tinted(picture: Pixels, colour: Rgb) -> Pixels:
     gleam = np.clip((light - middle) / (1 - middle), 0, 1)[..., None]
     target = np.array(colour, np.float32) / 255
     coloured = target * shade + (1 - target) * gleam * 0.8
-    return _bytes((values * (1 - thing) + coloured * thing) * 255)
+    under = values if ground is None else np.array(ground, np.float32) / 255
+    return _bytes((under * (1 - thing) + coloured * thing) * 255)
 
 
 def background(picture: Pixels) -> NDArray[np.float32]:
