@@ -184,9 +184,10 @@ class ProvenanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """Whether pictures bear an imperceptible mark in their pixels."""
     url_minutes: int = 60
     """Minutes for which the address of a picture that the API gives out works."""
-    text_marks: tuple[Literal["header", "copy", "export"], ...] = ("header", "export")
-    """Where generated text is marked: in the API's answers (``header``), in what is copied from
-    the app (``copy``), in conversations saved as files (``export``)."""
+    text_marks: tuple[Literal["header", "body", "copy", "export"], ...] = ("header", "export")
+    """Where generated text is marked: in the headers of the API's answers (``header``), in their
+    bodies (``body``), in what is copied from the app (``copy``), in conversations saved as files
+    (``export``)."""
 
 
 class ProviderModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
