@@ -6,7 +6,6 @@ environment: ``[server] port = 80`` is ``CONSIGNE_SERVER__PORT=80``.
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -15,8 +14,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from consigne.domain.errors import OperatorError
-
-ENV_PREFIX = "CONSIGNE_"
+from consigne.setting_sources import (
+    find_config,
+    from_environment,
+    from_file,
+    merge,
+    without_none,
+)
+from consigne.usage_settings import MetricsSettings, PriceSettings, UsageSettings, check_usage
 
 _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 Capability = Literal[
@@ -74,6 +79,9 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """The model of pictures by default; empty takes the first installed, else the built-in one."""
     aliases: dict[str, str] = {}
     """Other names for models: ``{"gpt-4o-mini" = "smollm2-135m-instruct"}``."""
+    prices: dict[str, PriceSettings] = {}
+    """What models that run here cost: a table ``[models.prices."ID"]`` for each, with any of
+    ``input``, ``cached_input``, ``output`` (a million tokens) and ``image`` (one)."""
 
 
 class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -227,6 +235,9 @@ class ProviderModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     prompt_cache: bool = False
     """Whether an Anthropic server is asked to cache prompts: cheaper for conversations that go on,
     dearer for single questions."""
+    price: PriceSettings | None = None
+    """What it costs: a table with any of ``input``, ``cached_input``, ``cache_creation``,
+    ``output`` (a million tokens) and ``image`` (one); unset: no cost is told."""
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -274,6 +285,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     files: FileSettings = FileSettings()
     batches: BatchSettings = BatchSettings()
     records: RecordSettings = RecordSettings()
+    usage: UsageSettings = UsageSettings()
+    metrics: MetricsSettings = MetricsSettings()
     tools: ToolSettings = ToolSettings()
     sharing: SharingSettings = SharingSettings()
     provenance: ProvenanceSettings = ProvenanceSettings()
@@ -339,11 +352,11 @@ def load_settings(
         OperatorError: A file that can't be read, an unknown key, a value of the wrong type.
     """
     environ = os.environ if environ is None else environ
-    from_env = _from_environment(environ)
-    from_flags = _without_none(overrides or {})
-    data_dir = Path(from_flags.get("data_dir") or from_env.get("data_dir") or default_data_dir())
-    path = config or _find_config(environ, data_dir)
-    merged = _merge(_merge(_from_file(path), from_env), from_flags)
+    env = from_environment(environ)
+    flags = without_none(overrides or {})
+    data_dir = Path(flags.get("data_dir") or env.get("data_dir") or default_data_dir())
+    path = config or find_config(environ, data_dir)
+    merged = merge(merge(from_file(path), env), flags)
     try:
         settings = msgspec.convert(merged, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
@@ -351,6 +364,7 @@ def load_settings(
         raise OperatorError(f"The settings are wrong: {error}{origin}.") from None
     _check_providers(settings.providers)
     _check_tools(settings.tools)
+    check_usage(settings.usage, settings.metrics, _prices(settings))
     return msgspec.structs.replace(settings, data_dir=settings.data_dir.expanduser().absolute())
 
 
@@ -373,6 +387,16 @@ def _check_providers(providers: tuple[ProviderSettings, ...]) -> None:
             if not (_HEADER.fullmatch(header) and value.isascii() and value.isprintable()):
                 raise OperatorError(f"{where}.headers: {header!r} is not a valid header.")
         _check_provider_models(provider, where)
+
+
+def _prices(settings: Settings) -> dict[str, PriceSettings]:
+    """Return all prices, each with where it is set."""
+    found = {f"models.prices.{name}": price for name, price in settings.models.prices.items()}
+    for at, provider in enumerate(settings.providers):
+        for model in provider.models:
+            if model.price is not None:
+                found[f"providers[{at}].models, {model.id}: price"] = model.price
+    return found
 
 
 def _check_tools(tools: ToolSettings) -> None:
@@ -419,66 +443,6 @@ def _check_provider_models(provider: ProviderSettings, where: str) -> None:
             raise OperatorError(f"{where}.models[{at}].image: this API makes no pictures.")
         if model.image_edits and not model.image:
             raise OperatorError(f"{where}.models[{at}].image_edits: it needs image = true.")
-
-
-def _find_config(environ: Mapping[str, str], data_dir: Path) -> Path | None:
-    if named := environ.get("CONSIGNE_CONFIG"):
-        return Path(named)
-    candidates = (Path("consigne.toml"), data_dir / "consigne.toml")
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def _from_file(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise OperatorError(f"Can't read the settings file {path}: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OperatorError(f"The settings file {path} is not valid TOML: {error}.") from None
-
-
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in environ.items():
-        if not key.startswith(ENV_PREFIX) or key == "CONSIGNE_CONFIG":
-            continue
-        *tables, leaf = key.removeprefix(ENV_PREFIX).lower().split("__")
-        level = found
-        for table in tables:
-            level = level.setdefault(table, {})
-        level[leaf] = _structured(value)
-    return found
-
-
-def _structured(value: str) -> Any:
-    """Lists and tables are written as JSON in the environment."""
-    if value[:1] not in ("[", "{"):
-        return value
-    try:
-        return msgspec.json.decode(value)
-    except msgspec.DecodeError:
-        return value
-
-
-def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: _without_none(value) if isinstance(value, Mapping) else value
-        for key, value in values.items()
-        if value is not None
-    }
-
-
-def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        below = merged.get(key)
-        if isinstance(below, dict) and isinstance(value, Mapping):
-            merged[key] = _merge(below, value)
-        else:
-            merged[key] = value
-    return merged
 
 
 def _decode(kind: type, value: Any) -> Any:

@@ -34,8 +34,8 @@ def create_app(services: Services) -> FastAPI:
     errors.install(app)
     settings = services.settings
     disclosure = text_marks.value_of(settings.provenance)
-    middleware.install(app, settings.server, body_limits(settings), disclosure)
-    services.batches.answer_through(Within(app))
+    middleware.install(app, settings.server, body_limits(settings), disclosure, services.usage)
+    services.batches.answer_through(Within(app, services.usage))
     return app
 
 

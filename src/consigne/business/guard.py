@@ -5,14 +5,7 @@ from typing import Any, cast
 
 from consigne.business.limits import Account, Reservation
 from consigne.domain.errors import ConsigneError, ModelNotPermitted
-from consigne.domain.events import (
-    Event,
-    InputDelta,
-    MessageStart,
-    MessageStop,
-    TextDelta,
-    ThinkingDelta,
-)
+from consigne.domain.events import Event, MessageStart, MessageStop
 from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request, TextBlock, ThinkingBlock, ToolResultBlock
 from consigne.domain.models import Modality, Model
@@ -20,6 +13,7 @@ from consigne.domain.usage import Usage
 from consigne.engines.base import Embeddings, Scores
 from consigne.gateway.gateway import Gateway
 from consigne.gateway.passing import Passing
+from consigne.gateway.traffic import DELTAS, cut
 
 BYTES_PER_TOKEN = 4
 """Of most languages' text in most vocabularies: good enough for what is settled afterwards."""
@@ -155,7 +149,7 @@ class _Meter:
 
     def see(self, event: Event) -> None:
         match event:
-            case TextDelta() | ThinkingDelta() | InputDelta():
+            case _ if type(event) in DELTAS:
                 self._deltas += 1
             case MessageStart():
                 self._used = event.usage
@@ -166,7 +160,7 @@ class _Meter:
                 pass
 
     def settle(self) -> None:
-        self._reserved.settle(self._used + Usage(0, 0, self._deltas))
+        self._reserved.settle(cut(self._used, self._deltas) if self._deltas else self._used)
 
 
 def estimate(request: Request) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from consigne.domain.events import Event
 from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request
 from consigne.domain.models import Modality, Model
+from consigne.gateway.metering import Part
 from consigne.providers.base import Deployment, Provider
 
 _ELSEWHERE = (Overloaded, RateLimited, UpstreamFailed)
@@ -37,16 +38,18 @@ class Target(msgspec.Struct, frozen=True):
         """What it makes."""
         return self.model.modality
 
-    def generate(self, request: Request) -> AsyncIterator[Event]:
+    def generate(self, request: Request, part: Part) -> AsyncIterator[Event]:
         """Generate an answer at the first provider that can (see ``Provider.generate``)."""
         if len(self.routes) == 1:
             provider, deployment = self.routes[0]
+            part.by(deployment.model.where, deployment.price)
             return provider.generate(deployment, request)
-        return self._generate(request)
+        return self._generate(request, part)
 
-    async def _generate(self, request: Request) -> AsyncIterator[Event]:
+    async def _generate(self, request: Request, part: Part) -> AsyncIterator[Event]:
         """Try one after the other; what has begun to answer goes on alone."""
         for at, (provider, deployment) in enumerate(self.routes):
+            part.by(deployment.model.where, deployment.price)
             events = provider.generate(deployment, request)
             begun = False
             try:
@@ -61,9 +64,10 @@ class Target(msgspec.Struct, frozen=True):
             finally:
                 await _close(events)
 
-    async def draw(self, request: ImageRequest) -> AsyncIterator[ImageEvent]:
+    async def draw(self, request: ImageRequest, part: Part) -> AsyncIterator[ImageEvent]:
         """Make pictures at the first provider that can (see ``Provider.draw``)."""
         for at, (provider, deployment) in enumerate(self.routes):
+            part.by(deployment.model.where, deployment.price)
             events = provider.draw(deployment, request)
             begun = False
             try:
@@ -83,14 +87,17 @@ class Target(msgspec.Struct, frozen=True):
         provider, deployment = self.routes[0]
         return await provider.count_tokens(deployment, request)
 
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
+    async def embed(self, texts: Sequence[str], part: Part) -> Embeddings:
         """Return one vector for each text, from the first provider that can."""
-        for provider, deployment in self.routes[:-1]:
+        *others, last = self.routes
+        for provider, deployment in others:
+            part.by(deployment.model.where, deployment.price)
             try:
                 return await provider.embed(deployment, texts)
             except _ELSEWHERE:
                 continue
-        provider, deployment = self.routes[-1]
+        provider, deployment = last
+        part.by(deployment.model.where, deployment.price)
         return await provider.embed(deployment, texts)
 
 

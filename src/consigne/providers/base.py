@@ -17,6 +17,7 @@ from consigne.domain.messages import (
     ToolResultBlock,
 )
 from consigne.domain.models import Model
+from consigne.domain.usage import Price
 
 
 class Deployment(msgspec.Struct, frozen=True):
@@ -30,6 +31,8 @@ class Deployment(msgspec.Struct, frozen=True):
     """Most tokens of one answer; 0 where unknown."""
     prompt_cache: bool = False
     """Whether the provider is asked to cache prompts."""
+    price: Price | None = None
+    """What it costs, where the operator says so."""
 
 
 class Provider(Protocol):
