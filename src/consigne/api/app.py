@@ -3,9 +3,19 @@
 from fastapi import FastAPI, Response
 
 from consigne import __version__
-from consigne.api import anthropic, app_routes, errors, middleware, openai, openapi, text_marks
+from consigne.api import (
+    anthropic,
+    app_routes,
+    errors,
+    metrics,
+    middleware,
+    openai,
+    openapi,
+    text_marks,
+)
 from consigne.api.body_limits import body_limits
 from consigne.api.direct import Application
+from consigne.api.metered import is_metered
 from consigne.api.services import Services
 from consigne.api.within import Within
 from consigne.chat.tools import python_package
@@ -21,6 +31,7 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        telemetry={"exclude": is_metered},  # those have spans of their own, see ``Metered``
     )
     app.state.services = services
     app.include_router(anthropic.router)
@@ -28,6 +39,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(app_routes.router)
     openapi.install(app)
     _health(app, services)
+    app.include_router(metrics.router)
     app.router.routes.extend(static.routes(services.shares.leads))
     python = python_package.installed(services.settings.data_dir)
     app.router.routes.extend(python_frame.routes(python, services.settings.server.public_url))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from consigne.api.spans import Tracing
 from consigne.business.usage import UsageLog
 from consigne.gateway.metering import Endpoint, within
 
@@ -21,22 +22,33 @@ ENDPOINTS: Mapping[str, Endpoint] = {
 """The paths whose POST has a model do something."""
 
 
+def is_metered(scope: Scope) -> bool:
+    """Say whether a request has a model do something."""
+    return scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in ENDPOINTS
+
+
 class Metered:
-    """Begins a use for each such request, and ends it with the answer."""
+    """Begins a use for each such request, and ends it with the answer; so a span, if wanted."""
 
     def __init__(self, app: ASGIApp, *, usage: UsageLog) -> None:
         self._app = app
         self._usage = usage
+        self._tracing = Tracing()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
-        endpoint = ENDPOINTS.get(scope["path"]) if scope["type"] == "http" else None
-        if endpoint is None or scope["method"] != "POST":
+        if not is_metered(scope):
             await self._app(scope, receive, send)
             return
         state = scope["state"]
-        with within(self._usage.begin(endpoint, state["request_id"])) as use:
+        use = self._usage.begin(ENDPOINTS[scope["path"]], state["request_id"])
+        span = self._tracing.begin(scope)
+        if span is not None:
+            send = span.watching(send)
+        with within(use):
             try:
                 await self._app(scope, receive, send)
             finally:
                 use.streamed = "streams_events" in state
+                if span is not None:
+                    span.end(use)

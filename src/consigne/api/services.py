@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from consigne.business.pictures import Pictures
     from consigne.business.uploads import Uploads
     from consigne.business.usage import UsageLog
+    from consigne.business.usage_report import UsageReport
     from consigne.chat.artifacts import Artifacts
     from consigne.chat.assistants import Assistants
     from consigne.chat.conversations import Conversations
@@ -97,6 +98,8 @@ class Services(msgspec.Struct, frozen=True):
     projects: "Projects"
     shares: "Shares"
     usage: "UsageLog"
+    usage_report: "UsageReport"
+    jobs: "Jobs"
 
 
 class Engines(msgspec.Struct, frozen=True):
@@ -148,7 +151,7 @@ def _import_store() -> None:
     import consigne.business.keys
     import consigne.business.pictures
     import consigne.business.uploads
-    import consigne.business.usage
+    import consigne.business.usage_report
     import consigne.chat.conversations
     import consigne.chat.feedback
     import consigne.chat.folders
@@ -177,6 +180,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.business.limits import Limiter
     from consigne.business.pictures import Pictures
     from consigne.business.usage import UsageLog
+    from consigne.business.usage_report import UsageReport
     from consigne.chat.artifacts import Artifacts
     from consigne.chat.conversations import Conversations
     from consigne.chat.feedback import Feedback
@@ -269,6 +273,8 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         projects=Projects(db),
         shares=Shares(db, enabled=settings.sharing.public_links),
         usage=usage,
+        usage_report=UsageReport(db, settings.usage),
+        jobs=jobs,
     )
 
 

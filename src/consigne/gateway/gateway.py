@@ -22,6 +22,7 @@ from consigne.gateway.metering import Part, counted, name_model
 from consigne.gateway.targets import Target, Targets
 from consigne.gateway.traffic import Traffic
 from consigne.providers.base import Provider
+from consigne.providers.faults import Troubles
 from consigne.settings import BatchSettings, ModelSettings
 
 ModelState = Literal["idle", "loading", "ready"]
@@ -89,6 +90,10 @@ class Gateway:
         here = [installed.as_model() for installed in self._library.list()]
         ids = {model.id for model in here}
         return here + [model for model in self._targets.models() if model.id not in ids]
+
+    def troubles(self) -> dict[str, Troubles]:
+        """Return what went wrong with each provider, by its name."""
+        return self._targets.troubles()
 
     def resolve(self, name: str, modality: Modality = "text") -> Model:
         """Return the model that ``name`` means; an empty name means the default.

@@ -37,6 +37,19 @@ _KINDS: dict[str, Modality] = {
     "retrieval": "embedding",
     "images": "image",
 }
+OPERATIONS: Final = {
+    "messages": "chat",
+    "chat_completions": "chat",
+    "responses": "chat",
+    "completions": "text_completion",
+    "embeddings": "embeddings",
+    "images": "generate_content",
+    "chat": "chat",
+    "title": "chat",
+    "caption": "chat",
+    "retrieval": "embeddings",
+}
+"""What OpenTelemetry's conventions for generative AI call it."""
 OK: Final = "ok"
 CANCELLED: Final = "cancelled"
 HERE: Final = "here"

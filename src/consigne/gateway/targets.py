@@ -13,6 +13,7 @@ from consigne.domain.messages import Request
 from consigne.domain.models import Modality, Model
 from consigne.gateway.metering import Part
 from consigne.providers.base import Deployment, Provider
+from consigne.providers.faults import Troubles
 
 _ELSEWHERE = (Overloaded, RateLimited, UpstreamFailed)
 """Errors that say nothing of the request: another provider may well answer it."""
@@ -110,6 +111,11 @@ class Targets:
             for deployment in provider.deployments:
                 routes.setdefault(deployment.model.id, []).append((provider, deployment))
         self._targets = {name: Target(tuple(found)) for name, found in routes.items()}
+
+    def troubles(self) -> dict[str, Troubles]:
+        """Return what went wrong with each provider, by its name."""
+        routes = (route for target in self._targets.values() for route in target.routes)
+        return {deployment.model.where: provider.troubles for provider, deployment in routes}
 
     def models(self) -> list[Model]:
         """Return the models, in the order of the settings."""

@@ -18,6 +18,7 @@ from consigne.domain.messages import (
 )
 from consigne.domain.models import Model
 from consigne.domain.usage import Price
+from consigne.providers.faults import Troubles
 
 
 class Deployment(msgspec.Struct, frozen=True):
@@ -41,6 +42,11 @@ class Provider(Protocol):
     @property
     def deployments(self) -> Sequence[Deployment]:
         """The models it answers for."""
+        ...
+
+    @property
+    def troubles(self) -> Troubles:
+        """What went wrong with it."""
         ...
 
     def generate(self, deployment: Deployment, request: Request) -> AsyncIterator[Event]:

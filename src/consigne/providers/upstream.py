@@ -195,6 +195,7 @@ class Upstream:
             raise
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             # A pooled connection that the server had closed meanwhile: a fresh one works.
+            self.teller.troubles.retries += 1
             return await self._once(path, encoded, kind)
 
     async def _once(self, path: str, encoded: bytes, kind: str) -> "aiohttp.ClientResponse":
