@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from consigne.api import anthropic, errors, middleware, openai, text_marks
 from consigne.api.connections import Connection
 from consigne.api.direct import Application
+from consigne.business.usage import UsageLog
 from doubles.scripted import KEY, ScriptedGateway, scripted_services
 from support.records import LazyDatabase, records_on
 
@@ -44,7 +45,10 @@ class _Transport(httpx.ASGITransport):
 
 
 def dialects_app(
-    gateway: ScriptedGateway, keeping: RecordKeeping | None = None, **server: Any
+    gateway: ScriptedGateway,
+    keeping: RecordKeeping | None = None,
+    usage: UsageLog | None = None,
+    **server: Any,
 ) -> FastAPI:
     """Return an application of both dialects, all middleware on."""
     services = scripted_services(gateway, **server)
@@ -55,7 +59,7 @@ def dialects_app(
     app.include_router(openai.router)
     errors.install(app)
     disclosure = text_marks.value_of(services.settings.provenance)
-    middleware.install(app, services.settings.server, disclosure=disclosure)
+    middleware.install(app, services.settings.server, disclosure=disclosure, usage=usage)
     return app
 
 

@@ -42,7 +42,7 @@ class Metered:
             return
         state = scope["state"]
         use = self._usage.begin(ENDPOINTS[scope["path"]], state["request_id"])
-        span = self._tracing.begin(scope)
+        span = self._tracing.begin(scope, use.began)
         if span is not None:
             send = span.watching(send)
         with within(use):

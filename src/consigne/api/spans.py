@@ -17,24 +17,34 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
 
+LOOK_EVERY_S = 1.0
+"""How often it is asked whether somebody collects spans: it may be configured at any time."""
+
+
 class Tracing:
     """Begins spans, if OpenTelemetry is configured."""
 
     def __init__(self) -> None:
         self._provider: Any = None
         self._tracer: Tracer | None = None
+        self._look_again = 0.0
 
-    def begin(self, scope: Scope) -> "CallSpan | None":
-        """Begin a call's span, unless nobody collects them."""
+    def begin(self, scope: Scope, now: float) -> "CallSpan | None":
+        """Begin a call's span, unless nobody collects them; ``now`` is of any steady clock."""
+        if now >= self._look_again:
+            self._look_again = now + LOOK_EVERY_S
+            self._look()
+        return None if self._tracer is None else CallSpan(self._tracer, scope)
+
+    def _look(self) -> None:
         trace = sys.modules.get("opentelemetry.trace")
         if trace is None:
-            return None
+            return
         provider = trace.get_tracer_provider()
         if provider is not self._provider:
             idle = isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider)
             self._provider = provider
             self._tracer = None if idle else provider.get_tracer("consigne", __version__)
-        return None if self._tracer is None else CallSpan(self._tracer, scope)
 
 
 class CallSpan:

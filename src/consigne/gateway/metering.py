@@ -78,33 +78,27 @@ class Whose(Protocol):
 class Use:
     """One request: who made it, what answered, what it used. ``leave`` ends it."""
 
-    __slots__ = (
-        "_open",
-        "asked",
-        "at",
-        "batch",
-        "began",
-        "begun",
-        "cached",
-        "cost",
-        "endpoint",
-        "first",
-        "id",
-        "images",
-        "input",
-        "kind",
-        "model",
-        "output",
-        "parts",
-        "reasoning",
-        "seconds",
-        "status",
-        "streamed",
-        "target",
-        "tell",
-        "whose",
-        "written",
-    )
+    # What most requests never change stands here once, for all.
+    streamed = False
+    first = 0.0
+    """Seconds until the first token; 0 where there was none."""
+    seconds = 0.0
+    """Seconds until the end."""
+    asked = ""
+    """The model as it was named."""
+    model = ""
+    """The id of the model that answered."""
+    target = ""
+    """``here``, or the provider that answered."""
+    status = OK
+    """``ok``, ``cancelled``, or an error's code."""
+    parts = 0
+    """How many generations there were."""
+    begun = False
+    """Whether any of them got as far as an answer, or was cancelled before."""
+    input = cached = written = output = reasoning = images = 0
+    cost: int | None = None
+    """In millionths of a micro-unit, of all generations that have a price."""
 
     def __init__(
         self,
@@ -118,30 +112,11 @@ class Use:
         self.tell = tell
         self.id = use_id
         self.endpoint = endpoint
-        self.kind = _KINDS.get(endpoint, "text")
+        self.kind: Modality = _KINDS.get(endpoint, "text")
         self.whose = whose
         self.batch = batch
-        self.streamed = False
         self.at = sources.now()
         self.began = perf_counter()
-        self.first = 0.0
-        """Seconds until the first token; 0 where there was none."""
-        self.seconds = 0.0
-        """Seconds until the end."""
-        self.asked = ""
-        """The model as it was named."""
-        self.model = ""
-        """The id of the model that answered."""
-        self.target = ""
-        self.status = OK
-        """``ok``, ``cancelled``, or an error's code."""
-        self.parts = 0
-        """How many generations there were."""
-        self.begun = False
-        """Whether any of them got as far as an answer, or was cancelled before."""
-        self.input = self.cached = self.written = self.output = self.reasoning = self.images = 0
-        self.cost: int | None = None
-        """In millionths of a micro-unit, of all generations that have a price."""
         self._open = 1
 
     def enter(self) -> None:
@@ -169,15 +144,23 @@ _current: ContextVar[Use | None] = ContextVar("use", default=None)
 current = _current.get
 
 
-@contextmanager
-def within(use: Use) -> Iterator[Use]:
+class within:  # noqa: N801 - read as a statement; a generator would cost each request more
     """Count what runs within, tasks it starts included, to a use, and leave it at the end."""
-    mark = _current.set(use)
-    try:
-        yield use
-    finally:
-        _current.reset(mark)
-        use.leave()
+
+    __slots__ = ("_mark", "_use")
+
+    def __init__(self, use: Use) -> None:
+        self._use = use
+
+    def __enter__(self) -> Use:
+        """Begin."""
+        self._mark = _current.set(self._use)
+        return self._use
+
+    def __exit__(self, *_: object) -> None:
+        """Leave it."""
+        _current.reset(self._mark)
+        self._use.leave()
 
 
 @contextmanager

@@ -41,7 +41,12 @@ def in_background() -> Iterator[None]:
 
 
 def cut(usage: Usage, deltas: int) -> Usage:
-    """Return what an answer used that ended before its source could say: about a token a piece."""
+    """Return what an answer used that ended so many pieces after its source's last word on it.
+
+    A piece is about a token.
+    """
+    if not deltas:
+        return usage
     return msgspec.structs.replace(usage, output_tokens=max(usage.output_tokens, deltas))
 
 
@@ -82,22 +87,21 @@ class Traffic:
         with self.waited_for():
             try:
                 async for event in events:
-                    kind = type(event)
-                    if kind in DELTAS:
+                    if type(event) in DELTAS:
                         if not deltas:
                             part.first()
                         deltas += 1
-                    elif kind is MessageStart:
-                        usage, begun = event.usage, True  # type: ignore[union-attr]
-                    elif kind is MessageStop:
-                        usage, deltas, status = event.usage, 0, OK  # type: ignore[union-attr]
+                    elif isinstance(event, MessageStart):
+                        usage, begun = event.usage, True
+                    elif isinstance(event, MessageStop):
+                        usage, deltas, status = event.usage, 0, OK
                     yield event
             except BaseException as error:
                 if status != OK:
                     status = status_of(error)
                 raise
             finally:
-                part.end(status, cut(usage, deltas) if deltas else usage, begun=begun)
+                part.end(status, cut(usage, deltas), begun=begun)
                 if (close := getattr(events, "aclose", None)) is not None:
                     await close()
 
