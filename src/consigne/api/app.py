@@ -15,7 +15,6 @@ from consigne.api import (
 )
 from consigne.api.body_limits import body_limits
 from consigne.api.direct import Application
-from consigne.api.metered import is_metered
 from consigne.api.services import Services
 from consigne.api.within import Within
 from consigne.chat.tools import python_package
@@ -31,7 +30,6 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        telemetry={"exclude": is_metered},  # those have spans of their own, see ``Metered``
     )
     app.state.services = services
     app.include_router(anthropic.router)
