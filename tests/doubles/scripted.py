@@ -229,4 +229,5 @@ def scripted_services(
         grounding=None,
         batches=SimpleNamespace(answer_through=lambda api: None),
         shares=SimpleNamespace(leads=_nowhere),
+        usage=None,
     )

@@ -212,8 +212,9 @@ def whole(message: WholeMessage, model: str) -> Sequence[Event]:
 def as_usage(counts: Counts) -> Usage:
     """Return the counts as ours: all of the prompt's together, and those read from the cache."""
     cached = counts.cache_read_input_tokens or 0
-    prompt = (counts.input_tokens or 0) + (counts.cache_creation_input_tokens or 0) + cached
-    return Usage(prompt, cached, counts.output_tokens or 0)
+    written = counts.cache_creation_input_tokens or 0
+    prompt = (counts.input_tokens or 0) + written + cached
+    return Usage(prompt, cached, counts.output_tokens or 0, written)
 
 
 def _merge(before: Counts, after: Counts) -> Counts:
