@@ -12,6 +12,8 @@ class Usage(msgspec.Struct, frozen=True):
     """Those of ``input_tokens`` that were read from the prefix cache."""
     output_tokens: int = 0
     """Tokens generated, thinking and tool calls included."""
+    reasoning_tokens: int = 0
+    """Those of ``output_tokens`` that were thinking; 0 where its author does not tell."""
 
     def __add__(self, other: "Usage") -> "Usage":
         """Return the sum of two usages."""
@@ -19,4 +21,5 @@ class Usage(msgspec.Struct, frozen=True):
             self.input_tokens + other.input_tokens,
             self.cached_input_tokens + other.cached_input_tokens,
             self.output_tokens + other.output_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
         )

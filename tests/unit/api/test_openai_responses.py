@@ -61,7 +61,7 @@ async def test_a_whole_answer_carries_every_field() -> None:
         "input_tokens": 12,
         "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 0},
         "output_tokens": 5,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": 2},
         "total_tokens": 17,
     }
     required = {name for name, field in Response.model_fields.items() if field.is_required()}

@@ -92,6 +92,7 @@ def usage(counts: Usage, shape: Shape = PLAIN) -> dict[str, Any]:
         "cache_creation_input_tokens": written,
         "cache_read_input_tokens": counts.cached_input_tokens,
         "output_tokens": counts.output_tokens,
+        "output_tokens_details": {"thinking_tokens": counts.reasoning_tokens},
     }
 
 

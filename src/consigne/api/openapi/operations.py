@@ -11,6 +11,7 @@ DialectName = Literal["anthropic", "openai"]
 
 _ANTHROPIC = "consigne.api.openapi.anthropic"
 _OPENAI = "consigne.api.openapi.openai"
+_ANSWERED = "consigne.api.openapi.responses"
 _STORED = "consigne.api.openapi.stored"
 _RECORDS = "consigne.api.openapi.records"
 _IMAGES = "consigne.api.openapi.images"
@@ -139,9 +140,9 @@ OPERATIONS: dict[tuple[str, str], tuple[Operation, ...]] = {
     ("POST", "/v1/responses"): (
         Operation(
             "openai",
-            f"{_OPENAI}:Response",
+            f"{_ANSWERED}:Response",
             "consigne.api.openai.responses.schemas:responses_body",
-            f"{_OPENAI}:ResponseStreamEvent",
+            f"{_ANSWERED}:ResponseStreamEvent",
         ),
     ),
     ("POST", "/v1/responses/input_tokens"): (
@@ -153,15 +154,15 @@ OPERATIONS: dict[tuple[str, str], tuple[Operation, ...]] = {
     ("GET", "/v1/responses/{response_id}"): (
         Operation(
             "openai",
-            f"{_OPENAI}:Response",
-            events=f"{_OPENAI}:ResponseStreamEvent",
+            f"{_ANSWERED}:Response",
+            events=f"{_ANSWERED}:ResponseStreamEvent",
             query=_RESPONSE_QUERY,
         ),
     ),
     ("DELETE", "/v1/responses/{response_id}"): (
         Operation("openai", f"{_RECORDS}:ResponseDeleted"),
     ),
-    ("POST", "/v1/responses/{response_id}/cancel"): (Operation("openai", f"{_OPENAI}:Response"),),
+    ("POST", "/v1/responses/{response_id}/cancel"): (Operation("openai", f"{_ANSWERED}:Response"),),
     ("GET", "/v1/responses/{response_id}/input_items"): (
         Operation("openai", f"{_RECORDS}:KeptItems", query=(*_ENTRY_PAGE, _INCLUDE)),
     ),

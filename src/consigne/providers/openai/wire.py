@@ -67,21 +67,29 @@ class _PromptDetails(msgspec.Struct, frozen=True):
     cached_tokens: int | None = None
 
 
+class _CompletionDetails(msgspec.Struct, frozen=True):
+    reasoning_tokens: int | None = None
+
+
 class Counts(msgspec.Struct, frozen=True):
     """Token counts."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
 
     def as_usage(self) -> Usage:
         """Return the counts as ours."""
         details = self.prompt_tokens_details
         cached = (details.cached_tokens or 0) if details else 0
+        wrote = self.completion_tokens_details
+        reasoning = (wrote.reasoning_tokens or 0) if wrote else 0
         return Usage(
             input_tokens=self.prompt_tokens,
             cached_input_tokens=min(cached, self.prompt_tokens),
             output_tokens=self.completion_tokens,
+            reasoning_tokens=min(reasoning, self.completion_tokens),
         )
 
 

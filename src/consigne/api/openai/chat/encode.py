@@ -49,6 +49,7 @@ def usage(counts: Usage) -> dict[str, Any]:
         "completion_tokens": counts.output_tokens,
         "total_tokens": counts.input_tokens + counts.output_tokens,
         "prompt_tokens_details": {"cached_tokens": counts.cached_input_tokens},
+        "completion_tokens_details": {"reasoning_tokens": counts.reasoning_tokens},
     }
 
 
@@ -56,7 +57,8 @@ def total(counts: Sequence[Usage]) -> Usage:
     """Return what several answers to one prompt used: the prompt counts once."""
     first = counts[0]
     output = sum(count.output_tokens for count in counts)
-    return Usage(first.input_tokens, first.cached_input_tokens, output)
+    reasoning = sum(count.reasoning_tokens for count in counts)
+    return Usage(first.input_tokens, first.cached_input_tokens, output, reasoning)
 
 
 class Choice:

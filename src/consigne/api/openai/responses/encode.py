@@ -47,7 +47,7 @@ def usage(counts: Usage) -> Json:
             "cache_write_tokens": 0,
         },
         "output_tokens": counts.output_tokens,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": counts.reasoning_tokens},
         "total_tokens": counts.input_tokens + counts.output_tokens,
     }
 

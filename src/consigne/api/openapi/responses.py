@@ -1,0 +1,381 @@
+"""What ``/v1/responses`` answers, as its OpenAPI document says it; tests hold answers to it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, RootModel
+
+from consigne.api.openapi.openai import ChosenLogprob
+
+Count = Annotated[int, Field(ge=0)]
+ItemStatus = Literal["in_progress", "completed", "incomplete"]
+
+
+class InputTokensDetails(BaseModel):
+    """How many of the prompt's tokens the prefix cache had."""
+
+    cached_tokens: Count
+    cache_write_tokens: Count
+
+
+class ReasoningTokensDetails(BaseModel):
+    """How many of the answer's tokens were reasoning."""
+
+    reasoning_tokens: Count
+
+
+class ResponseUsage(BaseModel):
+    """Tokens."""
+
+    input_tokens: Count
+    input_tokens_details: InputTokensDetails
+    output_tokens: Count
+    output_tokens_details: ReasoningTokensDetails
+    total_tokens: Count
+
+
+class FileCitation(BaseModel):
+    """A file that the text before ``index`` rests on."""
+
+    type: Literal["file_citation"]
+    index: Count
+    file_id: str
+    filename: str
+
+
+class OutputTextPart(BaseModel):
+    """Text that the model wrote."""
+
+    type: Literal["output_text"]
+    text: str
+    annotations: list[FileCitation]
+    logprobs: list[ChosenLogprob]
+
+
+class ReasoningTextPart(BaseModel):
+    """What the model wrote to itself."""
+
+    type: Literal["reasoning_text"]
+    text: str
+
+
+class SummaryTextPart(BaseModel):
+    """The same, where `reasoning.summary` asks for it in this form."""
+
+    type: Literal["summary_text"]
+    text: str
+
+
+class OutputMessage(BaseModel):
+    """What the model wrote."""
+
+    type: Literal["message"]
+    id: str
+    role: Literal["assistant"]
+    content: list[OutputTextPart]
+    status: ItemStatus
+
+
+class OutputReasoning(BaseModel):
+    """What the model wrote to itself."""
+
+    type: Literal["reasoning"]
+    id: str
+    summary: list[SummaryTextPart]
+    content: list[ReasoningTextPart]
+    status: ItemStatus
+    encrypted_content: str | None
+
+
+class OutputFunctionCall(BaseModel):
+    """A function that the model wants called."""
+
+    type: Literal["function_call"]
+    id: str
+    call_id: str
+    name: str
+    namespace: str | None = None
+    arguments: str
+    status: ItemStatus
+
+
+class ImageError(BaseModel):
+    """Why there is no picture."""
+
+    code: str
+    message: str
+
+
+class ImageGenerationCall(BaseModel):
+    """A picture that the model had made; ``result`` is the file in base 64."""
+
+    type: Literal["image_generation_call"]
+    id: str
+    status: Literal["in_progress", "completed", "failed"]
+    result: str | None
+    revised_prompt: str | None
+    action: Literal["generate", "edit"]
+    background: Literal["opaque"]
+    output_format: Literal["png", "webp", "jpeg"]
+    quality: str
+    size: str
+    error: ImageError | None = None
+
+
+OutputItem = Annotated[
+    OutputMessage | OutputReasoning | OutputFunctionCall | ImageGenerationCall,
+    Field(discriminator="type"),
+]
+
+
+class ResponseError(BaseModel):
+    """Why the response failed."""
+
+    code: Literal["rate_limit_exceeded", "server_error", "invalid_prompt"]
+    message: str
+
+
+class IncompleteDetails(BaseModel):
+    """Why the response is incomplete."""
+
+    reason: Literal["max_output_tokens", "content_filter"]
+
+
+class ConversationRef(BaseModel):
+    """The conversation that the response is part of."""
+
+    id: str
+
+
+class ReasoningOut(BaseModel):
+    """How much reasoning was asked for."""
+
+    effort: str | None
+    summary: str | None
+
+
+class TextOut(BaseModel):
+    """The form of the answer's text."""
+
+    format: dict[str, Any]
+    verbosity: str
+
+
+class Response(BaseModel):
+    """A response: every field is there, null or not."""
+
+    id: str
+    object: Literal["response"]
+    created_at: int
+    completed_at: int | None
+    status: Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
+    background: bool
+    error: ResponseError | None
+    incomplete_details: IncompleteDetails | None
+    instructions: str | None
+    max_output_tokens: int | None
+    max_tool_calls: int | None
+    model: str
+    output: list[OutputItem]
+    parallel_tool_calls: bool
+    previous_response_id: str | None
+    conversation: ConversationRef | None
+    prompt: None
+    prompt_cache_key: str | None
+    prompt_cache_retention: str | None
+    prompt_cache_options: None
+    prompt_cache_diagnostics: None
+    reasoning: ReasoningOut
+    safety_identifier: str | None
+    service_tier: Literal["default"]
+    store: bool
+    temperature: float | None
+    text: TextOut
+    tool_choice: str | dict[str, Any]
+    tool_usage: None
+    tools: list[dict[str, Any]]
+    top_logprobs: Count
+    top_p: float | None
+    truncation: Literal["auto", "disabled"]
+    usage: ResponseUsage | None
+    user: str | None
+    metadata: dict[str, str]
+    access_programs: None
+    image: None
+    input_transformations: None
+    moderation: None
+
+
+class _Event(BaseModel):
+    sequence_number: Count
+
+
+class LifecycleEvent(_Event):
+    """The response as it is now."""
+
+    type: Literal[
+        "response.created",
+        "response.queued",
+        "response.in_progress",
+        "response.completed",
+        "response.incomplete",
+        "response.failed",
+    ]
+    response: Response
+
+
+class ItemEvent(_Event):
+    """An item begins, or is whole."""
+
+    type: Literal["response.output_item.added", "response.output_item.done"]
+    output_index: Count
+    item: OutputItem
+
+
+class _OfItem(_Event):
+    item_id: str
+    output_index: Count
+
+
+class ContentPartEvent(_OfItem):
+    """A part of an item begins, or is whole."""
+
+    type: Literal["response.content_part.added", "response.content_part.done"]
+    content_index: Count
+    part: Annotated[OutputTextPart | ReasoningTextPart, Field(discriminator="type")]
+
+
+class SummaryPartEvent(_OfItem):
+    """A part of a summary begins, or is whole."""
+
+    type: Literal["response.reasoning_summary_part.added", "response.reasoning_summary_part.done"]
+    summary_index: Count
+    part: SummaryTextPart
+
+
+class _Delta(_OfItem):
+    delta: str
+    obfuscation: str | None = Field(None, description="Noise that hides the length of the delta.")
+
+
+class TextDeltaEvent(_Delta):
+    """More text."""
+
+    type: Literal["response.output_text.delta"]
+    content_index: Count
+    logprobs: list[ChosenLogprob]
+
+
+class TextDoneEvent(_OfItem):
+    """The text is whole."""
+
+    type: Literal["response.output_text.done"]
+    content_index: Count
+    text: str
+    logprobs: list[ChosenLogprob]
+
+
+class AnnotationEvent(_OfItem):
+    """The text rests on a file."""
+
+    type: Literal["response.output_text.annotation.added"]
+    content_index: Count
+    annotation_index: Count
+    annotation: FileCitation
+
+
+class ReasoningDeltaEvent(_Delta):
+    """More reasoning."""
+
+    type: Literal["response.reasoning_text.delta"]
+    content_index: Count
+
+
+class ReasoningDoneEvent(_OfItem):
+    """The reasoning is whole."""
+
+    type: Literal["response.reasoning_text.done"]
+    content_index: Count
+    text: str
+
+
+class SummaryDeltaEvent(_Delta):
+    """More reasoning, where it is told as a summary."""
+
+    type: Literal["response.reasoning_summary_text.delta"]
+    summary_index: Count
+
+
+class SummaryDoneEvent(_OfItem):
+    """The summary is whole."""
+
+    type: Literal["response.reasoning_summary_text.done"]
+    summary_index: Count
+    text: str
+
+
+class ArgumentsDeltaEvent(_Delta):
+    """More of a call's arguments, as JSON text."""
+
+    type: Literal["response.function_call_arguments.delta"]
+
+
+class ArgumentsDoneEvent(_OfItem):
+    """A call's arguments are whole."""
+
+    type: Literal["response.function_call_arguments.done"]
+    arguments: str
+
+
+class ImageCallEvent(_OfItem):
+    """How far a picture is."""
+
+    type: Literal[
+        "response.image_generation_call.in_progress",
+        "response.image_generation_call.generating",
+        "response.image_generation_call.completed",
+    ]
+
+
+class PartialImageEvent(_OfItem):
+    """An unfinished state of a picture."""
+
+    type: Literal["response.image_generation_call.partial_image"]
+    partial_image_index: Count
+    partial_image_b64: str
+    output_format: Literal["png"]
+    background: Literal["opaque"]
+
+
+class StreamErrorEvent(_Event):
+    """The stream ends here, by an error."""
+
+    type: Literal["error"]
+    code: str | None
+    message: str
+    param: str | None
+
+
+class ResponseStreamEvent(
+    RootModel[
+        Annotated[
+            LifecycleEvent
+            | ItemEvent
+            | ContentPartEvent
+            | SummaryPartEvent
+            | TextDeltaEvent
+            | TextDoneEvent
+            | AnnotationEvent
+            | ReasoningDeltaEvent
+            | ReasoningDoneEvent
+            | SummaryDeltaEvent
+            | SummaryDoneEvent
+            | ArgumentsDeltaEvent
+            | ArgumentsDoneEvent
+            | ImageCallEvent
+            | PartialImageEvent
+            | StreamErrorEvent,
+            Field(discriminator="type"),
+        ]
+    ]
+):
+    """One event of a streamed response; ``event:`` names its type too."""
