@@ -33,7 +33,7 @@ class ImageBlock(msgspec.Struct, frozen=True, tag="image"):
 
 
 class DocumentBlock(msgspec.Struct, frozen=True, tag="document"):
-    """A document to read; exactly one of ``data``, ``url`` and ``file_id`` is set."""
+    """A document to read; exactly one of ``data``, ``url``, ``file_id`` and ``blocks`` is set."""
 
     media_type: str | None = None
     data: bytes | None = None
@@ -43,6 +43,10 @@ class DocumentBlock(msgspec.Struct, frozen=True, tag="document"):
     """Of an uploaded file; its content takes its place before a model is asked."""
     cite: bool = False
     """Whether the answer is to tell the passages that it rests on."""
+    blocks: tuple[str, ...] = ()
+    """Texts that are cited whole, one by one; only with ``cite``."""
+    source: str | None = None
+    """Where an application found it; only search results have one."""
 
 
 class ThinkingBlock(msgspec.Struct, frozen=True, tag="thinking"):

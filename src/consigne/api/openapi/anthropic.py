@@ -64,7 +64,30 @@ class PageLocation(_Cited):
     end_page_number: int = Field(ge=2)
 
 
-AnswerCitation = Annotated[CharLocation | PageLocation, Field(discriminator="type")]
+class ContentBlockLocation(_Cited):
+    """A block of a document that was given in blocks."""
+
+    type: Literal["content_block_location"]
+    start_block_index: int = Field(ge=0)
+    end_block_index: int = Field(ge=1)
+
+
+class SearchResultLocation(BaseModel):
+    """A block of a search result."""
+
+    type: Literal["search_result_location"]
+    cited_text: str
+    search_result_index: int = Field(ge=0)
+    source: str
+    title: str | None
+    start_block_index: int = Field(ge=0)
+    end_block_index: int = Field(ge=1)
+
+
+AnswerCitation = Annotated[
+    CharLocation | PageLocation | ContentBlockLocation | SearchResultLocation,
+    Field(discriminator="type"),
+]
 
 
 class AnswerText(BaseModel):

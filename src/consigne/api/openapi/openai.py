@@ -76,7 +76,7 @@ class TokenLogprobOut(BaseModel):
 
     token: str
     logprob: float
-    bytes: list[int] | None
+    bytes: list[int]
 
 
 class ChosenLogprob(TokenLogprobOut):
@@ -196,7 +196,9 @@ class CompletionChoice(BaseModel):
     index: int = Field(ge=0)
     text: str
     logprobs: CompletionLogprobs | None
-    finish_reason: FinishReason | None
+    finish_reason: Literal["stop", "length", "content_filter"] | None = Field(
+        description="Null in all pieces of a stream but the last."
+    )
 
 
 class TextCompletion(BaseModel):

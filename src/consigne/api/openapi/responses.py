@@ -101,8 +101,10 @@ class OutputFunctionCall(BaseModel):
 class ImageError(BaseModel):
     """Why there is no picture."""
 
+    type: Literal["image_generation_error"]
     code: str
     message: str
+    param: None
 
 
 class ImageGenerationCall(BaseModel):
@@ -132,6 +134,8 @@ class ResponseError(BaseModel):
 
     code: Literal["rate_limit_exceeded", "server_error", "invalid_prompt"]
     message: str
+    param: str | None
+    type: str
 
 
 class IncompleteDetails(BaseModel):

@@ -211,7 +211,7 @@ class ResponseBuilder:
         told = openai_error(error)
         code = "rate_limit_exceeded" if error.status in (429, 529) else "server_error"
         code = "invalid_prompt" if error.status < 429 else code
-        self.response["error"] = {"code": code, "message": told["message"]}
+        self.response["error"] = told | {"code": code}
         return self._cut("failed", "failed")
 
     def cancel(self) -> Json:
