@@ -94,7 +94,7 @@ def _object_lacks(
             yield name if tag[0] else f"{path}: object"
             continue
         title = f"{theirs[1].get('title', '')} {tag[1]}"
-        if title in above or any("properties" not in each for each in fitting):
+        if title in above or any(_is_open(each) for each in fitting):
             continue
         known: dict[str, list[Json]] = {}
         for each in fitting:
@@ -167,6 +167,10 @@ def _admits(side: Side, schema: Json, tag: tuple[str, Any]) -> bool:
 
 def _is_any(schema: Json) -> bool:
     return not set(schema) - {"title", "description", "default", "examples"}
+
+
+def _is_open(schema: Json) -> bool:
+    return "properties" not in schema or bool(schema.get("additionalProperties"))
 
 
 def _values(schema: Json) -> Iterable[Any]:

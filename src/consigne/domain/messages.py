@@ -22,6 +22,9 @@ class TextBlock(msgspec.Struct, frozen=True, tag="text"):
     text: str
 
 
+ImageDetail = Literal["low", "high", "original"]
+
+
 class ImageBlock(msgspec.Struct, frozen=True, tag="image"):
     """A picture; exactly one of ``data``, ``url`` and ``file_id`` is set."""
 
@@ -30,6 +33,8 @@ class ImageBlock(msgspec.Struct, frozen=True, tag="image"):
     url: str | None = None
     file_id: str | None = None
     """Of an uploaded file; its content takes its place before a model is asked."""
+    detail: ImageDetail | None = None
+    """How closely it is to be looked at, where its reader can choose; ``None`` leaves it to them."""
 
 
 class DocumentBlock(msgspec.Struct, frozen=True, tag="document"):

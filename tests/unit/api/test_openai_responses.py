@@ -127,7 +127,13 @@ async def test_a_cut_answer_is_incomplete_and_says_why() -> None:
 async def test_an_error_within_the_stream_fails_the_response() -> None:
     events = await stream(ScriptedGateway(START, *text("a")[:2], EngineCrashed("It died.")))
     assert events[-1]["type"] == "response.failed"
-    assert events[-1]["response"]["error"] == {"code": "server_error", "message": "It died."}
+    error = events[-1]["response"]["error"]
+    assert error == {
+        "code": "server_error",
+        "message": "It died.",
+        "param": None,
+        "type": "server_error",
+    }
 
 
 async def test_a_history_of_items_becomes_turns() -> None:

@@ -186,7 +186,8 @@ def _output(body: ContextBody) -> OutputFormat:
         case JsonObjectFormat():
             return OutputFormat("json_object")
         case JsonSchemaFormat():
-            return OutputFormat("json_schema", body.text.format.schema_)
+            wanted = body.text.format
+            return shared.schema_format(wanted.schema_, wanted.description)
         case _:
             assert_never(body.text.format)
 
@@ -319,9 +320,9 @@ def _parts(
             case InputRefusal():
                 yield TextBlock(part.refusal)
             case InputImage(image_url=str() as url):
-                yield shared.image(url, f"{path}.{j}.image_url")
+                yield shared.image(url, f"{path}.{j}.image_url", part.detail)
             case InputImage(file_id=str() as file_id):
-                yield ImageBlock(file_id=file_id)
+                yield ImageBlock(file_id=file_id, detail=shared.image_detail(part.detail))
             case InputImage():
                 refuse(f"{path}.{j}", "one of 'image_url' and 'file_id' must be given")
             case InputFile():

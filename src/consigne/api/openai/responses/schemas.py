@@ -6,7 +6,7 @@ from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from consigne.api.limits import Body, JsonObject, Wire
 from consigne.api.openai.images.schemas import Size
-from consigne.api.openai.shared import Effort, Metadata, Name, Verbosity
+from consigne.api.openai.shared import Detail, Effort, Metadata, Name, Verbosity
 from consigne.engines.drawing import MOST_PARTIALS
 
 Id = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f]+$")]
@@ -33,7 +33,7 @@ class InputImage(Wire):
     type: Literal["input_image"]
     image_url: str | None = None
     file_id: str | None = None
-    detail: str | None = None
+    detail: Detail | None = None
 
 
 class InputFile(Wire):
