@@ -34,7 +34,7 @@ class ImageBlock(msgspec.Struct, frozen=True, tag="image"):
     file_id: str | None = None
     """Of an uploaded file; its content takes its place before a model is asked."""
     detail: ImageDetail | None = None
-    """How closely it is to be looked at, where its reader can choose; ``None`` leaves it to them."""
+    """How closely its reader should look, where they can choose; ``None`` leaves it to them."""
 
 
 class DocumentBlock(msgspec.Struct, frozen=True, tag="document"):
