@@ -81,7 +81,7 @@ async def test_a_streamed_answer() -> None:
     chunks = await stream(ScriptedGateway(*script), stream_options={"include_usage": True})
     deltas = [chunk["choices"][0]["delta"] for chunk in chunks[:-1]]
     assert deltas == [
-        {"role": "assistant", "content": "", "refusal": None},
+        {"role": "assistant", "content": None, "refusal": None},
         {"reasoning_content": "Hm"},
         {"content": "Hel"},
         {"content": "lo"},
