@@ -265,7 +265,8 @@ async def test_what_is_not_kept_is_not_found(
 async def test_tools_that_are_not_run_here_are_left_out() -> None:
     gateway = ScriptedGateway()
     others = [{"type": "file_search", "vector_store_ids": ["v"]}, {"type": "mcp"}]
-    body = await ask(gateway, tools=[*others, TOOL, {"type": "custom", "name": "c"}])
+    patch = {"type": "custom", "name": "c", "format": {"type": "grammar", "syntax": "lark"}}
+    body = await ask(gateway, tools=[*others, TOOL, patch])
     assert [tool.name for tool in gateway.requests[0].tools] == ["f"]
     assert [tool["name"] for tool in body["tools"]] == ["f"]
 

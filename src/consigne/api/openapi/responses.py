@@ -98,6 +98,18 @@ class OutputFunctionCall(BaseModel):
     status: ItemStatus
 
 
+class OutputCustomCall(BaseModel):
+    """A custom tool that the model wants called."""
+
+    type: Literal["custom_tool_call"]
+    id: str
+    call_id: str
+    name: str
+    namespace: str | None = None
+    input: str
+    status: ItemStatus
+
+
 class ImageError(BaseModel):
     """Why there is no picture."""
 
@@ -124,7 +136,7 @@ class ImageGenerationCall(BaseModel):
 
 
 OutputItem = Annotated[
-    OutputMessage | OutputReasoning | OutputFunctionCall | ImageGenerationCall,
+    OutputMessage | OutputReasoning | OutputFunctionCall | OutputCustomCall | ImageGenerationCall,
     Field(discriminator="type"),
 ]
 
@@ -330,6 +342,19 @@ class ArgumentsDoneEvent(_OfItem):
     arguments: str
 
 
+class CustomInputDeltaEvent(_Delta):
+    """More of a custom tool's input."""
+
+    type: Literal["response.custom_tool_call_input.delta"]
+
+
+class CustomInputDoneEvent(_OfItem):
+    """A custom tool's input is whole."""
+
+    type: Literal["response.custom_tool_call_input.done"]
+    input: str
+
+
 class ImageCallEvent(_OfItem):
     """How far a picture is."""
 
@@ -375,6 +400,8 @@ class ResponseStreamEvent(
             | SummaryDoneEvent
             | ArgumentsDeltaEvent
             | ArgumentsDoneEvent
+            | CustomInputDeltaEvent
+            | CustomInputDoneEvent
             | ImageCallEvent
             | PartialImageEvent
             | StreamErrorEvent,

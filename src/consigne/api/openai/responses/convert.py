@@ -6,11 +6,12 @@ from typing import assert_never
 from consigne.api import picture_calls
 from consigne.api.limits import MAX_TOKENS
 from consigne.api.openai import shared
-from consigne.api.openai.responses import pictures, tools
+from consigne.api.openai.responses import custom, pictures, tools
 from consigne.api.openai.responses.schemas import (
     CompactBody,
     CompactionItem,
     ContextBody,
+    CustomCallItem,
     FunctionCallItem,
     FunctionOutputItem,
     ImageCallItem,
@@ -278,6 +279,10 @@ def _turn(item: Item, path: str) -> Message:
             found = shared.arguments(item.arguments, f"{path}.arguments")
             name = joined(item.name, item.namespace)
             return Message("assistant", (ToolUseBlock(item.call_id, name, found),))
+        case CustomCallItem():
+            name = joined(item.name, item.namespace)
+            given = custom.arguments(item.input)
+            return Message("assistant", (ToolUseBlock(item.call_id, name, given),))
         case FunctionOutputItem():
             output = tuple(_parts(item.output, f"{path}.output"))
             return Message("user", (ToolResultBlock(item.call_id, output),))
