@@ -1,6 +1,15 @@
 """Documents of a request that its answer is to cite: shown as passages, and told where cited."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 
 import msgspec
 
@@ -90,7 +99,10 @@ class _Quoting:
             Passage("", _name(block, number), n, p.page, p.section, p.start, p.text)
             for n, p in enumerate(cut(parts))
         ]
-        cites = [Cited("", block.title or "", p.text, number, p.start, p.page) for p in found]
+        ends = set(_added(parts))
+        cites = [
+            Cited("", block.title or "", _own(p, ends), number, p.start, p.page) for p in found
+        ]
         return self._numbered(found, cites)
 
     def _in_blocks(self, block: DocumentBlock, number: int) -> TextBlock:
@@ -106,6 +118,22 @@ class _Quoting:
         first = len(self.shown) + 1
         self.shown.update(enumerate(cites, first))
         return TextBlock(numbered(passages, first))
+
+
+def _added(parts: Sequence[Part]) -> Iterator[int]:
+    """Yield where a passage ends with the end of a line that its document has not."""
+    at = 0
+    for part in parts:
+        lacks = not part.text.endswith("\n")
+        at += len(part.text) + lacks
+        if lacks:
+            yield at
+
+
+def _own(passage: Passage, added: Collection[int]) -> str:
+    """Return a passage's text as it stands in its document."""
+    text = passage.text
+    return text[:-1] if passage.start + len(text) in added else text
 
 
 def _name(block: DocumentBlock, number: int) -> str:
