@@ -8,17 +8,20 @@ new SDK brings is on no list and fails here, and so does a line that nothing nee
 import re
 import tomllib
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import anthropic.types as claude
 import msgspec
 import openai.types as gpt
 import pytest
-from anthropic.types import beta, messages
+from anthropic.types import beta, messages, model_list_params
 from anthropic.types import message_create_params as message_params
+from anthropic.types.beta import file_list_params as claude_files
 from anthropic.types.beta import message_count_tokens_params as beta_count
 from anthropic.types.beta import message_create_params as beta_message
+from anthropic.types.messages import batch_list_params as claude_batches
 from openai.types import (
     batch_create_params,
     chat,
@@ -31,12 +34,18 @@ from openai.types import (
     upload_create_params,
     uploads,
 )
+from openai.types import batch_list_params as gpt_batches
+from openai.types import file_list_params as gpt_files
 from openai.types.chat import completion_create_params as chat_params
-from openai.types.conversations import conversation_create_params
+from openai.types.chat import completion_list_params
+from openai.types.chat.completions import message_list_params
+from openai.types.conversations import conversation_create_params, item_list_params
 from openai.types.responses import (
+    input_item_list_params,
     input_token_count_params,
     response_compact_params,
     response_create_params,
+    response_retrieve_params,
 )
 from pydantic import TypeAdapter
 
@@ -92,6 +101,19 @@ TOLD: list[tuple[str, Any]] = [
     ("GET /v1/batches/{batch_id}", gpt.Batch),
     ("POST /v1/images/generations", gpt.ImagesResponse),
 ]
+QUERIES: list[tuple[str, Any]] = [
+    ("/v1/models", model_list_params.ModelListParams),
+    ("/v1/files", claude_files.FileListParams),
+    ("/v1/files", gpt_files.FileListParams),
+    ("/v1/messages/batches", claude_batches.BatchListParams),
+    ("/v1/batches", gpt_batches.BatchListParams),
+    ("/v1/chat/completions", completion_list_params.CompletionListParams),
+    ("/v1/chat/completions/{completion_id}/messages", message_list_params.MessageListParams),
+    ("/v1/responses/{response_id}", response_retrieve_params.ResponseRetrieveParamsBase),
+    ("/v1/responses/{response_id}/input_items", input_item_list_params.InputItemListParams),
+    ("/v1/conversations/{conversation_id}/items", item_list_params.ItemListParams),
+]
+HEADERS = {"betas", "workspace_id"}
 VALUE = re.compile(r": \w+$|=[\w.-]+$")
 REPEATED = re.compile(r"\.(response<response>|message<message>)|_item\.(added|done)>\.item<")
 
@@ -113,6 +135,7 @@ def answer(document: Json, operation: str) -> Json:
     return found["anyOf"][dialects.index(how[0])] if how else found  # type: ignore[arg-type]
 
 
+@cache
 def declared(type_: Any) -> Json:
     """Return the schema of one of the SDKs' types; that its models allow for more says nothing."""
     text = msgspec.json.encode(TypeAdapter(type_).json_schema(mode="serialization")).decode()
@@ -166,6 +189,7 @@ def missing(document: Json) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", [sent, untold, strange, missing])
 def test_what_differs_is_known_with_its_reason(document: Json, look: Any) -> None:
     found = look(document)
@@ -179,6 +203,13 @@ def test_what_differs_is_known_with_its_reason(document: Json, look: Any) -> Non
 
 def _fits(place: str, rule: str) -> bool:
     return fnmatchcase(place, rule.replace("[]", "[[]]"))
+
+
+@pytest.mark.parametrize(("path", "params"), QUERIES)
+def test_every_parameter_of_a_list_is_described(document: Json, path: str, params: Any) -> None:
+    described = document["paths"][path]["get"]["parameters"]
+    known = {each["name"].removesuffix("[]") for each in described if each["in"] == "query"}
+    assert set(get_type_hints(params)) - HEADERS <= known
 
 
 def test_the_walk_sees_what_one_side_lacks() -> None:

@@ -51,6 +51,11 @@ _PAGE = (
     _query("before_id", {"type": "string"}, "The page before this item."),
 )
 
+_LIFECYCLE = _query(
+    "lifecycle[]",
+    {"type": "array", "items": {"type": "string"}},
+    "Only models in one of these states; here all are `active`.",
+)
 _OPENAI_FILE_PAGE = (
     _query(
         "limit",
@@ -251,7 +256,7 @@ OPERATIONS: dict[tuple[str, str], tuple[Operation, ...]] = {
     ),
     ("GET", "/v1/models"): (
         Operation("openai", f"{_OPENAI}:OpenAIModels"),
-        Operation("anthropic", f"{_ANTHROPIC}:AnthropicModels", query=_PAGE),
+        Operation("anthropic", f"{_ANTHROPIC}:AnthropicModels", query=(*_PAGE, _LIFECYCLE)),
     ),
     ("GET", "/v1/models/{model_id}"): (
         Operation("openai", f"{_OPENAI}:OpenAIModel"),
