@@ -73,7 +73,8 @@ async def test_a_call_comes_back_as_text_whole_and_streamed(
     )
     answer, events = await ask(gateway, {"tools": [tool]}, {"tools": [tool], "stream": True})
     (asked,) = gateway.requests[0].tools
-    assert (asked.name, asked.description) == (name, "Runs a program.")
+    about = "sql: A database.\n\n" if namespace else ""
+    assert (asked.name, asked.description) == (name, f"{about}Runs a program.")
     assert asked.input_schema["required"] == ["input"]
     told = responses.Response.model_validate(answer)
     assert answer["tools"] == [tool]

@@ -271,6 +271,14 @@ async def test_tools_that_are_not_run_here_are_left_out() -> None:
     assert [tool["name"] for tool in body["tools"]] == ["f"]
 
 
+async def test_strict_functions_are_strict_as_in_chat_completions() -> None:
+    gateway = ScriptedGateway()
+    space = {"type": "namespace", "name": "n", "tools": [TOOL | {"name": "g", "strict": True}]}
+    loose = TOOL | {"name": "loose", "strict": None}
+    await ask(gateway, tools=[TOOL, loose, space])
+    assert [tool.strict for tool in gateway.requests[0].tools] == [True, False, True]
+
+
 async def test_every_field_of_the_official_response_is_there() -> None:
     body = await ask(ScriptedGateway())
     assert Response.model_fields.keys() <= body.keys()

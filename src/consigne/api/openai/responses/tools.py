@@ -117,17 +117,24 @@ def _definitions(body: ContextBody) -> Iterable[tuple[str, Tool]]:
         if item.name is None:
             refuse(f"{path}.name", "Field required", "missing")
         if item.type == "function":
-            function = FunctionParam(
-                name=item.name, description=item.description, parameters=item.parameters
-            )
-            yield f"{path}.name", shared.tool(function, path)
+            yield f"{path}.name", shared.tool(_function(item, item.name), path)
         elif item.type == "custom":
             yield f"{path}.name", custom.tool(item.name, item.description)
         else:
             yield from _namespace(item, item.name, path)
 
 
+def _function(item: ToolItem | NamespacedFunction, name: str) -> FunctionParam:
+    return FunctionParam(
+        name=name,
+        description=item.description,
+        parameters=item.parameters,
+        strict=item.strict,
+    )
+
+
 def _namespace(item: ToolItem, namespace: str, path: str) -> Iterable[tuple[str, Tool]]:
+    about = f"{namespace}: {item.description}" if item.description else ""
     for j, inner in enumerate(item.tools or ()):
         where = f"{path}.tools.{j}"
         if inner.type in _LEFT_OUT or (inner.type == "custom" and not _is_custom(inner)):
@@ -139,8 +146,8 @@ def _namespace(item: ToolItem, namespace: str, path: str) -> Iterable[tuple[str,
         if inner.type == "custom":
             tool = custom.tool(inner.name, inner.description)
         else:
-            function = FunctionParam(
-                name=inner.name, description=inner.description, parameters=inner.parameters
-            )
-            tool = shared.tool(function, where)
-        yield f"{where}.name", msgspec.structs.replace(tool, name=joined(inner.name, namespace))
+            tool = shared.tool(_function(inner, inner.name), where)
+        told = "\n\n".join(part for part in (about, tool.description) if part)
+        about = ""  # the first of its tools tells what a namespace is
+        named = joined(inner.name, namespace)
+        yield f"{where}.name", msgspec.structs.replace(tool, name=named, description=told)
