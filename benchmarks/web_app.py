@@ -7,7 +7,8 @@ Seeds people, conversations and messages (one conversation has 10,000), then ope
 conversations, searches and sends over HTTP, as random people, one request at a time and then as
 ``--clients`` at once. A scripted model answers at once: what is measured is all but the model.
 Server and client share this process, so the client's part (about 1 ms) is in the figures. The
-queries of each page are counted in the server; the last line says which has the most.
+queries of each page are counted in the server; the last line says which has the most. What is kept
+in a folder or a database is used again, with everybody signed in anew.
 """
 
 import argparse
@@ -22,29 +23,29 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import event, insert
+from sqlalchemy import event, func, insert, select
 
-from consigne.api import app_routes, errors, middleware
+from consigne.api.app import create_app
 from consigne.api.app_routes.access import COOKIE
+from consigne.api.services import Engines, open_services
 from consigne.business.identity import Identity
 from consigne.business.secret import hash_secret, new_secret
-from consigne.chat.conversations import Conversations
-from consigne.chat.folders import Folders
 from consigne.chat.repository import encode_content
-from consigne.chat.runs import Runs
-from consigne.chat.search import Search
 from consigne.domain import sources
-from consigne.domain.events import Event, MessageStart, MessageStop, TextDelta
+from consigne.domain.errors import ModelNotFound
+from consigne.domain.events import Event, MessageStart, MessageStop, TextDelta, TextStart
 from consigne.domain.ids import new_id
 from consigne.domain.messages import Request, TextBlock
-from consigne.domain.models import Model
+from consigne.domain.models import Modality, Model
 from consigne.domain.usage import Usage
+from consigne.engines.library import ModelLibrary
+from consigne.engines.pool import EnginePool
+from consigne.gateway.traffic import Traffic
 from consigne.settings import Settings
 from consigne.store.db import Database
 from consigne.store.tables import (
@@ -64,9 +65,22 @@ MODEL = Model("scripted", "Scripted", "text", 1_700_000_000, 8192, starter=True)
 class ScriptedModel:
     """Answers a sentence at once."""
 
-    def resolve(self, name: str) -> Model:
+    def __init__(self) -> None:
+        self.traffic = Traffic(1)
+
+    def models(self) -> list[Model]:
         """Return the only model."""
+        return [MODEL]
+
+    def resolve(self, name: str, modality: Modality = "text") -> Model:
+        """Return the only model."""
+        if modality != "text":
+            raise ModelNotFound(f"There is no model for {modality}.")
         return MODEL
+
+    def default_model(self, modality: Modality = "text") -> Model | None:
+        """Return the only model."""
+        return MODEL if modality == "text" else None
 
     async def count_tokens(self, request: Request) -> int:
         """Return the number of words."""
@@ -75,6 +89,7 @@ class ScriptedModel:
     async def generate(self, request: Request) -> AsyncIterator[Event]:
         """Say yes."""
         yield MessageStart("msg_1", MODEL.id, Usage(10, 0, 0))
+        yield TextStart(0)
         yield TextDelta(0, "Yes, of course.")
         yield MessageStop("end_turn", Usage(10, 0, 4))
 
@@ -104,8 +119,8 @@ class Words:
 class Person:
     """One of the users: their session and their conversations."""
 
-    def __init__(self, number: int) -> None:
-        self.id = new_id("user")
+    def __init__(self, number: int, known: str = "") -> None:
+        self.id = known or new_id("user")
         self.number = number
         self.secret = new_secret()
         self.conversations: list[tuple[str, str]] = []
@@ -154,6 +169,42 @@ async def seed(db: Database, users: int, messages: int, words: Words) -> list[Pe
     return people
 
 
+async def again(db: Database) -> list[Person]:
+    """Return everybody of a database that was seeded before, each signed in anew."""
+    owner = (await _owner(db)).caller
+    now = sources.now()
+    last = select(ConversationRow.user_id, ConversationRow.id, ConversationRow.head_id)
+    counted = (
+        select(MessageRow.conversation_id)
+        .group_by(MessageRow.conversation_id)
+        .order_by(func.count().desc())
+        .limit(1)
+    )
+    async with db.session() as session:
+        longest = await session.scalar(counted)
+        if longest is None:
+            return []
+        people: dict[str, Person] = {}
+        for user, conversation, head in await session.execute(last):
+            person = people.setdefault(user, Person(len(people), user))
+            kept = (conversation, head or "")
+            person.conversations.insert(0 if conversation == longest else LONGEST, kept)
+        sessions = [
+            {
+                "id": new_id("sess"),
+                "organisation_id": owner.organisation_id,
+                "user_id": person.id,
+                "secret_hash": hash_secret(person.secret),
+                "created_at": now,
+                "expires_at": now + timedelta(days=30),
+            }
+            for person in people.values()
+        ]
+        await session.execute(insert(SessionRow), sessions)
+    # The one with the longest conversation comes first, and so does that conversation.
+    return sorted(people.values(), key=lambda person: person.conversations[0][0] != longest)
+
+
 async def _owner(db: Database) -> Any:
     identity = Identity(db)
     return await identity.sign_in(await identity.create_login_link())
@@ -194,35 +245,34 @@ async def _write(db: Database, base: Row, person: Person, count: int, words: Wor
     person.conversations.append((conversation, ids[-1]))
 
 
+class Elsewhere(Settings, frozen=True):
+    """Settings whose database is not the embedded one."""
+
+    database: str = ""
+
+    @property
+    def database_path(self) -> Any:
+        """The database's address, or the embedded one's file."""
+        return self.database or super().database_path
+
+
 @asynccontextmanager
-async def served(db: Database, folder: Path) -> AsyncIterator[tuple[FastAPI, str]]:
-    """Serve the web app's API on loopback; yields the application and its address."""
-    settings, model = Settings(data_dir=folder), ScriptedModel()
-    runs = Runs(db, model)
-    app = FastAPI()
-    app.state.services = SimpleNamespace(
-        settings=settings,
-        db=db,
-        gateway=model,
-        identity=Identity(db),
-        conversations=Conversations(db),
-        folders=Folders(db),
-        search=Search(db),
-        runs=runs,
-    )
-    app.include_router(app_routes.router)
-    errors.install(app)
-    middleware.install(app, settings.server)
-    config = uvicorn.Config(app, "127.0.0.1", 0, log_level="warning", lifespan="off")
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - it has no event to await
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield app, f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    await task
-    await runs.close()
+async def served(settings: Settings) -> AsyncIterator[tuple[FastAPI, str]]:
+    """Serve the whole application on loopback; yields it and its address."""
+    model: Any = ScriptedModel()
+    engines = Engines(ModelLibrary(settings.models_dir), EnginePool(settings.engine), model)
+    async with open_services(settings, engines) as services:
+        app = create_app(services)
+        config = uvicorn.Config(app, "127.0.0.1", 0, log_level="warning", lifespan="off")
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server.serve())
+        while not server.started:  # noqa: ASYNC110 - it has no event to await
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield app, f"http://127.0.0.1:{port}"
+        server.should_exit = True
+        await task
+    await engines.pool.close()
 
 
 class Pages:
@@ -351,15 +401,19 @@ async def measure(args: argparse.Namespace, folder: Path) -> None:
     """Seed, measure and print the table."""
     words = Words(1)
     random.seed(2)
-    db = await Database.open(args.database or folder / "consigne.db")
-    count_queries(db)
+    settings = Elsewhere(data_dir=folder, database=args.database)
+    db = await Database.open(settings.database_path)
     began = time.perf_counter()
-    people = await seed(db, args.users, args.messages, words)
-    print(f"seeded in {time.perf_counter() - began:.0f} s", file=sys.stderr)
+    people = await again(db)
+    if not people:
+        people = await seed(db, args.users, args.messages, words)
+        print(f"seeded in {time.perf_counter() - began:.0f} s", file=sys.stderr)
+    await db.close()
     most = ("", 0)
     print(f"| page | queries | p50, ms | p95, ms | p50 of {args.clients} at once | p95 |")
     print("| --- | --- | --- | --- | --- | --- |")
-    async with served(db, folder) as (app, url), httpx.AsyncClient(base_url=url) as http:
+    async with served(settings) as (app, url), httpx.AsyncClient(base_url=url) as http:
+        count_queries(app.state.services.db)
         for name, page in Pages(people, words).all().items():
             statements = await queries(app, page)
             if args.explain:
@@ -370,7 +424,6 @@ async def measure(args: argparse.Namespace, folder: Path) -> None:
             figures = [f"{at(took, q):.1f}" for took in (alone, together) for q in (50, 95)]
             print(f"| {name} | {len(statements)} | {' | '.join(figures)} |", flush=True)
     print(f"most queries: {most[1]} ({most[0]})")
-    await db.close()
 
 
 def at(took: Sequence[float], percentile: int) -> float:

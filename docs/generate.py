@@ -16,6 +16,7 @@ import msgspec
 from consigne import settings as settings_module
 from consigne.cli.main import cli
 from consigne.settings import Settings
+from consigne.settings import values as settings_values
 
 LIST = "[[]]"
 """In place of a prefix: tables that are many have no environment variables of their own."""
@@ -36,7 +37,7 @@ def configuration() -> str:
         WHERE,
         "",
     ]
-    described = _field_docstrings(Path(settings_module.__file__).read_text("utf-8"))
+    described = _field_docstrings(Path(settings_values.__file__).read_text("utf-8"))
     for title, prefix, kind in _tables():
         lines += [f"## {title}", "", "| setting | default | environment | meaning |"]
         lines += ["| --- | --- | --- | --- |"]

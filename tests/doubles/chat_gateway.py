@@ -15,6 +15,7 @@ from consigne.domain.images import (
     ImageTraits,
     ImageUsage,
 )
+from consigne.domain.languages import language_of
 from consigne.domain.messages import Request
 from consigne.domain.models import Capabilities, Modality, Model
 from doubles.scripted import START, ScriptedGateway, Step, stop, text
@@ -34,6 +35,7 @@ class ChatGateway(ScriptedGateway):
     def __init__(self, *script: Step) -> None:
         super().__init__(*script)
         self.drawn: list[ImageRequest] = []
+        self.painter = PAINTER
 
     def models(self) -> list[Model]:
         """Return the models there are, the one that can use tools last."""
@@ -42,7 +44,7 @@ class ChatGateway(ScriptedGateway):
     def resolve(self, name: str, modality: Modality = "text") -> Model:
         """Return the model of this name; the empty name means the starter."""
         if modality == "image":
-            return PAINTER
+            return self.painter
         for model in (BETTER, CAPABLE):
             if name == model.id:
                 return model
@@ -57,7 +59,10 @@ class ChatGateway(ScriptedGateway):
         """Make plain pictures, in two steps each; what is no cat is not known."""
         self.drawn.append(request)
         known = any(word in request.prompt for word in ("cat", "chat"))
-        yield ImagesStart("icons", 64, 64, 2, 7, 1.0, 0.9 if known else 0.1, known)
+        yield ImagesStart(
+            "icons", 64, 64, 2, 7, 1.0, 0.9 if known else 0.1, known,
+            language=language_of(request.prompt),
+        )  # fmt: skip
         for index in range(request.n):
             for step in (1, 2):
                 yield ImageProgress(index, step, 2)

@@ -31,7 +31,7 @@ from consigne.domain.messages import Request
 from consigne.domain.models import Capabilities, Modality, Model
 from consigne.domain.usage import Usage
 from consigne.engines.base import Embeddings, Scores
-from consigne.settings import ServerSettings, Settings
+from consigne.settings import ProvenanceSettings, ServerSettings, Settings
 
 Step = Event | ConsigneError | Exception | asyncio.Event
 
@@ -208,10 +208,16 @@ async def _nowhere(token: str) -> bool:
 
 
 def scripted_services(
-    gateway: ScriptedGateway, *, grant: Grant | None = None, **server: Any
+    gateway: ScriptedGateway,
+    *,
+    grant: Grant | None = None,
+    provenance: ProvenanceSettings | None = None,
+    **server: Any,
 ) -> SimpleNamespace:
     """Return what the dialects' routes stand on; the one key may do what ``grant`` says."""
-    settings = Settings(server=ServerSettings(**server))
+    settings = Settings(
+        server=ServerSettings(**server), provenance=provenance or ProvenanceSettings()
+    )
     return SimpleNamespace(
         settings=settings,
         gateway=gateway,

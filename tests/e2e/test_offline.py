@@ -71,6 +71,9 @@ async def test_the_shell_opens_offline_and_a_new_version_is_announced(
     await page.reload()
     await expect(page.get_by_role("heading", name="You are offline")).to_be_visible()
     assert await faults(page, axe) == []
+    for path in ("/", "/p/proj_1", f"/c/{kept['id']}"):
+        await page.goto(path)
+        await expect(page.get_by_role("heading", name="You are offline")).to_be_visible()
     await page.context.set_offline(False)
     await expect(page.get_by_role("heading", name="The service can’t be reached")).to_be_visible()
 

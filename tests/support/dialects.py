@@ -12,7 +12,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from consigne.api import anthropic, errors, middleware, openai, text_marks
+from consigne.api import anthropic, body_marks, errors, middleware, openai, text_marks
 from consigne.api.connections import Connection
 from consigne.api.direct import Application
 from doubles.scripted import KEY, ScriptedGateway, scripted_services
@@ -55,7 +55,8 @@ def dialects_app(
     app.include_router(openai.router)
     errors.install(app)
     disclosure = text_marks.value_of(services.settings.provenance)
-    middleware.install(app, services.settings.server, disclosure=disclosure)
+    member = body_marks.value_of(services.settings.provenance)
+    middleware.install(app, services.settings.server, disclosure=disclosure, member=member)
     return app
 
 

@@ -3,7 +3,16 @@
 from fastapi import FastAPI, Response
 
 from consigne import __version__
-from consigne.api import anthropic, app_routes, errors, middleware, openai, openapi, text_marks
+from consigne.api import (
+    anthropic,
+    app_routes,
+    body_marks,
+    errors,
+    middleware,
+    openai,
+    openapi,
+    text_marks,
+)
 from consigne.api.body_limits import body_limits
 from consigne.api.direct import Application
 from consigne.api.services import Services
@@ -34,7 +43,8 @@ def create_app(services: Services) -> FastAPI:
     errors.install(app)
     settings = services.settings
     disclosure = text_marks.value_of(settings.provenance)
-    middleware.install(app, settings.server, body_limits(settings), disclosure)
+    member = body_marks.value_of(settings.provenance)
+    middleware.install(app, settings.server, body_limits(settings), disclosure, member)
     services.batches.answer_through(Within(app))
     return app
 

@@ -49,4 +49,4 @@ class Door:
 
 
 def _is_static(path: str) -> bool:
-    return path in ("/", "/verify", WORKER_PATH) or path.startswith(("/c/", "/static/"))
+    return path in ("/", "/verify", WORKER_PATH) or path.startswith(("/c/", "/p/", "/static/"))

@@ -4,16 +4,15 @@ Streams of events leave as they are: a packer would hold events back, or hardly 
 """
 
 import asyncio
-import sys
 import zlib
 from functools import lru_cache
-from types import ModuleType
 from typing import Literal, Protocol
 
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Send
 
 from consigne.domain.errors import UnsupportedMediaType
+from consigne.domain.zstd import zstd
 
 Coding = Literal["gzip", "zstd"]
 
@@ -30,15 +29,6 @@ WINDOW_LOG = 23
 _CODINGS: tuple[Coding, ...] = ("gzip", "zstd")
 _GZIP = 31  # zlib's word for "with gzip's header"
 _LEVEL = 1
-
-
-def zstd() -> ModuleType:
-    """Return the module of zstd: the standard library's, or the same for an older Python."""
-    if sys.version_info >= (3, 14):
-        from compression import zstd as module
-    else:
-        from backports import zstd as module
-    return module
 
 
 def coding_of(header: bytes) -> Coding | None:

@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from consigne.api import encodings, errors, limit_headers, text_marks
+from consigne.api import body_marks, encodings, errors, limit_headers, text_marks
 from consigne.api.body_limits import BodyLimit
 from consigne.api.idempotency import Idempotency
 from consigne.domain.errors import RequestTooLarge
@@ -33,13 +33,15 @@ def install(
     settings: ServerSettings,
     body_limit: BodyLimit | None = None,
     disclosure: bytes | None = None,
+    member: bytes | None = None,
 ) -> None:
     """Put the middleware around the application.
 
-    ``body_limit`` knows paths with limits apart; ``disclosure`` marks answers that models write.
+    ``body_limit`` knows paths with limits apart; ``disclosure`` marks answers that models write,
+    ``member`` their bodies.
     """
     limit = body_limit or (lambda _: settings.max_body_bytes)
-    app.add_middleware(Edge, body_limit=limit, disclosure=disclosure)
+    app.add_middleware(Edge, body_limit=limit, disclosure=disclosure, member=member)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -58,12 +60,18 @@ class Edge:
     """
 
     def __init__(
-        self, app: ASGIApp, *, body_limit: BodyLimit, disclosure: bytes | None = None
+        self,
+        app: ASGIApp,
+        *,
+        body_limit: BodyLimit,
+        disclosure: bytes | None = None,
+        member: bytes | None = None,
     ) -> None:
         self._app = app
         self._repeatable = Idempotency(app)
         self._limit_of = body_limit
         self._disclosure = disclosure
+        self._member = member
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -78,6 +86,8 @@ class Edge:
             # Whoever sends a cookie may be a page of another site that guesses at secrets.
             codings = () if b"cookie" in noted else encodings.accepted(noted[b"accept-encoding"])
             outward = encodings.packed(answer.send, codings) if codings else answer.send
+        if self._member and scope["path"].startswith("/v1/") and text_marks.is_written(scope):
+            outward = body_marks.marked(outward, self._member)
         if scope["method"] == "HEAD" and scope["path"].startswith(_HEAD_FROM_GET):
             scope, outward = {**scope, "method": "GET"}, answer.send_head
         try:

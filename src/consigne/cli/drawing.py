@@ -75,12 +75,12 @@ def draw(settings: Settings, order: Order) -> AsyncIterator[Step | Drawn | Notic
 async def _local(settings: Settings, order: Order) -> AsyncIterator[Step | Drawn | Notice]:
     from contextlib import aclosing
 
-    from consigne.api.openai.images.encode import notice
     from consigne.business.pictures import Marker, Output
     from consigne.domain import sources
     from consigne.engines.library import BUILT_IN, ModelLibrary
     from consigne.engines.pool import EnginePool
     from consigne.gateway.gateway import Gateway
+    from consigne.gateway.image_notices import notice
     from consigne.gateway.opening import open_providers
     from consigne.provenance.signing import Origin
 
@@ -94,7 +94,7 @@ async def _local(settings: Settings, order: Order) -> AsyncIterator[Step | Drawn
             async with aclosing(gateway.draw(_request(order, model))) as events:  # type: ignore[type-var]
                 async for event in events:
                     match event:
-                        case ImagesStart() if said := notice(event):
+                        case ImagesStart() if said := notice(event, event.language):
                             yield Notice(said)
                         case ImageProgress():
                             yield Step(event.index, event.step, event.steps)

@@ -111,6 +111,8 @@ class Documents:
         Raises:
             NotFound: The caller does not have all of them.
         """
+        if not ids:
+            return []
         query = select(DocumentRow).where(DocumentRow.id.in_(ids), owned(caller))
         async with self._db.reading() as session:
             found = {row.id: as_document(row) for row in await session.scalars(query)}

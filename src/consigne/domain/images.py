@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from consigne.domain.languages import Language
+
 PictureFormat = Literal["png", "webp", "jpeg"]
 
 MEDIA_TYPES: dict[PictureFormat, str] = {
@@ -39,6 +41,8 @@ class ImageTraits(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it heeds what must not be there."""
     knows: bool = False
     """Whether it can tell which instructions are beyond it (see ``ImagesStart.confidence``)."""
+    redraws: bool = False
+    """Whether a picture of its own changes best by changed words and the same seed."""
 
 
 class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +97,12 @@ class ImagesStart(msgspec.Struct, frozen=True, tag="images_start"):
     """How sure the model is to know what is asked for, 0 to 1; ``None`` where it can't tell."""
     known: bool = True
     """Whether the confidence is above the model's own threshold."""
+    cells: int = 1
+    """How many things are drawn, each by itself, and set side by side."""
+    left_out: tuple[str, ...] = ()
+    """What the instruction says and the picture will not show, in its own words."""
+    language: Language = "en"
+    """Of the instruction."""
 
 
 class ImageProgress(msgspec.Struct, frozen=True, tag="image_progress"):

@@ -104,6 +104,7 @@ def _own_traits(folder: Path, own: _Own) -> ImageTraits:
         resizes=True,
         edits=_reads_pictures(folder),
         knows=own.understanding is not None,
+        redraws=own.understanding is not None,
     )
 
 

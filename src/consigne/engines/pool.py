@@ -3,16 +3,16 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
-from consigne.domain.errors import EngineCrashed, EngineFailed, Overloaded
+from consigne.domain.errors import EngineFailed, Overloaded
 from consigne.domain.events import Event
 from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request
-from consigne.engines import memory
+from consigne.engines import leased, memory
 from consigne.engines.base import (
     EmbeddingEngine,
     Embeddings,
@@ -128,15 +128,15 @@ class EnginePool:
 
     def text(self, model: InstalledModel) -> TextEngine:
         """Return the text engine of a model; it is loaded when first used."""
-        return _Text(self, model)
+        return leased.TextEngine(self, model)
 
     def embedding(self, model: InstalledModel) -> EmbeddingEngine:
         """Return the embedding engine of a model; it is loaded when first used."""
-        return _Embedding(self, model)
+        return leased.EmbeddingEngine(self, model)
 
     def image(self, model: InstalledModel) -> ImageEngine:
         """Return the image engine of a model; it is loaded when first used."""
-        return _Image(self, model)
+        return leased.ImageEngine(self, model)
 
     def preload(self, model: InstalledModel) -> None:
         """Begin to load a model in the background; a failure is told to its first request."""
@@ -341,78 +341,6 @@ class EnginePool:
     def most_drawings(self) -> int:
         """How many requests for pictures an image model takes before it refuses."""
         return 1 + self._settings.max_queued_images
-
-
-class _Text:
-    """A text engine that is loaded when first used."""
-
-    def __init__(self, pool: EnginePool, model: InstalledModel) -> None:
-        self._pool = pool
-        self._model = model
-
-    async def generate(self, request: Request) -> AsyncIterator[Event]:
-        begun = False
-        for last_try in (False, True):
-            try:
-                async with (
-                    self._pool.lease(self._model, limit=self._pool.most_requests) as worker,
-                    aclosing(worker.generate(request)) as events,
-                ):
-                    async for event in events:
-                        begun = True
-                        yield event
-            except EngineCrashed:
-                # A request that had not begun when another's fault ended the process goes on.
-                if begun or last_try:
-                    raise
-            else:
-                return
-
-    async def count_tokens(self, request: Request) -> int:
-        async with self._pool.lease(self._model) as worker:
-            return await worker.count_tokens(request)
-
-    async def score(self, request: Request) -> Scores:
-        async with self._pool.lease(self._model, limit=self._pool.most_requests) as worker:
-            return await worker.score(request)
-
-
-class _Embedding:
-    """An embedding engine that is loaded when first used."""
-
-    def __init__(self, pool: EnginePool, model: InstalledModel) -> None:
-        self._pool = pool
-        self._model = model
-
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
-        async with self._pool.lease(self._model, limit=self._pool.most_requests) as worker:
-            return await worker.embed(texts)
-
-
-class _Image:
-    """An image engine that is loaded when first used."""
-
-    def __init__(self, pool: EnginePool, model: InstalledModel) -> None:
-        self._pool = pool
-        self._model = model
-
-    async def draw(self, request: ImageRequest) -> AsyncIterator[ImageEvent]:
-        begun = False
-        for last_try in (False, True):
-            try:
-                async with (
-                    self._pool.lease(self._model, limit=self._pool.most_drawings) as worker,
-                    aclosing(worker.draw(request)) as events,
-                ):
-                    async for event in events:
-                        begun = True
-                        yield event
-            except EngineCrashed:
-                # A request that still waited when another's fault ended the process goes on.
-                if begun or last_try:
-                    raise
-            else:
-                return
 
 
 def _gib(size: int) -> str:

@@ -52,6 +52,11 @@ def image_entry(source: str) -> ImageEntry | None:
     return next(found, None)
 
 
+def larger() -> ImageEntry:
+    """Return the model to name where the built-in one is too small: what runs on any machine."""
+    return next(entry for entry in image_catalogue().model if not entry.gpu)
+
+
 def image_facts(entry: ImageEntry) -> Facts:
     """Return what the list knows of a model beside its own files."""
     traits = ImageTraits(

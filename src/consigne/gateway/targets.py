@@ -1,7 +1,7 @@
 """Models at providers: each id's deployments in order, the next one where one can't be had."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,6 +12,8 @@ from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request
 from consigne.domain.models import Modality, Model
 from consigne.providers.base import Deployment, Provider
+
+E = TypeVar("E")
 
 _ELSEWHERE = (Overloaded, RateLimited, UpstreamFailed)
 """Errors that say nothing of the request: another provider may well answer it."""
@@ -42,29 +44,18 @@ class Target(msgspec.Struct, frozen=True):
         if len(self.routes) == 1:
             provider, deployment = self.routes[0]
             return provider.generate(deployment, request)
-        return self._generate(request)
+        return self._first(lambda provider, deployment: provider.generate(deployment, request))
 
-    async def _generate(self, request: Request) -> AsyncIterator[Event]:
+    def draw(self, request: ImageRequest) -> AsyncIterator[ImageEvent]:
+        """Make pictures at the first provider that can (see ``Provider.draw``)."""
+        return self._first(lambda provider, deployment: provider.draw(deployment, request))
+
+    async def _first(
+        self, begin: Callable[[Provider, Deployment], AsyncIterator[E]]
+    ) -> AsyncIterator[E]:
         """Try one after the other; what has begun to answer goes on alone."""
         for at, (provider, deployment) in enumerate(self.routes):
-            events = provider.generate(deployment, request)
-            begun = False
-            try:
-                async for event in events:
-                    begun = True
-                    yield event
-            except _ELSEWHERE:
-                if begun or at == len(self.routes) - 1:
-                    raise
-            else:
-                return
-            finally:
-                await _close(events)
-
-    async def draw(self, request: ImageRequest) -> AsyncIterator[ImageEvent]:
-        """Make pictures at the first provider that can (see ``Provider.draw``)."""
-        for at, (provider, deployment) in enumerate(self.routes):
-            events = provider.draw(deployment, request)
+            events = begin(provider, deployment)
             begun = False
             try:
                 async for event in events:

@@ -123,6 +123,14 @@ class Teller:
         log.warning("provider %s can't be reached: %s", self.provider, self._clean(reason))
         return UpstreamFailed(f"The provider {self.provider} can't be reached.")
 
+    def without_credentials(self, reason: str) -> UpstreamFailed:
+        """Return the error where a cloud gives this service no token; the log says why."""
+        log.warning("provider %s: no credentials: %s", self.provider, self._clean(reason))
+        return UpstreamFailed(
+            f"This service has no credentials for the provider {self.provider}. "
+            "The operator has to look at its account there."
+        )
+
     def timed_out(self) -> UpstreamTimedOut:
         """Return the error for a server that is silent for too long."""
         return UpstreamTimedOut(f"The provider {self.provider} did not answer in time.")

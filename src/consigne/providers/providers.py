@@ -47,9 +47,14 @@ class Providers:
 
 def _open(settings: ProviderSettings, environ: Mapping[str, str], pool: Pool) -> Provider:
     key = _key(settings, environ)
+    token = None
+    if settings.credentials:
+        from consigne.providers.cloud_tokens import open_token
+
+        token = open_token(settings.credentials, settings.base_url)
     deployments = tuple(_deployment(settings, model) for model in settings.models)
     kind = OpenAIProvider if settings.kind == "openai" else AnthropicProvider
-    return kind(settings, deployments, key, pool)
+    return kind(settings, deployments, key, pool, token)
 
 
 def _key(settings: ProviderSettings, environ: Mapping[str, str]) -> str:

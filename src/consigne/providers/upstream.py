@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from consigne.domain.errors import RequestTooLarge
+from consigne.providers.cloud_tokens import CloudToken, NoCredentials
 from consigne.providers.faults import Teller, read_fault
 from consigne.providers.sse import SseParser
 from consigne.settings import ProviderSettings
@@ -101,6 +102,7 @@ class Upstream:
         pool: Pool,
         headers: Mapping[str, str],
         key: str,
+        token: CloudToken | None = None,
     ) -> None:
         self.teller = Teller(settings.name, (key, *settings.headers.values()))
         self._base = settings.base_url.rstrip("/")
@@ -111,6 +113,7 @@ class Upstream:
             **{name.lower(): value for name, value in settings.headers.items()},
         }
         self._pool = pool
+        self._token = token
         self._proxy = settings.proxy or None
         self._settings = settings
         self._timeout: aiohttp.ClientTimeout | None = None
@@ -166,9 +169,12 @@ class Upstream:
         import aiohttp
 
         response: aiohttp.ClientResponse | None = None
+        headers = await self._headers_of(kind)
         try:
-            response = await self._send(path, body, kind)
+            response = await self._send(path, body, headers)
             if response.status != 200:
+                if response.status == 401 and self._token is not None:
+                    self._token.forget(headers["authorization"].removeprefix("Bearer "))
                 content = await self._read(response, _ERROR_BYTES)
                 raise self.teller.from_status(
                     response.status, response.headers, read_fault(content), model
@@ -186,18 +192,33 @@ class Upstream:
             if response is not None:
                 response.close()
 
-    async def _send(self, path: str, encoded: bytes, kind: str) -> "aiohttp.ClientResponse":
+    async def _headers_of(self, kind: str) -> Mapping[str, str]:
+        if kind is _JSON and self._token is None:
+            return self._headers
+        headers = {**self._headers, "content-type": kind}
+        if self._token is not None:
+            try:
+                headers["authorization"] = f"Bearer {await self._token.get()}"
+            except NoCredentials as error:
+                raise self.teller.without_credentials(str(error)) from None
+        return headers
+
+    async def _send(
+        self, path: str, encoded: bytes, headers: Mapping[str, str]
+    ) -> "aiohttp.ClientResponse":
         import aiohttp
 
         try:
-            return await self._once(path, encoded, kind)
+            return await self._once(path, encoded, headers)
         except aiohttp.ClientConnectorError:
             raise
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             # A pooled connection that the server had closed meanwhile: a fresh one works.
-            return await self._once(path, encoded, kind)
+            return await self._once(path, encoded, headers)
 
-    async def _once(self, path: str, encoded: bytes, kind: str) -> "aiohttp.ClientResponse":
+    async def _once(
+        self, path: str, encoded: bytes, headers: Mapping[str, str]
+    ) -> "aiohttp.ClientResponse":
         import aiohttp
 
         if self._timeout is None:
@@ -214,7 +235,7 @@ class Upstream:
         return await self._pool.session().post(
             url,
             data=encoded,
-            headers=self._headers if kind is _JSON else {**self._headers, "content-type": kind},
+            headers=headers,
             timeout=self._timeout,
             proxy=self._proxy,
             allow_redirects=False,

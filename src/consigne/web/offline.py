@@ -6,21 +6,16 @@ them; another release makes another script, and so the browser learns of it.
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 
 WORKER_PATH = "/service-worker.js"
-_ADDRESS = re.compile(r'"(/static/[^"]+\.\w+)"')
-_LAZY = ("/vendor/highlight.js", "/vendor/katex/katex.js")
-"""Named in the page's import map, but loaded where an answer needs them."""
 
 
-def worker(template: str, page: str, release: str, words: Iterable[str]) -> str:
-    """Return the worker's script for a page of a release, and the files of ``words``."""
-    files = [name for name in _ADDRESS.findall(page) if not name.endswith(_LAZY)]
-    shell = list(dict.fromkeys(["/", *files, *words]))
+def worker(template: str, page: bytes, release: str, files: Iterable[str]) -> str:
+    """Return the worker's script for the page of a release, and the files that it starts with."""
     # The page's own bytes belong to the release: its addresses alone don't tell that it changed.
-    version = hashlib.sha256(page.encode()).hexdigest()[:12]
+    version = hashlib.sha256(page).hexdigest()[:12]
+    shell = list(dict.fromkeys(["/", *files]))
     told = {"release": release, "version": version, "shell": shell}
     return template.replace('"{release}"', json.dumps(told))
 

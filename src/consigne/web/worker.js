@@ -2,7 +2,7 @@
 // of them, and the empty page: nothing that anybody wrote, and nothing that `/api/` answers.
 const { release, version, shell } = "{release}";
 const CACHE = `consigne-${release}-${version}`;
-const SHELL_PATH = /^\/(c\/[^/]+)?$/;
+const SHELL_PATH = /^\/([cp]\/[^/]+)?$/;
 
 self.addEventListener("install", (event) => {
   event.waitUntil(install());
@@ -17,7 +17,7 @@ self.addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return;
   if (pathname.startsWith("/static/")) event.respondWith(file(request));
-  else if (request.mode === "navigate" && SHELL_PATH.test(pathname)) event.respondWith(page(request));
+  else if (request.mode === "navigate" && SHELL_PATH.test(pathname)) event.respondWith(page(event));
 });
 
 async function install() {
@@ -47,6 +47,8 @@ async function activate() {
     }
     await caches.delete(name);
   }
+  // The page is asked for while this script still starts.
+  await self.registration.navigationPreload?.enable();
   await self.clients.claim();
   for (const client of await self.clients.matchAll()) client.postMessage({ release });
 }
@@ -64,10 +66,10 @@ async function file(request) {
   return response;
 }
 
-/** @param {Request} request the page, at one of its addresses */
-async function page(request) {
+/** @param {any} event of asking for the page, at one of its addresses */
+async function page(event) {
   try {
-    return await fetch(request);
+    return await event.preloadResponse ?? await fetch(event.request);
   } catch (error) {
     const kept = await caches.match("/", { ignoreVary: true });
     if (!kept) throw error;

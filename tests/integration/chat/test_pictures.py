@@ -4,9 +4,10 @@ import base64
 import io
 from typing import Any
 
+import msgspec
 from PIL import Image
 
-from doubles.chat_gateway import CAPABLE
+from doubles.chat_gateway import CAPABLE, PAINTER, TRAITS
 from doubles.scripted import START, stop, tool_use
 from support.site import Site, Visitor
 
@@ -69,6 +70,22 @@ async def test_a_small_model_draws_and_changes_what_is_plainly_asked(site: Site)
     assert shown(thread["messages"][1]) == [address]
     assert "data" not in str(thread["messages"][1]["content"][1]["content"][0])
     assert not site.gateway.requests  # no text model was asked
+
+
+async def test_a_model_that_redraws_changes_its_pictures_by_their_seed(site: Site) -> None:
+    traits = msgspec.structs.replace(TRAITS, redraws=True)
+    site.gateway.painter = msgspec.structs.replace(PAINTER, image=traits)
+    owner = await site.owner()
+    where = (await owner.ask("POST", "/conversations", {}))["id"]
+    first, _ = await told(owner, where, "Draw me a cat")
+    second, _ = await told(owner, where, "make it blue", first["id"])
+    await told(owner, where, "another one like it", second["id"])
+    drawn, changed, varied = site.gateway.drawn
+    assert (changed.prompt, changed.source, changed.seed) == ("a blue cat", None, 7)
+    assert (varied.prompt, varied.source, varied.seed) == ("a blue cat", None, None)
+    assert (drawn.source, drawn.seed) == (None, None)
+    newest, older, oldest = (await owner.ask("GET", "/pictures"))["pictures"]
+    assert (newest["source_id"], older["source_id"]) == (older["id"], oldest["id"])
 
 
 async def test_it_says_in_the_question_s_language_that_it_does_not_know_a_thing(site: Site) -> None:

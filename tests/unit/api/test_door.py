@@ -28,7 +28,7 @@ def client(door: Door) -> httpx.AsyncClient:
 
 async def test_the_page_answers_while_the_rest_is_opening() -> None:
     async with client(Door()) as browser:
-        for path in ("/", "/c/conv_1"):
+        for path in ("/", "/c/conv_1", "/p/proj_1"):
             page = await browser.get(path)
             assert page.status_code == 200
             assert "<!doctype html>" in page.text

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from consigne.api import encodings
 from consigne.api.encodings import Coding, Unpacker, accepted, compress
+from consigne.domain.zstd import zstd
 from doubles.scripted import START, ScriptedGateway, stop, text
 from support.dialects import client
 
@@ -111,7 +112,7 @@ async def test_a_bomb_goes_off_nowhere(coding: Coding) -> None:
         packer = zlib.compressobj(9, wbits=31)
         bomb = b"".join(packer.compress(layer) for _ in range(100)) + packer.flush()
     else:
-        packer = encodings.zstd().ZstdCompressor()
+        packer = zstd().ZstdCompressor()
         bomb = b"".join(packer.compress(layer) for _ in range(100)) + packer.flush()
     assert len(bomb) < 200_000
     async with client(ScriptedGateway(), max_body_bytes=200_000) as http:
@@ -155,7 +156,7 @@ async def test_a_long_answer_comes_packed_to_who_can_read_it(coding: Coding) -> 
     assert answer.headers["content-encoding"] == coding
     assert answer.headers["vary"] == "Accept-Encoding"
     assert int(answer.headers["content-length"]) == len(raw) < len(plain.content) / 4
-    unpacked = gzip.decompress(raw) if coding == "gzip" else encodings.zstd().decompress(raw)
+    unpacked = gzip.decompress(raw) if coding == "gzip" else zstd().decompress(raw)
     assert json.loads(unpacked) == plain.json()
 
 

@@ -34,6 +34,7 @@ from consigne.domain.messages import (
     ToolResultBlock,
 )
 from consigne.domain.models import Modality, Model
+from consigne.gateway.image_notices import notice
 from consigne.provenance import pictures as reading
 
 NAME: Final = "make_picture"
@@ -43,8 +44,8 @@ CHANGED: Final = 0.7
 """Share of a picture that a change gives up, where nothing else is said."""
 TIMEOUT_S: Final = 900.0
 """A large model on a plain processor takes minutes."""
-UNSURE: Final = "The model does not seem to know what was asked for"
-"""How a result begins to say so; the reader must be told."""
+TELL: Final = "Tell the reader: "
+"""How the part of a result begins that the reader must be told."""
 _ADDRESS: Final = re.compile(r"/api/pictures/(img_\w+)/file(?:#|$)")
 
 
@@ -97,16 +98,21 @@ def picture_tool(pictures: Pictures, painter: Painter) -> ChatTool:
         source = hole = None
         if args.part and not (model.image is not None and model.image.edits):
             raise ToolFailed(f"{model.name} draws from words only; it can't draw a part anew.")
+        seed, redrawn = None, False
         if args.picture_id:
+            known = await pictures.get(call.person, args.picture_id)
             kept = await pictures.content(call.person, args.picture_id)
             source = await asyncio.to_thread(_as_png, kept)
             if args.part:
-                known = await pictures.get(call.person, args.picture_id)
                 hole = mask(args.part, known.width, known.height)
-        request = _request(args, model, source, hole)
+            elif _redraws(model, known):
+                # The same words again are another picture like it; changed ones are this picture.
+                redrawn, source = True, None
+                seed = known.seed if args.prompt != known.prompt else None
+        request = _request(args, model, source, hole, seed)
         start: ImagesStart | None = None
         made: list[Picture] = []
-        source_id = args.picture_id if request.source is not None else None
+        source_id = args.picture_id if redrawn or request.source is not None else None
         events = pictures.make(call.person, painter, request, Output(), source_id)
         async with aclosing(events) as open_events:  # type: ignore[type-var]
             async for event in open_events:
@@ -159,8 +165,13 @@ def _told(schema: Json) -> Json:
     return schema | {"properties": shown}
 
 
+def _redraws(model: Model, known: Picture) -> bool:
+    """Say whether a model changes one of its pictures best by drawing other words from its seed."""
+    return model.image is not None and model.image.redraws and known.model == model.id
+
+
 def _request(
-    args: PictureArgs, model: Model, source: bytes | None, hole: bytes | None
+    args: PictureArgs, model: Model, source: bytes | None, hole: bytes | None, seed: int | None
 ) -> ImageRequest:
     width, _, height = args.size.partition("x")
     if model.image is None or not model.image.edits:
@@ -172,6 +183,7 @@ def _request(
         n=args.n,
         width=int(width) if width else None,
         height=int(height) if height else None,
+        seed=seed,
         source=source,
         mask=hole,
         strength=args.strength if source is not None else None,
@@ -189,6 +201,6 @@ def _outcome(made: Sequence[Picture], start: ImagesStart) -> Outcome:
         said = f"Made {each.id}, {each.width}x{each.height}{seed}, by {each.model}."
         address = f"/api/pictures/{each.id}/file#{each.width}x{each.height}"
         content += [TextBlock(said), ImageBlock(f"image/{each.format}", url=address)]
-    if not start.known:
-        content.append(TextBlock(f"{UNSURE}: say so to the reader, the picture may be wrong."))
+    if (told := notice(start, start.language)) is not None:
+        content.append(TextBlock(TELL + told))
     return Outcome(tuple(content))

@@ -11,11 +11,11 @@ of the colour that was there, what is to go is taken out, anything else is added
 """
 
 import re
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
-Language = Literal["en", "fr"]
+from consigne.domain.languages import Language, language_of
 
 LONGEST: Final = 400
 """Characters: nobody orders a picture so in a longer text."""
@@ -231,29 +231,6 @@ def change(text: str, before: str) -> Change | None:
             case _:
                 return Change(f"{before}, {what}", "", spoken)
     return None
-
-
-def language_of(text: str) -> Language:
-    """Return the language of a text as far as the page has words in it: French, else English."""
-    words = set(re.findall(r"[a-zàâçéèêëîïôûùœ']+", text.lower().replace("’", "'")))
-    french = {
-        "un",
-        "une",
-        "le",
-        "la",
-        "les",
-        "des",
-        "du",
-        "de",
-        "sur",
-        "avec",
-        "dans",
-        "et",
-        "fond",
-    }
-    english = {"a", "an", "the", "of", "on", "with", "in", "and", "background"}
-    accents = bool(re.search(r"[àâçéèêëîïôûùœ]", text.lower()))
-    return "fr" if len(words & french) + accents > len(words & english) else "en"
 
 
 def _plain(text: str) -> str:

@@ -13,18 +13,15 @@ from consigne.business.caller import Caller
 from consigne.business.pictures import Picture, Pictures
 from consigne.chat.tools.base import Words
 from consigne.chat.tools.picture_parts import Part, part_of
-from consigne.chat.tools.picture_tool import UNSURE, last_picture
-from consigne.chat.tools.picture_words import Language, change, language_of, wish
+from consigne.chat.tools.picture_tool import TELL, last_picture
+from consigne.chat.tools.picture_words import change, wish
 from consigne.chat.values import Mode, StoredMessage
 from consigne.domain.errors import NotFound
+from consigne.domain.languages import Language, language_of
 from consigne.domain.messages import Json, TextBlock, ToolResultBlock
 
 _VARIED: Final = 0.6
 """Share of a picture that another one like it gives up."""
-_NOT_KNOWN: Final = Words(
-    "The image model does not seem to know this, so the picture may show something else.",
-    "Le modèle d’images ne semble pas connaître ce sujet : l’image peut montrer autre chose.",
-)
 _FAILED: Final = Words("No picture could be made.", "L’image n’a pas pu être produite.")
 
 
@@ -99,6 +96,5 @@ def closing(results: Sequence[ToolResultBlock], language: Language) -> str:
     ]
     if any(each.is_error for each in results):
         return " ".join([getattr(_FAILED, language), *texts])
-    if any(text.startswith(UNSURE) for text in texts):
-        return str(getattr(_NOT_KNOWN, language))
-    return ""
+    told = (text.removeprefix(TELL) for text in texts if text.startswith(TELL))
+    return next(told, "")

@@ -9,6 +9,7 @@ import msgspec
 from consigne.domain.errors import ModelBroken
 from consigne.domain.images import ImageTraits
 from consigne.engines.drawing import Plan
+from consigne.engines.instructions import Cell
 from consigne.engines.worker.canvas import Pixels
 from consigne.settings import EngineSettings
 
@@ -24,6 +25,10 @@ class Judgement(msgspec.Struct, frozen=True):
     confidence: float | None = None
     known: bool = True
     input_tokens: int = 0
+    cells: tuple[Cell, ...] = ()
+    """What to draw in place of the instruction, side by side; empty where it is drawn as it is."""
+    left_out: tuple[str, ...] = ()
+    """What the instruction says and the picture will not show."""
 
 
 class Painter(Protocol):

@@ -2,6 +2,9 @@
 
 import logging
 from collections import deque
+from collections.abc import Sequence
+
+import msgspec
 
 from consigne.domain.errors import ConsigneError, EngineFailed
 from consigne.domain.images import (
@@ -9,13 +12,17 @@ from consigne.domain.images import (
     ImageMade,
     ImagePartial,
     ImageProgress,
+    ImageRequest,
     ImagesStart,
     ImagesStop,
     ImageTraits,
     ImageUsage,
 )
+from consigne.domain.languages import language_of
 from consigne.engines.drawing import Plan, plan
-from consigne.engines.worker.canvas import from_png, mask_from_png, to_png
+from consigne.engines.instructions import Cell
+from consigne.engines.worker import scenes
+from consigne.engines.worker.canvas import Pixels, from_png, mask_from_png, to_png
 from consigne.engines.worker.channel import Channel
 from consigne.engines.worker.painter import Judgement, Painter, Preview
 from consigne.engines.worker.protocol import Cancel, Draw, Drawn, Rejected, ToWorker
@@ -82,23 +89,33 @@ class ImageLoop:
         request = order.request
         todo = plan(request, self._traits)
         judged = self._painter.judge(todo.prompt)
-        self.say(order, _start(request.model, todo, judged))
+        # Who starts from a picture wants that one changed.
+        cells = judged.cells if request.source is None else ()
+        todo = _sized(todo, request, len(cells))
+        self.say(order, _start(request.model, todo, judged, len(cells)))
         size = todo.drawn_width, todo.drawn_height
         source = None if request.source is None else from_png(request.source, *size)
         mask = None if request.mask is None else mask_from_png(request.mask, *size)
         steps_done = 0
         for index in range(todo.n):
-            sheet = _Sheet(self, order, todo, index)
+            sheet = _Sheet(self, order, todo, index, cells)
             seed = todo.seed_of(index)
-            pixels = self._painter.paint(todo, seed, source, mask, sheet.on_step)
-            if pixels is None:
-                raise _Abandoned
+            if cells:
+                self._paint_cells(todo, seed, cells, sheet)
+            else:
+                sheet.finish(self._painter.paint(todo, seed, source, mask, sheet.on_step))
             steps_done += sheet.steps
-            png = to_png(pixels, todo.width, todo.height)
+            png = sheet.as_png()
             self.say(order, ImageMade(index, png, seed, todo.width, todo.height))
-        pixels_drawn = todo.n * todo.drawn_width * todo.drawn_height
+        pixels_drawn = todo.n * max(1, len(cells)) * todo.drawn_width * todo.drawn_height
         usage = ImageUsage(todo.n, steps_done, pixels_drawn, judged.input_tokens)
         self.say(order, ImagesStop(usage))
+
+    def _paint_cells(self, todo: Plan, seed: int, cells: Sequence[Cell], sheet: "_Sheet") -> None:
+        for at, cell in enumerate(cells):
+            one = msgspec.structs.replace(todo, prompt=cell.caption)
+            pixels = self._painter.paint(one, scenes.seed_of(seed, at), None, None, sheet.on_step)
+            sheet.finish(pixels)
 
     def is_abandoned(self) -> bool:
         """Read what has come meanwhile, and say whether nobody waits for the present work."""
@@ -111,19 +128,52 @@ class ImageLoop:
 
 
 class _Sheet:
-    """One picture on its way."""
+    """One picture on its way, of one part or several."""
 
-    def __init__(self, loop: ImageLoop, order: Draw, todo: Plan, index: int) -> None:
+    def __init__(
+        self, loop: ImageLoop, order: Draw, todo: Plan, index: int, cells: Sequence[Cell]
+    ) -> None:
         self.steps = 0
         self._loop = loop
         self._order = order
         self._plan = todo
         self._index = index
         self._shown = 0
+        self._cells = cells
+        self._done: list[Pixels] = []
+        self._before = 0
+        """Steps of the parts that are whole."""
+
+    def finish(self, pixels: Pixels | None) -> None:
+        """Take a part that is whole.
+
+        Raises:
+            _Abandoned: It is not, since nobody waits for it.
+        """
+        if pixels is None:
+            raise _Abandoned
+        self._done.append(self._coloured(pixels))
+        self._before = self.steps
+
+    def as_png(self, growing: Pixels | None = None) -> bytes:
+        """Return the picture as far as it is, with a part that is not whole."""
+        parts = self._done if growing is None else [*self._done, self._coloured(growing)]
+        width, height = self._plan.width, self._plan.height
+        if len(self._cells) < 2:
+            return to_png(parts[-1], width, height)
+        together = scenes.together(parts, len(self._cells))
+        return to_png(scenes.within(together, width, height), width, height)
+
+    def _coloured(self, pixels: Pixels) -> Pixels:
+        if not self._cells:
+            return pixels
+        cell = self._cells[len(self._done)]
+        return scenes.tinted(pixels, cell.tint, cell.ground) if cell.tint else pixels
 
     def on_step(self, step: int, steps: int, preview: Preview) -> bool:
         """Tell of a step that is done; say whether to stop."""
-        self.steps = step
+        self.steps = step = self._before + step
+        steps *= max(1, len(self._cells))
         if self._loop.is_abandoned():
             return True
         self._loop.say(self._order, ImageProgress(self._index, step, steps))
@@ -131,13 +181,21 @@ class _Sheet:
         # Unfinished states are spread evenly over the steps before the last.
         if self._shown < todo.partials and step * (todo.partials + 1) >= steps * (self._shown + 1):
             if step < steps:
-                png = to_png(preview(), todo.width, todo.height)
+                png = self.as_png(preview())
                 self._loop.say(self._order, ImagePartial(self._index, self._shown, png))
             self._shown += 1
         return False
 
 
-def _start(model: str, todo: Plan, judged: Judgement) -> ImagesStart:
+def _sized(todo: Plan, request: ImageRequest, cells: int) -> Plan:
+    """Return the plan with room for all parts, where no size was asked for."""
+    if cells < 2 or request.width is not None or request.height is not None:
+        return todo
+    columns, rows = scenes.grid(cells)
+    return msgspec.structs.replace(todo, width=todo.width * columns, height=todo.height * rows)
+
+
+def _start(model: str, todo: Plan, judged: Judgement, cells: int) -> ImagesStart:
     return ImagesStart(
         model=model,
         width=todo.width,
@@ -147,4 +205,7 @@ def _start(model: str, todo: Plan, judged: Judgement) -> ImagesStart:
         guidance=todo.guidance,
         confidence=judged.confidence,
         known=judged.known,
+        cells=max(1, cells),
+        left_out=judged.left_out,
+        language=language_of(todo.prompt),
     )

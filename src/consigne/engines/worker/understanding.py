@@ -8,6 +8,7 @@ import numpy as np
 
 from consigne.domain.errors import ModelBroken
 from consigne.engines.image_folders import OWN
+from consigne.engines.instructions import Vocabulary
 from consigne.engines.worker.painter import Judgement
 
 
@@ -29,7 +30,9 @@ class _About(msgspec.Struct, frozen=True):
 class Understanding:
     """Reads an instruction with the model's own text encoder and the heads trained on it."""
 
-    def __init__(self, folder: Path, about: _Understanding, objects: int) -> None:
+    def __init__(
+        self, folder: Path, about: _Understanding, objects: int, vocabulary: Vocabulary
+    ) -> None:
         import openvino
         import openvino_tokenizers
 
@@ -39,11 +42,30 @@ class Understanding:
         self._read = core.compile_model(folder / about.model, "CPU")
         self._about = about
         self._objects = objects
+        self._vocabulary = vocabulary
 
     def judge(self, prompt: str) -> Judgement:
-        """Say whether what the instruction asks for is among the objects that were learned."""
+        """Say whether what the instruction asks for is among the objects that were learned.
+
+        Where it names them otherwise than the model takes it (several things, another colour), the
+        judgement holds what to draw instead.
+        """
+        best, confidence, tokens = self._recognised(prompt)
+        known = best is not None
+        reading = self._vocabulary.read(prompt)
+        if not reading.cells:
+            return Judgement(confidence, known, tokens)
+        if reading.rewritten or best != reading.cells[0].thing:
+            found = {cell: self._recognised(cell.caption) for cell in reading.cells}
+            if all(thing == cell.thing for cell, (thing, _, _) in found.items()):
+                surely = min(share for _, share, _ in found.values())
+                return Judgement(surely, True, tokens, reading.cells, reading.left_out)
+        return Judgement(confidence, known, tokens, (), reading.left_out)
+
+    def _recognised(self, text: str) -> tuple[int | None, float, int]:
+        """Return the object that a text asks for, if it is known; how surely; the text's tokens."""
         about = self._about
-        found = np.asarray(self._tokenize([prompt])["input_ids"], dtype=np.int64)[0]
+        found = np.asarray(self._tokenize([text])["input_ids"], dtype=np.int64)[0]
         ids = np.full((1, about.length), about.padding, dtype=np.int64)
         kept = found[: about.length]
         ids[0, : len(kept)] = kept
@@ -51,7 +73,7 @@ class Understanding:
         best = int(shares.argmax())
         confidence = float(shares[: self._objects].max())
         known = best < self._objects and confidence >= about.threshold
-        return Judgement(round(confidence, 4), known, len(kept))
+        return (best if known else None), round(confidence, 4), len(kept)
 
 
 def load_understanding(model_id: str, folder: Path) -> Understanding | None:
@@ -63,11 +85,13 @@ def load_understanding(model_id: str, folder: Path) -> Understanding | None:
     if not (folder / OWN).is_file():
         return None
     try:
-        about = msgspec.json.decode((folder / OWN).read_bytes(), type=_About)
+        said = (folder / OWN).read_bytes()
+        about = msgspec.json.decode(said, type=_About)
         if about.understanding is None:
             return None
-        return Understanding(folder, about.understanding, len(about.objects))
-    except (OSError, msgspec.MsgspecError, RuntimeError) as error:
+        vocabulary = Vocabulary(msgspec.json.decode(said, type=dict[str, Any]))
+        return Understanding(folder, about.understanding, len(about.objects), vocabulary)
+    except (OSError, KeyError, TypeError, msgspec.MsgspecError, RuntimeError) as error:
         raise ModelBroken(f"The {OWN} of {model_id} can't be used: {error}") from error
 
 

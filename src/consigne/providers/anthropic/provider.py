@@ -20,6 +20,7 @@ from consigne.providers.anthropic.events import (
 )
 from consigne.providers.base import Deployment, check_capabilities
 from consigne.providers.batches import Events
+from consigne.providers.cloud_tokens import CloudToken
 from consigne.providers.faults import Fault
 from consigne.providers.upstream import Pool, Upstream
 from consigne.settings import ProviderSettings
@@ -41,12 +42,13 @@ class AnthropicProvider:
         deployments: Sequence[Deployment],
         key: str,
         pool: Pool,
+        token: CloudToken | None = None,
     ) -> None:
         self.deployments = deployments
         headers = {"anthropic-version": VERSION}
         if key:
             headers["x-api-key"] = key
-        self._upstream = Upstream(settings, pool, headers, key)
+        self._upstream = Upstream(settings, pool, headers, key, token)
 
     def generate(self, deployment: Deployment, request: Request) -> AsyncIterator[Event]:
         """Generate an answer (see ``Provider.generate``)."""

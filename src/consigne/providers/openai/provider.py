@@ -12,6 +12,7 @@ from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request
 from consigne.providers.base import Deployment, check_capabilities
 from consigne.providers.batches import Events
+from consigne.providers.cloud_tokens import CloudToken
 from consigne.providers.faults import Fault
 from consigne.providers.openai import images, requests
 from consigne.providers.openai.events import EventReader, Unreadable, whole
@@ -33,10 +34,11 @@ class OpenAIProvider:
         deployments: Sequence[Deployment],
         key: str,
         pool: Pool,
+        token: CloudToken | None = None,
     ) -> None:
         self.deployments = deployments
         credentials = {"authorization": f"Bearer {key}"} if key else {}
-        self._upstream = Upstream(settings, pool, credentials, key)
+        self._upstream = Upstream(settings, pool, credentials, key, token)
         self._dialect = requests.Dialect(settings.max_tokens_field, frozenset(settings.extensions))
 
     def generate(self, deployment: Deployment, request: Request) -> AsyncIterator[Event]:

@@ -41,12 +41,27 @@ export async function request(method, path, body) {
   }
   let response;
   try {
-    response = await fetch(path, options);
+    response = await (asked(method, path) ?? fetch(path, options));
   } catch {
     throw new ApiError(0, "unreachable", "The server can’t be reached.");
   }
   if (!response.ok) throw await refusal(response, path);
   return response.status === 204 || response.status === 202 ? readMaybe(response) : response.json();
+}
+
+/**
+ * The answer to what `first.js` asked for before there were any modules; it is taken once.
+ *
+ * @param {string} method
+ * @param {string} path
+ * @returns {Promise<Response> | undefined}
+ */
+function asked(method, path) {
+  const page = /** @type {{asked?: {path: string, answer: Promise<Response>}}} */ (globalThis);
+  if (method !== "GET" || page.asked?.path !== path) return undefined;
+  const { answer } = page.asked;
+  delete page.asked;
+  return answer;
 }
 
 /**

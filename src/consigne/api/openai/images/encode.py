@@ -11,6 +11,7 @@ from consigne.business.pictures import MakingEvent, PictureReady
 from consigne.domain import sources
 from consigne.domain.errors import ConsigneError
 from consigne.domain.images import ImagePartial, ImageProgress, ImagesStart, ImagesStop, ImageUsage
+from consigne.gateway.image_notices import notice
 
 Kind = Literal["image_generation", "image_edit"]
 
@@ -61,18 +62,8 @@ def body(
         "usage": usage(made.usage),
         "model": start.model,
         "confidence": start.confidence,
-        "notice": notice(start),
+        "notice": notice(start, start.language),
     }
-
-
-def notice(start: ImagesStart) -> str | None:
-    """Return a sentence for the reader where the instruction is beyond the model."""
-    if start.known:
-        return None
-    return (
-        f"{start.model} does not seem to know what was asked for, so the picture may be of "
-        "something else. A larger model can be installed: consigne models suggest --images"
-    )
 
 
 def headers(start: ImagesStart) -> dict[str, str]:
@@ -80,8 +71,9 @@ def headers(start: ImagesStart) -> dict[str, str]:
     found = {"x-consigne-image-model": start.model}
     if start.confidence is not None:
         found["x-consigne-image-confidence"] = f"{start.confidence:.3f}"
-    if said := notice(start):
-        found["x-consigne-image-notice"] = said
+    if said := notice(start, "en"):
+        # Headers are ASCII; what was left out is in the caller's own words.
+        found["x-consigne-image-notice"] = said.encode("ascii", "replace").decode()
     return found
 
 
@@ -148,7 +140,7 @@ class StreamEncoder:
             seed=ready.picture.seed,
             model=self._start.model,
             confidence=self._start.confidence,
-            notice=notice(self._start),
+            notice=notice(self._start, self._start.language),
         )
 
     def _event(self, name: str, data: bytes, output_format: str, **more: Any) -> bytes:

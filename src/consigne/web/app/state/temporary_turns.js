@@ -1,12 +1,7 @@
-import { batch } from "@preact/signals";
-
-import { t } from "../i18n.js";
-import { go, openId } from "../router.js";
 import { clear, graft, head } from "./branch.js";
 import { leave } from "./running.js";
-import { ask, forget, keepHere, putAside, question, show, spoken, temporary } from "./temporary.js";
+import { ask, forget, keepHere, question, show, temporary } from "./temporary.js";
 import { follow, reset, status } from "./thread.js";
-import { toast } from "./toasts.js";
 
 /**
  * Ask in a chat that is stored nowhere.
@@ -45,20 +40,4 @@ export async function answerTemporarily(questionId, model) {
 export function endTemporary() {
   leave();
   reset("new");
-}
-
-/** Take a temporary chat off the page; while something was said, there is a way back. */
-export function leaveTemporary() {
-  const said = spoken.peek();
-  const bringBack = putAside();
-  if (!said) return;
-  const run = () => {
-    const wasOpen = openId.peek();
-    if (wasOpen !== null) go(null);
-    setTimeout(() => batch(() => {
-      bringBack();
-      status.value = "ready";
-    }));
-  };
-  toast(t("temporary.left"), { label: t("list.undo"), run });
 }

@@ -8,7 +8,7 @@ import {
 import { keep, loadList } from "./conversations.js";
 import { leave, listen, listenOnly } from "./running.js";
 import { keepHere, show, temporary } from "./temporary.js";
-import { leaveTemporary } from "./temporary_turns.js";
+import { leaveTemporary } from "./temporary_leave.js";
 import { expectThought } from "./thought.js";
 
 /**
@@ -81,7 +81,7 @@ export function reopen() {
 
 /** @param {"new" | "loading"} next */
 export function reset(next) {
-  if (temporary.peek()) leaveTemporary();
+  if (temporary.peek()) leaveTemporary(() => { status.value = "ready"; });
   batch(() => {
     clear();
     conversation.value = null;

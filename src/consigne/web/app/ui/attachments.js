@@ -36,12 +36,15 @@ export function onPaste(event) {
 /** Opens the system's own way to choose files. */
 export function AttachButton() {
   const input = useRef(/** @type {HTMLInputElement | null} */ (null));
-  const label = t("file.attach", { size: size(LARGEST_BYTES) });
+  const most = useSignal("");
+  // Not before it is looked at: a first number with its unit costs more than all else that is drawn.
+  const say = () => { most.value = t("file.attachMost", { size: size(LARGEST_BYTES) }); };
   const onChange = (/** @type {any} */ event) => {
     take(event.target.files);
     event.target.value = "";
   };
-  return html`<button type="button" class="quiet square" aria-label=${label} title=${label}
+  return html`<button type="button" class="quiet square" aria-label=${t("file.attach")}
+      title=${most.value || t("file.attach")} onPointerEnter=${say} onFocus=${say}
       onClick=${() => input.current?.click()}><${Icon} name="attach" /></button>
     <input ref=${input} type="file" multiple hidden onChange=${onChange} />`;
 }

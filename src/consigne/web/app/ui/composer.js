@@ -1,31 +1,23 @@
-import { signal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { html } from "../html.js";
 import { explain, t } from "../i18n.js";
-import { go, openId } from "../router.js";
+import { openId } from "../router.js";
 import { attached, keepAttached } from "../state/attachments.js";
 import { draft, keepDraft } from "../state/drafts.js";
-import { modelFor, models } from "../state/models.js";
 import { head } from "../state/branch.js";
-import { conversation, editing, outgoing, running, shown } from "../state/thread.js";
+import { editing, outgoing, running, shown } from "../state/thread.js";
 import { temporary } from "../state/temporary.js";
-import { send, stop } from "../state/turns.js";
+import { stop } from "../state/turns.js";
 import { toast } from "../state/toasts.js";
-import { uuid } from "../platform.js";
 import { AttachButton, Attached, DropZone, onPaste } from "./attachments.js";
 import { mustChoose, Second } from "./compare.js";
 import { Icon } from "./icons.js";
 import { ModelPicker } from "./model_picker.js";
 import { promptHints, promptKey, PromptMenu } from "./prompt_menu.js";
+import { fit, sendFrom, unsent } from "./sending.js";
 import { Dictate } from "./speech.js";
 import { ToolsMenu } from "./tools_menu.js";
-
-/** Why the last instruction was not sent, and in which conversation. */
-const refusal = signal(/** @type {{where: string | null, error: Error} | null} */ (null));
-
-/** The instruction whose sending failed: sent again unchanged, it is the same instruction. */
-let attempt = { what: "", id: "" };
 
 /** Where instructions are written. */
 export function Composer() {
@@ -55,7 +47,7 @@ export function Composer() {
     event.preventDefault();
     if (!busy) sendDraft();
   };
-  const problem = refusal.value?.where === where ? refusal.value : null;
+  const problem = unsent.value?.where === where ? unsent.value : null;
 
   return html`<form class="composer" onSubmit=${onSubmit}>
     ${problem && html`<p class="note bad" role="alert"><${Icon} name="alert" />
@@ -118,45 +110,10 @@ async function sendDraft() {
   await sendFrom(text, parent, leave, giveBack, files.flatMap((one) => one.file ?? []));
 }
 
-/**
- * Send an instruction and say so if that fails.
- *
- * @param {string} text
- * @param {string | null} parentId
- * @param {() => void} taken called when the text leaves its field
- * @param {() => void} giveBack called when it must return there
- * @param {import("../types.js").Attachment[]} [files]
- */
-export async function sendFrom(text, parentId, taken, giveBack, files = []) {
-  if (models.peek()?.length === 0) return toast(t("composer.noModel"));
-  const what = JSON.stringify([conversation.peek()?.id, parentId, text, files.map(({ id }) => id)]);
-  if (attempt.what !== what) attempt = { what, id: uuid() };
-  const model = modelFor(conversation.peek()?.model)?.id;
-  taken();
-  refusal.value = null;
-  try {
-    await send(text, parentId, { clientId: attempt.id, model, files, opened: (id) => go(id) });
-    attempt = { what: "", id: "" };
-  } catch (error) {
-    giveBack();
-    refusal.value = { where: openId.peek(), error: /** @type {Error} */ (error) };
-  }
-}
-
 /** @param {KeyboardEvent} event */
 function editLast(event) {
   const last = shown.peek().findLast((message) => message.role === "user");
   if (!last) return;
   event.preventDefault();
   editing.value = last.id;
-}
-
-/**
- * Make a field as tall as its text; the style sheet sets the limit.
- * @param {HTMLTextAreaElement | null} box
- */
-export function fit(box) {
-  if (!box) return;
-  box.style.height = "auto";
-  box.style.height = `${box.scrollHeight}px`;
 }

@@ -15,14 +15,14 @@ import { toast } from "../state/toasts.js";
 import { textOf, thinkingOf } from "../text.js";
 import { SentFiles } from "./attachments.js";
 import { Cited, mark, Sources } from "./citations.js";
-import { fit, sendFrom } from "./composer.js";
+import { fit, sendFrom } from "./sending.js";
 import { CopyButton } from "./copy.js";
 import { Thumbs } from "./feedback.js";
 import { Icon } from "./icons.js";
 import { lazy } from "./lazy.js";
 import { Menu } from "./menu.js";
 import { ReadAloud } from "./speech.js";
-import { Choice } from "./model_picker.js";
+import { Choice } from "./model_choice.js";
 import { Outcome } from "./outcome.js";
 
 /**

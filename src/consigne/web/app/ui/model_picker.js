@@ -4,14 +4,10 @@ import { overlay } from "../state/look.js";
 import { loadModels, modelFor, models, writers } from "../state/models.js";
 import { conversation } from "../state/thread.js";
 import { chooseModel } from "../state/turns.js";
-import { usesTools } from "../state/tools.js";
-import { assistantOf } from "../state/library.js";
-import { Badge } from "./badge.js";
 import { SecondChoices } from "./compare.js";
 import { Icon } from "./icons.js";
 import { Menu, MenuItem } from "./menu.js";
-
-/** @typedef {import("../types.js").Model} Model */
+import { Choice, place } from "./model_choice.js";
 
 /**
  * The name of the model that answers next; opens the choice of them. The button is one and the
@@ -35,35 +31,4 @@ export function ModelPicker() {
       <span class="menu-text">${t("model.more")}</span>
     <//>
   <//>`;
-}
-
-/** One of several models. @param {{model: Model, chosen: boolean, onChoose: () => void}} props */
-export function Choice({ model, chosen, onChoose }) {
-  const assistant = assistantOf(model.id);
-  return html`<${MenuItem} checked=${chosen} onSelect=${onChoose}>
-    ${assistant && html`<${Badge} item=${assistant} />`}
-    <span class="menu-text">
-      <span>${model.name} ${model.starter && html`<span class="tag">${t("model.starter")}</span>`}</span>
-      <span class="muted small"><span class="dot ${model.state}"></span>
-        ${t(`model.state.${model.state}`)} · ${place(model)}</span>
-      <${Abilities} model=${model} />
-    </span>
-    ${chosen && html`<${Icon} name="check" />`}
-  <//>`;
-}
-
-/** What a model can do beside writing. @param {{model: Model}} props */
-function Abilities({ model }) {
-  const known = [
-    usesTools(model) && t("model.tools"),
-    model.capabilities?.images_in && t("model.sees"),
-    model.capabilities?.thinking && t("model.thinks"),
-  ].filter(Boolean);
-  if (!known.length) return null;
-  return html`<span class="muted small">${known.join(" · ")}</span>`;
-}
-
-/** @param {Model} model */
-function place(model) {
-  return model.where === "here" ? t("model.here") : model.where;
 }

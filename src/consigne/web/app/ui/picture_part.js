@@ -6,7 +6,7 @@ import { t } from "../i18n.js";
 import { head } from "../state/branch.js";
 import { marking } from "../state/marking.js";
 import { CELLS, attachPart, brush, cells, clear, rectangle, share, wanted } from "../state/picture_part.js";
-import { sendFrom } from "./composer.js";
+import { sendFrom } from "./sending.js";
 import { Dialog } from "./dialog.js";
 import { TextField } from "./fields.js";
 

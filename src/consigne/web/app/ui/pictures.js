@@ -8,7 +8,7 @@ import { edits } from "../state/models.js";
 import { marking } from "../state/marking.js";
 import { running } from "../state/thread.js";
 import { drawing } from "../state/tools.js";
-import { sendFrom } from "./composer.js";
+import { sendFrom } from "./sending.js";
 import { Icon } from "./icons.js";
 
 /**

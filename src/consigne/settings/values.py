@@ -1,24 +1,11 @@
-"""One typed settings object: ``consigne.toml``, then ``CONSIGNE_*`` environment, then CLI flags.
-
-Later sources win. Nested settings are tables in the file and double underscores in the
-environment: ``[server] port = 80`` is ``CONSIGNE_SERVER__PORT=80``.
-"""
+"""What an operator can set, and its defaults."""
 
 import os
-import re
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
 import msgspec
 
-from consigne.domain.errors import OperatorError
-
-ENV_PREFIX = "CONSIGNE_"
-
-_HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 Capability = Literal[
     "tools", "structured_output", "images_in", "documents_in", "thinking", "logprobs"
 ]
@@ -197,9 +184,10 @@ class ProvenanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """Whether pictures bear an imperceptible mark in their pixels."""
     url_minutes: int = 60
     """Minutes for which the address of a picture that the API gives out works."""
-    text_marks: tuple[Literal["header", "copy", "export"], ...] = ("header", "export")
-    """Where generated text is marked: in the API's answers (``header``), in what is copied from
-    the app (``copy``), in conversations saved as files (``export``)."""
+    text_marks: tuple[Literal["header", "body", "copy", "export"], ...] = ("header", "export")
+    """Where generated text is marked: in the headers of the API's answers (``header``), in their
+    bodies (``body``), in what is copied from the app (``copy``), in conversations saved as files
+    (``export``)."""
 
 
 class ProviderModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -242,6 +230,9 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     """Its key; better kept out of the file, with ``api_key_env``."""
     api_key_env: str = ""
     """The environment variable that holds the key."""
+    credentials: Literal["", "aws", "azure", "google"] = ""
+    """The cloud whose own credentials on this machine are taken instead of a key: ``aws``
+    (Bedrock), ``azure`` (OpenAI, Foundry), ``google`` (Vertex AI); wants the extra ``clouds``."""
     headers: dict[str, str] = {}
     """Further headers sent with each request."""
     proxy: str = ""
@@ -318,170 +309,3 @@ def default_data_dir() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_data_dir("consigne", appauthor=False))
-
-
-def load_settings(
-    overrides: Mapping[str, Any] | None = None,
-    *,
-    config: Path | None = None,
-    environ: Mapping[str, str] | None = None,
-) -> Settings:
-    """Return the settings.
-
-    Args:
-        overrides: What the command line set, nested as the settings are; ``None`` values are
-            passed over.
-        config: The settings file; by default ``consigne.toml`` in the working directory or
-            in the data folder, if there is one.
-        environ: The environment; by default the process's own.
-
-    Raises:
-        OperatorError: A file that can't be read, an unknown key, a value of the wrong type.
-    """
-    environ = os.environ if environ is None else environ
-    from_env = _from_environment(environ)
-    from_flags = _without_none(overrides or {})
-    data_dir = Path(from_flags.get("data_dir") or from_env.get("data_dir") or default_data_dir())
-    path = config or _find_config(environ, data_dir)
-    merged = _merge(_merge(_from_file(path), from_env), from_flags)
-    try:
-        settings = msgspec.convert(merged, Settings, strict=False, dec_hook=_decode)
-    except msgspec.ValidationError as error:
-        origin = f" (settings file: {path})" if path else ""
-        raise OperatorError(f"The settings are wrong: {error}{origin}.") from None
-    _check_providers(settings.providers)
-    _check_tools(settings.tools)
-    return msgspec.structs.replace(settings, data_dir=settings.data_dir.expanduser().absolute())
-
-
-def _check_providers(providers: tuple[ProviderSettings, ...]) -> None:
-    seen: set[str] = set()
-    for at, provider in enumerate(providers):
-        where = f"The settings are wrong: providers[{at}]"
-        if not provider.name or provider.name in seen or not provider.name.isprintable():
-            raise OperatorError(f"{where}.name must be there, printable, and of this one alone.")
-        seen.add(provider.name)
-        for field in ("base_url", "proxy"):
-            url = getattr(provider, field)
-            if (url or field == "base_url") and not _is_http(url):
-                raise OperatorError(f"{where}.{field} must be an http or https address.")
-        if provider.api_key and provider.api_key_env:
-            raise OperatorError(f"{where}: set api_key or api_key_env, not both.")
-        if provider.connect_timeout_s <= 0 or provider.timeout_s <= 0:
-            raise OperatorError(f"{where}: timeouts must be more than 0 seconds.")
-        for header, value in provider.headers.items():
-            if not (_HEADER.fullmatch(header) and value.isascii() and value.isprintable()):
-                raise OperatorError(f"{where}.headers: {header!r} is not a valid header.")
-        _check_provider_models(provider, where)
-
-
-def _check_tools(tools: ToolSettings) -> None:
-    search, where = tools.search, "The settings are wrong: tools"
-    if search.kind in ("searxng", "http") and not _is_http(search.url):
-        raise OperatorError(f"{where}.search.url must be an http or https address.")
-    if search.kind == "brave" and not search.secret:
-        raise OperatorError(f"{where}.search: brave needs an api_key or api_key_env.")
-    if not 1 <= search.results <= 20:
-        raise OperatorError(f"{where}.search.results must be from 1 to 20.")
-    seen: set[str] = set()
-    for at, server in enumerate(tools.servers):
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,24}", server.name) or server.name in seen:
-            raise OperatorError(
-                f"{where}.servers[{at}].name must be letters, digits, _ or -, 24 at most, "
-                "and of this one alone."
-            )
-        seen.add(server.name)
-        if bool(server.command) == bool(server.url) or (server.url and not _is_http(server.url)):
-            raise OperatorError(f"{where}.servers[{at}] needs a command, or an http address.")
-
-
-def _is_http(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
-def _check_provider_models(provider: ProviderSettings, where: str) -> None:
-    ids: set[str] = set()
-    for at, model in enumerate(provider.models):
-        if not model.id or model.id in ids:
-            raise OperatorError(f"{where}.models[{at}].id must be there, and once only.")
-        ids.add(model.id)
-        if model.context <= 0 or model.max_output < 0:
-            raise OperatorError(f"{where}.models[{at}]: context must be more than 0 tokens.")
-        if model.prompt_cache and provider.kind != "anthropic":
-            raise OperatorError(f"{where}.models[{at}].prompt_cache: this API caches unasked.")
-        if model.embedding and provider.kind == "anthropic":
-            raise OperatorError(f"{where}.models[{at}].embedding: this API makes no vectors.")
-        if model.image and (provider.kind == "anthropic" or model.embedding):
-            raise OperatorError(f"{where}.models[{at}].image: this API makes no pictures.")
-        if model.image_edits and not model.image:
-            raise OperatorError(f"{where}.models[{at}].image_edits: it needs image = true.")
-
-
-def _find_config(environ: Mapping[str, str], data_dir: Path) -> Path | None:
-    if named := environ.get("CONSIGNE_CONFIG"):
-        return Path(named)
-    candidates = (Path("consigne.toml"), data_dir / "consigne.toml")
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def _from_file(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise OperatorError(f"Can't read the settings file {path}: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OperatorError(f"The settings file {path} is not valid TOML: {error}.") from None
-
-
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in environ.items():
-        if not key.startswith(ENV_PREFIX) or key == "CONSIGNE_CONFIG":
-            continue
-        *tables, leaf = key.removeprefix(ENV_PREFIX).lower().split("__")
-        level = found
-        for table in tables:
-            level = level.setdefault(table, {})
-        level[leaf] = _structured(value)
-    return found
-
-
-def _structured(value: str) -> Any:
-    """Lists and tables are written as JSON in the environment."""
-    if value[:1] not in ("[", "{"):
-        return value
-    try:
-        return msgspec.json.decode(value)
-    except msgspec.DecodeError:
-        return value
-
-
-def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: _without_none(value) if isinstance(value, Mapping) else value
-        for key, value in values.items()
-        if value is not None
-    }
-
-
-def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        below = merged.get(key)
-        if isinstance(below, dict) and isinstance(value, Mapping):
-            merged[key] = _merge(below, value)
-        else:
-            merged[key] = value
-    return merged
-
-
-def _decode(kind: type, value: Any) -> Any:
-    if kind is Path and isinstance(value, str | Path):
-        return Path(value)
-    raise TypeError(f"unexpected {type(value).__name__}")
