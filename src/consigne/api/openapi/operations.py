@@ -12,6 +12,7 @@ DialectName = Literal["anthropic", "openai"]
 _ANTHROPIC = "consigne.api.openapi.anthropic"
 _OPENAI = "consigne.api.openapi.openai"
 _ANSWERED = "consigne.api.openapi.responses"
+_EVENTS = "consigne.api.openapi.response_events"
 _STORED = "consigne.api.openapi.stored"
 _RECORDS = "consigne.api.openapi.records"
 _IMAGES = "consigne.api.openapi.images"
@@ -147,7 +148,7 @@ OPERATIONS: dict[tuple[str, str], tuple[Operation, ...]] = {
             "openai",
             f"{_ANSWERED}:Response",
             "consigne.api.openai.responses.schemas:responses_body",
-            f"{_ANSWERED}:ResponseStreamEvent",
+            f"{_EVENTS}:ResponseStreamEvent",
         ),
     ),
     ("POST", "/v1/responses/input_tokens"): (
@@ -160,7 +161,7 @@ OPERATIONS: dict[tuple[str, str], tuple[Operation, ...]] = {
         Operation(
             "openai",
             f"{_ANSWERED}:Response",
-            events=f"{_ANSWERED}:ResponseStreamEvent",
+            events=f"{_EVENTS}:ResponseStreamEvent",
             query=_RESPONSE_QUERY,
         ),
     ),
