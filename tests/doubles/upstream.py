@@ -106,6 +106,7 @@ OPENAI_USAGE = {
     "completion_tokens": 5,
     "total_tokens": 17,
     "prompt_tokens_details": {"cached_tokens": 4},
+    "completion_tokens_details": {"reasoning_tokens": 2},
 }
 
 
@@ -144,6 +145,7 @@ ANTHROPIC_USAGE = {
     "cache_creation_input_tokens": 2,
     "cache_read_input_tokens": 4,
     "output_tokens": 5,
+    "output_tokens_details": {"thinking_tokens": 2},
 }
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import httpx
 
+from consigne.api.encodings import zstd
 from doubles.scripted import KEY
 from fuzz.traffic import Sent
 from support.contract import Contract
 
 HANG_S = 10.0
+_ZSTD = b"\x28\xb5\x2f\xfd"
 _LEAKS = ("Traceback", 'File "', "site-packages", " at 0x")
 _MODEL_PATH = re.compile(r"^/v1/models/.+")
 
@@ -43,7 +45,8 @@ class Probe:
         started = time.monotonic()
         try:
             raw = {n: v.encode("latin-1", "replace") for n, v in headers.items()}
-            answer = self._http.request(sent.method, sent.path, headers=raw, content=content)
+            packed = self._http.request(sent.method, sent.path, headers=raw, content=content)
+            answer = _unpacked(packed)
         except httpx.HTTPError as error:
             self._note(sent, f"no answer: {error!r}")
             return
@@ -88,6 +91,17 @@ class Probe:
         self.problems.append(
             f"{sent.method} {sent.path} {sent.headers} {sent.body[:600]!r}\n  {problem}"
         )
+
+
+def _unpacked(answer: httpx.Response) -> httpx.Response:
+    """Return an answer as it reads: the client here knows no zstd, which a request may ask for."""
+    if not answer.content.startswith(_ZSTD):
+        return answer
+    headers = {n: v for n, v in answer.headers.items() if n != "content-encoding"}
+    content = zstd().decompress(answer.content)
+    return httpx.Response(
+        answer.status_code, headers=headers, content=content, request=answer.request
+    )
 
 
 def _shape(answer: httpx.Response) -> str:

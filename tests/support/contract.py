@@ -1,4 +1,4 @@
-"""Holds answers to what the OpenAPI document says of them."""
+"""Holds answers to what the OpenAPI document says of them, to the last field."""
 
 import json
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ class Contract:
 
     def __init__(self, document: Json) -> None:
         self.document = document
+        self._closed: Json = _closed(document["components"])
         self._validators: dict[str, Draft202012Validator] = {}
 
     @classmethod
@@ -47,7 +48,8 @@ class Contract:
         """Say whether the document allows a body for a POST."""
         operation = self.document["paths"][path]["post"]
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
-        return bool(self._validator(schema).is_valid(body))
+        whole = {"components": self.document["components"], **schema}
+        return bool(Draft202012Validator(whole).is_valid(body))
 
     def _validate(self, schema: Json, value: Any) -> None:
         errors = [
@@ -59,9 +61,23 @@ class Contract:
     def _validator(self, schema: Json) -> Draft202012Validator:
         key = json.dumps(schema)
         if key not in self._validators:
-            whole = {"components": self.document["components"], **schema}
+            whole = {"components": self._closed, **_closed(schema)}
             self._validators[key] = Draft202012Validator(whole)
         return self._validators[key]
+
+
+def _closed(schema: Any) -> Any:
+    """Return the schema with objects that hold nothing but what it describes."""
+    match schema:
+        case {"properties": dict(), "type": "object"}:
+            inner = {key: _closed(value) for key, value in schema.items()}
+            return {"additionalProperties": False} | inner
+        case dict():
+            return {key: _closed(value) for key, value in schema.items()}
+        case list():
+            return [_closed(each) for each in schema]
+        case _:
+            return schema
 
 
 def events(text: str) -> Iterator[Any]:

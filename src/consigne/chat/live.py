@@ -250,4 +250,6 @@ def _body(kind: EventKind, pieces: Sequence[str]) -> bytes:
 
 
 def _sum(before: Usage | None, now: Usage | None) -> Usage | None:
-    return before + now if before and now else now
+    """Return what a message used in all, in the counts that are kept of it."""
+    both = before + now if before and now else now
+    return Usage(both.input_tokens, both.cached_input_tokens, both.output_tokens) if both else None

@@ -161,6 +161,6 @@ class _Work:
         content = await self._files.content(self._caller, file_id)
         data = b"".join([chunk async for chunk in content.chunks])
         if isinstance(block, ImageBlock):
-            return ImageBlock(media_type=file.media_type, data=data)
+            return ImageBlock(media_type=file.media_type, data=data, detail=block.detail)
         title = block.title or file.filename
         return DocumentBlock(file.media_type, data, title=title, cite=block.cite)

@@ -97,11 +97,15 @@ class Cited(msgspec.Struct, frozen=True):
     filename: str
     text: str
     document: int
-    """Which of the documents that the model was shown, from 0."""
+    """Which of the documents that the model was shown, from 0; search results count apart."""
     start: int
     """Where it begins in the document's text, in characters."""
     page: int | None = None
     """From 1, where the document has pages."""
+    block: int | None = None
+    """Which of the document's blocks, from 0, where it was given in blocks."""
+    source: str | None = None
+    """Of a search result: where it was found."""
 
 
 class BlockStop(msgspec.Struct, frozen=True, tag="block_stop"):

@@ -22,6 +22,9 @@ class TextBlock(msgspec.Struct, frozen=True, tag="text"):
     text: str
 
 
+ImageDetail = Literal["low", "high", "original"]
+
+
 class ImageBlock(msgspec.Struct, frozen=True, tag="image"):
     """A picture; exactly one of ``data``, ``url`` and ``file_id`` is set."""
 
@@ -30,10 +33,12 @@ class ImageBlock(msgspec.Struct, frozen=True, tag="image"):
     url: str | None = None
     file_id: str | None = None
     """Of an uploaded file; its content takes its place before a model is asked."""
+    detail: ImageDetail | None = None
+    """How closely its reader should look, where they can choose; ``None`` leaves it to them."""
 
 
 class DocumentBlock(msgspec.Struct, frozen=True, tag="document"):
-    """A document to read; exactly one of ``data``, ``url`` and ``file_id`` is set."""
+    """A document to read; exactly one of ``data``, ``url``, ``file_id`` and ``blocks`` is set."""
 
     media_type: str | None = None
     data: bytes | None = None
@@ -43,6 +48,10 @@ class DocumentBlock(msgspec.Struct, frozen=True, tag="document"):
     """Of an uploaded file; its content takes its place before a model is asked."""
     cite: bool = False
     """Whether the answer is to tell the passages that it rests on."""
+    blocks: tuple[str, ...] = ()
+    """Texts that are cited whole, one by one; only with ``cite``."""
+    source: str | None = None
+    """Where an application found it; only search results have one."""
 
 
 class ThinkingBlock(msgspec.Struct, frozen=True, tag="thinking"):

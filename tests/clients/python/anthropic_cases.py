@@ -105,6 +105,30 @@ def results(model: str) -> None:
     assert "Paris" in last.content[0].text
 
 
+def cited(model: str) -> None:
+    cites: Any = {"citations": {"enabled": True}}
+    found: Any = {
+        "type": "search_result",
+        "title": "Oaks",
+        "source": "https://example.org/oaks",
+        "content": [{"type": "text", "text": "Oaks are old."}],
+        **cites,
+    }
+    source: Any = {"type": "text", "media_type": "text/plain", "data": "The oak is tall."}
+    document: Any = {"type": "document", "title": "Trees", "source": source, **cites}
+    content = [found, document, {"type": "text", "text": "\n!say Old [1] and tall [2]."}]
+    asked: Any = {"model": model, "max_tokens": 60}
+    asked["messages"] = [{"role": "user", "content": content}]
+    with client.messages.stream(**asked) as stream:
+        streamed = stream.get_final_message()
+    for made in (client.messages.create(**asked), streamed):
+        block = made.content[0]
+        assert block.type == "text"
+        first, second = block.citations or ()
+        assert (first.type, second.type) == ("search_result_location", "char_location")
+        assert (first.cited_text, second.cited_text) == ("Oaks are old.", "The oak is tall.")
+
+
 def runner(model: str) -> None:
     @anthropic.beta_tool
     def add(a: int, b: int) -> str:
@@ -197,6 +221,7 @@ for title, names, run in (
     ("tools: a forced call", EVERY, tools),
     ("tools: parallel calls and their results", CAPABLE, results),
     ("tool runner (beta_tool)", CAPABLE, runner),
+    ("citations of search results and documents", CAPABLE, cited),
     ("structured answers (messages.parse)", EVERY, parsed),
     ("count_tokens", (LOCAL, "capable-anthropic"), counted),
     ("errors as the SDK's classes", EVERY, errors),

@@ -145,6 +145,42 @@ def chained(model: str) -> None:
     assert "function_call_output" in kinds
 
 
+def custom(model: str) -> None:
+    tool: Any = {"type": "custom", "name": "run", "description": "Runs a program."}
+    asked: Any = {"model": model, "tools": [tool], "input": '!call run {"input":"print(\\"a\\")"}'}
+    made = client.responses.create(**asked)
+    (call,) = [item for item in made.output if item.type == "custom_tool_call"]
+    assert call.input == 'print("a")'
+    events = list(client.responses.create(**asked, stream=True))
+    deltas = [e.delta for e in events if e.type == "response.custom_tool_call_input.delta"]
+    assert "".join(deltas) == call.input
+    output: Any = {"type": "custom_tool_call_output", "call_id": call.call_id, "output": "a"}
+    last = client.responses.create(
+        model=model, tools=[tool], input=[output], previous_response_id=made.id
+    )
+    assert last.output_text == "The tool says: a"
+
+
+def several(model: str) -> None:
+    asked: Any = {
+        "model": model,
+        "n": 2,
+        "tools": [{"type": "function", "function": WEATHER}],
+        "messages": ask('!call get_weather {"city":"Rome"}\n!call get_weather {"city":"Paris"}'),
+    }
+    whole = client.chat.completions.create(**asked)
+    with client.chat.completions.stream(**asked) as stream:
+        final = stream.get_final_completion()
+    for mine, its in zip(whole.choices, final.choices, strict=True):
+        assert mine.finish_reason == its.finish_reason == "tool_calls"
+        assert mine.message.content is its.message.content is None
+        cities = [
+            [json.loads(call.function.arguments)["city"] for call in each.message.tool_calls or ()]
+            for each in (mine, its)
+        ]
+        assert cities == [["Rome", "Paris"]] * 2
+
+
 def parsed(model: str) -> None:
     made = client.responses.parse(
         model=model, input="Capital of Italy? Rome", max_output_tokens=60, text_format=City
@@ -266,11 +302,13 @@ for title, names, run in (
     ("chat stream helper's snapshot equals the plain answer", EVERY, chat_stream),
     ("asynchronous, several at once and streamed", EVERY, asynchronous),
     ("chat tools: a forced call", EVERY, chat_tools),
+    ("several streamed answers (n) with parallel calls", CAPABLE, several),
     ("structured chat answers (parse)", EVERY, chat_parsed),
     ("several answers with logprobs and top_logprobs", (LOCAL,), logprobs),
     ("stored completions: list, update, delete", CAPABLE, stored),
     ("responses stream helper's snapshot equals the plain answer", EVERY, responses),
     ("responses tools, with previous_response_id", CAPABLE, chained),
+    ("responses custom tools, plain and streamed", CAPABLE, custom),
     ("structured responses (parse)", EVERY, parsed),
     ("background responses: poll, resume a stream", EVERY, background),
     ("conversations", CAPABLE, conversations),

@@ -166,6 +166,32 @@ def test_a_background_response_that_fails_says_why(service: Service, gpt: openai
     assert events[-1].type == "response.failed"
 
 
+@pytest.mark.parametrize("state", ["incomplete", "failed", "cancelled"])
+def test_a_stream_that_ended_otherwise_goes_on_from_every_event(
+    service: Service, gpt: openai.OpenAI, state: str
+) -> None:
+    begun = (START, *text("Hel", "lo")[:3])
+    last = {
+        "incomplete": (*text("Hel", "lo")[3:], stop("max_tokens")),
+        "failed": (EngineCrashed("It died."),),
+        "cancelled": (asyncio.Event(),),
+    }
+    service.gateway.script = (*begun, *last[state])
+    stream = gpt.responses.create(model="tiny", input="Hi", background=True, stream=True)
+    whole = []
+    for event in stream:
+        whole.append(event.model_dump())
+        if state == "cancelled" and getattr(event, "delta", "") == "lo":
+            gpt.responses.cancel(whole[0]["response"]["id"])
+    assert whole[-1]["response"]["status"] == state
+    for after in range(-1, len(whole) + 1):
+        rest = gpt.responses.retrieve(whole[0]["response"]["id"], stream=True, starting_after=after)
+        assert [event.model_dump() for event in rest] == whole[after + 1 :]
+    kept = gpt.responses.retrieve(whole[0]["response"]["id"])
+    assert (kept.status, kept.output_text) == (state, "Hello")
+    assert kept.model_dump() == whole[-1]["response"]
+
+
 async def test_a_stored_stream_that_is_left_is_kept_as_cancelled(service: Service) -> None:
     service.gateway.script = (START, *text("Hel")[:2], asyncio.Event())
     async with openai.AsyncOpenAI(base_url=service.url, api_key=KEY) as gpt:

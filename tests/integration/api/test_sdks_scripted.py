@@ -128,6 +128,34 @@ def test_openai_stream_adds_up_to_the_whole_answer(serve: Serve) -> None:
     assert whole._request_id
 
 
+def test_several_streamed_answers_with_their_calls_add_up(serve: Serve) -> None:
+    gateway = ScriptedGateway()
+    one = (START, *text("I look."), *tool_use("f", '{"a":', "1}", index=1), stop("tool_use"))
+    other = (
+        START,
+        *tool_use("f", '{"a":2}', call="toolu_2"),
+        *tool_use("f", '{"a":', "3}", index=1, call="toolu_3"),
+        stop("tool_use"),
+    )
+    gateway.scripts = [one, other, one, other]
+    asked: Any = {"model": "tiny", "messages": HELLO, "n": 2, "tools": [FUNCTION]}
+    with openai.OpenAI(base_url=f"{serve(gateway)}/v1", api_key=KEY) as client:
+        whole = client.chat.completions.create(**asked)
+        options: Any = {"stream_options": {"include_usage": True}}
+        with client.chat.completions.stream(**asked, **options) as stream:
+            final = stream.get_final_completion()
+    assert [choice.index for choice in final.choices] == [0, 1]
+    for mine, its in zip(whole.choices, final.choices, strict=True):
+        assert mine.message.content == its.message.content
+        assert mine.finish_reason == its.finish_reason == "tool_calls"
+        pairs = [
+            [(call.id, call.function.arguments) for call in each.message.tool_calls or ()]
+            for each in (mine, its)
+        ]
+        assert pairs[0] == pairs[1] != []
+    assert whole.usage == final.usage
+
+
 def test_openai_parses_structured_answers(serve: Serve) -> None:
     client = gpt(serve(ScriptedGateway(START, *text('{"x": 1,', ' "y": 2}'), stop())))
     chat = client.chat.completions.parse(model="tiny", messages=HELLO, response_format=Point)

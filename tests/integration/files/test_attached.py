@@ -1,15 +1,27 @@
 """Uploaded files in messages: both dialects name them, models get what they can read."""
 
+import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from anthropic.types import CitationCharLocation, CitationPageLocation
+from anthropic.types import (
+    CitationCharLocation,
+    CitationContentBlockLocation,
+    CitationPageLocation,
+    CitationsSearchResultLocation,
+)
 
 from consigne.business.grants import Grant
-from consigne.domain.messages import ContentBlock, DocumentBlock, ImageBlock, TextBlock
+from consigne.domain.messages import (
+    ContentBlock,
+    DocumentBlock,
+    ImageBlock,
+    TextBlock,
+    ToolResultBlock,
+)
 from consigne.domain.models import Modality, Model
 from doubles.scripted import START, ScriptedGateway, stop, text
 from support.dialects import client as scripted_client
@@ -147,12 +159,77 @@ async def test_documents_are_cited_where_they_ask_for_it(site: Storage, gateway:
     assert (page.start_page_number, page.document_index, page.document_title) == (1, 0, "map.pdf")
     place = CitationCharLocation.model_validate(second)
     assert (place.document_index, place.document_title) == (1, "Doubts")
-    assert place.cited_text.strip() == "There is no treasure."
+    assert place.cited_text == "There is no treasure."
     assert (place.start_char_index, place.end_char_index) == (0, len(place.cited_text))
     got = await site.claude().post("/v1/messages", json=body | {"stream": True})
     assert got.text.count('"type":"citations_delta"') == 2
     silent = body | {"messages": [{"role": "user", "content": [asked]}]}
     assert (await sent(site, "/v1/messages", silent))[1]["content"][0]["citations"] is None
+
+
+async def test_blocks_and_search_results_are_cited_block_by_block(
+    site: Storage, gateway: Gateway
+) -> None:
+    gateway.script = (START, *text("Under the oak [2], says one [3][5]."), stop())
+    cites = {"citations": {"enabled": True}}
+    parts = [{"type": "text", "text": part} for part in ("A map.", "The oak is old.")]
+    document = {"type": "document", "source": {"type": "content", "content": parts}} | cites
+    found = [
+        {
+            "type": "search_result",
+            "title": f"Notes {n}",
+            "source": f"https://example.org/{n}",
+            "content": [{"type": "text", "text": "Look under oaks."}, parts[0]],
+        }
+        | cites
+        for n in (1, 2)
+    ]
+    call = {"type": "tool_use", "id": "t1", "name": "find", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "t1", "content": found}
+    body = {
+        "model": "reader",
+        "max_tokens": 9,
+        "tools": [{"name": "find", "input_schema": {"type": "object"}}],
+        "messages": [
+            {"role": "user", "content": [document, {"type": "text", "text": "Where is it?"}]},
+            {"role": "assistant", "content": [call]},
+            {"role": "user", "content": [result]},
+        ],
+    }
+    status, whole = await sent(site, "/v1/messages", body)
+    assert status == 200, whole
+    (request,) = gateway.requests
+    told = request.messages[2].content[0]
+    assert isinstance(told, ToolResultBlock)
+    assert told.content[1] == TextBlock(
+        "File: Notes 2 (https://example.org/2)\n[5] Look under oaks.\n[6] A map."
+    )
+    first, second, third = whole["content"][0]["citations"]
+    place = CitationContentBlockLocation.model_validate(first)
+    assert (place.document_index, place.cited_text) == (0, "The oak is old.")
+    assert (place.start_block_index, place.end_block_index) == (1, 2)
+    searched = [CitationsSearchResultLocation.model_validate(each) for each in (second, third)]
+    assert [each.search_result_index for each in searched] == [0, 1]
+    assert [each.title for each in searched] == ["Notes 1", "Notes 2"]
+    assert searched[1].source == "https://example.org/2"
+    got = await site.claude().post("/v1/messages", json=body | {"stream": True})
+    assert got.text.count('"type":"search_result_location"') == 2
+
+
+async def test_what_cannot_be_cited_is_refused_by_name(site: Storage) -> None:
+    png64 = base64.b64encode(png()).decode()
+    source = {"type": "base64", "media_type": "image/png", "data": png64}
+    blocks = [{"type": "image", "source": source}, {"type": "text", "text": "a"}]
+    for given in (
+        {"type": "url", "url": "https://example.org/a.pdf"},
+        {"type": "content", "content": blocks},
+    ):
+        document = {"type": "document", "source": given, "citations": {"enabled": True}}
+        messages = [{"role": "user", "content": [document]}]
+        body = {"model": "reader", "max_tokens": 9, "messages": messages}
+        status, told = await sent(site, "/v1/messages", body)
+        assert status == 400
+        assert "messages.0.content.0.citations" in told["error"]["message"]
 
 
 async def test_in_a_tools_result(site: Storage, gateway: Gateway) -> None:

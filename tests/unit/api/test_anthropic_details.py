@@ -84,6 +84,63 @@ async def test_what_the_later_version_no_longer_takes_the_earlier_one_does() -> 
 
 
 @pytest.mark.parametrize(
+    ("named", "fields"),
+    [
+        ("output_config.task_budget", {"output_config": {"task_budget": {"total": 20_000}}}),
+        (
+            "messages.0.output_config",
+            {"messages": [{"role": "user", "content": "a", "output_config": {"effort": "low"}}]},
+        ),
+        (
+            "messages.0.clear_at",
+            {"messages": [{"role": "user", "content": "a", "clear_at": "never"}]},
+        ),
+        (
+            "messages.0.content.0.transformations",
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {
+                                "type": "image",
+                                "source": {"type": "url", "url": "https://example.org/a.png"},
+                                "transformations": {"oversized": "crop"},
+                            }
+                        ],
+                    }
+                ]
+            },
+        ),
+    ],
+)
+async def test_inner_fields_that_would_change_the_answer_are_refused_by_name(
+    named: str, fields: dict[str, Any]
+) -> None:
+    gateway = ScriptedGateway()
+    body = await ask(gateway, **fields)
+    assert (body["status"], gateway.requests) == (400, [])
+    assert named in body["error"]["message"]
+
+
+async def test_an_instruction_for_one_turn_is_gone_from_the_next() -> None:
+    gateway = ScriptedGateway()
+    note = {"role": "system", "content": "Answer in verse.", "clear_at": "next_user_message"}
+    asked, answered = ({"role": role, "content": "a"} for role in ("user", "assistant"))
+    await ask(gateway, messages=[asked, note])
+    await ask(gateway, messages=[asked, note, answered, asked])
+    roles = [[message.role for message in request.messages] for request in gateway.requests]
+    assert roles == [["user", "system"], ["user", "assistant", "user"]]
+
+
+async def test_the_editor_s_limit_is_told_to_the_model() -> None:
+    gateway = ScriptedGateway()
+    editor = {"type": "text_editor_20250728", "name": "str_replace_based_edit_tool"}
+    await ask(gateway, tools=[editor | {"max_characters": 5000}])
+    assert "5000 characters" in gateway.requests[0].tools[0].description
+
+
+@pytest.mark.parametrize(
     ("place", "ttl"),
     [
         ({"cache_control": {"type": "ephemeral"}}, "5m"),

@@ -31,6 +31,7 @@ USAGE = {
     "cache_creation_input_tokens": 0,
     "cache_read_input_tokens": 4,
     "output_tokens": 5,
+    "output_tokens_details": {"thinking_tokens": 2},
 }
 UNCACHED = {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
 OLD = {"anthropic-version": "2023-06-01"}

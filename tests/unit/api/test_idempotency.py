@@ -83,7 +83,12 @@ async def test_the_same_key_for_another_request_is_refused(path: str, kind: str 
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_repetition_joins_an_answer_that_is_being_written(stream: bool) -> None:
+@pytest.mark.parametrize(
+    ("path", "body"), [*CALLS, ("/v1/completions", {"model": "tiny", "prompt": "Hello"})]
+)
+async def test_a_repetition_joins_an_answer_that_is_being_written(
+    path: str, body: dict[str, Any], stream: bool
+) -> None:
     go_on, begun = asyncio.Event(), asyncio.Event()
 
     class Pause(asyncio.Event):
@@ -92,14 +97,11 @@ async def test_a_repetition_joins_an_answer_that_is_being_written(stream: bool) 
             return await go_on.wait()
 
     gateway = ScriptedGateway(START, *text("Hello")[:2], Pause(), *text(" world")[1:], stop())
-    body = MESSAGE | {"stream": stream}
+    asked = body | {"stream": stream}
     async with client(gateway) as http, asyncio.timeout(5):
-        calls = [asyncio.create_task(http.post("/v1/messages", json=body, headers=NAMED))]
+        calls = [asyncio.create_task(http.post(path, json=asked, headers=NAMED))]
         await begun.wait()
-        calls += [
-            asyncio.create_task(http.post("/v1/messages", json=body, headers=NAMED))
-            for _ in range(3)
-        ]
+        calls += [asyncio.create_task(http.post(path, json=asked, headers=NAMED)) for _ in range(3)]
         await settled()
         go_on.set()
         answers = await asyncio.gather(*calls)
@@ -111,6 +113,18 @@ async def test_a_repetition_joins_an_answer_that_is_being_written(stream: bool) 
         "true",
         "true",
     ]
+
+
+async def test_what_is_made_is_made_once() -> None:
+    async with client(ScriptedGateway()) as http:
+        for path, body in (
+            ("/v1/conversations", {"metadata": {"a": "b"}}),
+            ("/v1/responses", {"model": "tiny", "input": "Hello", "background": True}),
+        ):
+            named = {"idempotency-key": path}
+            first, again = [await http.post(path, json=body, headers=named) for _ in range(2)]
+            assert first.json()["id"] == again.json()["id"]
+            assert again.headers["idempotent-replayed"] == "true"
 
 
 async def test_another_body_is_refused_while_the_first_is_being_written() -> None:

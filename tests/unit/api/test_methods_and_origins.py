@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from consigne.api.app import create_app
+from consigne.api.direct import ENDPOINTS
 from consigne.business.grants import Grant, RateLimits
 from doubles.scripted import KEY, ScriptedGateway, scripted_services
 from support.dialects import client
@@ -59,6 +60,9 @@ async def test_unknown_paths(method: str, path: str, headers: dict[str, str], sa
     [
         ("/v1/messages", {}, "anthropic", "POST"),
         ("/v1/chat/completions", {}, "openai", "HEAD, GET, POST"),
+        ("/v1/responses", {}, "openai", "POST"),
+        ("/v1/completions", {}, "openai", "POST"),
+        ("/v1/embeddings", {}, "openai", "POST"),
         ("/v1/models", {}, "openai", "HEAD, GET"),
         ("/v1/models/tiny", ANTHROPIC, "anthropic", "HEAD, GET"),
     ],
@@ -88,7 +92,7 @@ async def test_the_page_and_the_health_checks_answer_to_head() -> None:
             assert (answer.status_code, answer.content) == (200, b"")
 
 
-@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions", "/v1/models"])
+@pytest.mark.parametrize("path", [*ENDPOINTS, "/v1/models"])
 async def test_a_browser_may_ask_with_both_vendors_headers(path: str) -> None:
     asked = {
         "origin": "https://app.example",

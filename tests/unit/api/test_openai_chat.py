@@ -27,6 +27,7 @@ USAGE = {
     "completion_tokens": 5,
     "total_tokens": 17,
     "prompt_tokens_details": {"cached_tokens": 4},
+    "completion_tokens_details": {"reasoning_tokens": 2},
 }
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 OTHER = {"type": "function", "function": {"name": "g"}}
@@ -80,7 +81,7 @@ async def test_a_streamed_answer() -> None:
     chunks = await stream(ScriptedGateway(*script), stream_options={"include_usage": True})
     deltas = [chunk["choices"][0]["delta"] for chunk in chunks[:-1]]
     assert deltas == [
-        {"role": "assistant", "content": "", "refusal": None},
+        {"role": "assistant", "content": None, "refusal": None},
         {"reasoning_content": "Hm"},
         {"content": "Hel"},
         {"content": "lo"},

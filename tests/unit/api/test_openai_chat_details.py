@@ -7,6 +7,7 @@ import pytest
 from openai.types import chat
 
 from consigne.domain.messages import (
+    ImageBlock,
     Message,
     OutputFormat,
     Sampling,
@@ -145,3 +146,37 @@ async def test_what_cannot_be_is_refused_by_name(fields: dict[str, Any], param: 
     assert body["status"] == 400
     assert body["error"]["type"] == "invalid_request_error"
     assert body["error"]["param"] == param
+
+
+async def test_who_speaks_is_told_to_the_model() -> None:
+    gateway = ScriptedGateway()
+    picture = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    messages = [
+        {"role": "system", "name": "example_user", "content": "Hi"},
+        {"role": "user", "name": "Ada", "content": [{"type": "text", "text": "Who am I?"}]},
+        {"role": "user", "name": "Bob", "content": [picture]},
+        {"role": "assistant", "name": "tiny", "content": "I"},
+    ]
+    assert (await ask(gateway, messages=messages))["status"] == 200
+    (request,) = gateway.requests
+    assert request.system == (TextBlock("example_user: Hi"),)
+    assert [message.content for message in request.messages] == [
+        (TextBlock("Ada: Who am I?"),),
+        (TextBlock("Bob:"), ImageBlock(url="https://example.org/a.png")),
+        (TextBlock("I"),),
+    ]
+
+
+async def test_what_is_said_of_a_schema_and_of_a_picture_goes_on() -> None:
+    gateway = ScriptedGateway()
+    named = {"name": "p", "description": "A place", "schema": {"type": "object"}}
+    picture = {"url": "https://example.org/a.png", "detail": "low"}
+    messages = [{"role": "user", "content": [{"type": "image_url", "image_url": picture}]}]
+    await ask(
+        gateway,
+        messages=messages,
+        response_format={"type": "json_schema", "json_schema": named},
+    )
+    (request,) = gateway.requests
+    assert request.output.schema == {"description": "A place", "type": "object"}
+    assert request.messages[0].content == (ImageBlock(url=picture["url"], detail="low"),)

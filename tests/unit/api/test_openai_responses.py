@@ -61,7 +61,7 @@ async def test_a_whole_answer_carries_every_field() -> None:
         "input_tokens": 12,
         "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 0},
         "output_tokens": 5,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": 2},
         "total_tokens": 17,
     }
     required = {name for name, field in Response.model_fields.items() if field.is_required()}
@@ -127,7 +127,13 @@ async def test_a_cut_answer_is_incomplete_and_says_why() -> None:
 async def test_an_error_within_the_stream_fails_the_response() -> None:
     events = await stream(ScriptedGateway(START, *text("a")[:2], EngineCrashed("It died.")))
     assert events[-1]["type"] == "response.failed"
-    assert events[-1]["response"]["error"] == {"code": "server_error", "message": "It died."}
+    error = events[-1]["response"]["error"]
+    assert error == {
+        "code": "server_error",
+        "message": "It died.",
+        "param": None,
+        "type": "server_error",
+    }
 
 
 async def test_a_history_of_items_becomes_turns() -> None:
@@ -259,9 +265,18 @@ async def test_what_is_not_kept_is_not_found(
 async def test_tools_that_are_not_run_here_are_left_out() -> None:
     gateway = ScriptedGateway()
     others = [{"type": "file_search", "vector_store_ids": ["v"]}, {"type": "mcp"}]
-    body = await ask(gateway, tools=[*others, TOOL, {"type": "custom", "name": "c"}])
+    patch = {"type": "custom", "name": "c", "format": {"type": "grammar", "syntax": "lark"}}
+    body = await ask(gateway, tools=[*others, TOOL, patch])
     assert [tool.name for tool in gateway.requests[0].tools] == ["f"]
     assert [tool["name"] for tool in body["tools"]] == ["f"]
+
+
+async def test_strict_functions_are_strict_as_in_chat_completions() -> None:
+    gateway = ScriptedGateway()
+    space = {"type": "namespace", "name": "n", "tools": [TOOL | {"name": "g", "strict": True}]}
+    loose = TOOL | {"name": "loose", "strict": None}
+    await ask(gateway, tools=[TOOL, loose, space])
+    assert [tool.strict for tool in gateway.requests[0].tools] == [True, False, True]
 
 
 async def test_every_field_of_the_official_response_is_there() -> None:

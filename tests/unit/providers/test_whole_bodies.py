@@ -18,7 +18,7 @@ from consigne.api.openai.chat.schemas import chat_body
 from consigne.api.openai.responses import convert as responses_dialect
 from consigne.api.openai.responses.schemas import responses_body
 from consigne.domain.errors import Unsupported
-from consigne.domain.messages import Request
+from consigne.domain.messages import ImageBlock, Message, Request
 from consigne.domain.models import Capabilities, Model
 from consigne.providers.anthropic import requests as to_anthropic
 from consigne.providers.base import Deployment
@@ -185,8 +185,10 @@ def gpts(draw: st.DrawFn) -> tuple[Json, Writer]:
     content = lambda: w.one(w.word, lambda: w.some(1, text))  # noqa: E731 - a name for a short thing
     turns: list[Json] = []
     if w.yes():
-        turns.append({"role": draw(st.sampled_from(["system", "developer"])), "content": content()})
-    turns.append({"role": "user", "content": w.one(w.word, lambda: [text(), image(), file()])})
+        role = draw(st.sampled_from(["system", "developer"]))
+        turns.append(w.maybe({"role": role, "content": content()}, name=w.word))
+    asked = w.one(w.word, lambda: [text(), image(), file()])
+    turns.append(w.maybe({"role": "user", "content": asked}, name=w.word))
     for _ in range(draw(st.integers(0, 2))):
         calls = w.some(0, call)
         turn = {"role": "assistant", "content": content()}
@@ -199,7 +201,9 @@ def gpts(draw: st.DrawFn) -> tuple[Json, Writer]:
             {"name": w.word(), "parameters": w.schema()}, description=w.word, strict=lambda: True
         ),
     }
-    shape = lambda: {"name": "x", "schema": w.schema()}  # noqa: E731 - a name for a short thing
+    shape = lambda: w.maybe(  # noqa: E731 - a name for a short thing
+        {"name": "x", "schema": w.schema()}, description=w.word
+    )
     body = w.maybe(
         {"model": "tiny", "messages": turns},
         max_completion_tokens=lambda: 777,
@@ -247,6 +251,10 @@ def codexes(draw: st.DrawFn) -> tuple[Json, Writer]:
         items.append(call | {"arguments": msgspec.json.encode({w.word(): 1}).decode()})
         output = {"type": "function_call_output", "call_id": call["call_id"], "output": w.word()}
         items.append(output)
+        used = {"type": "custom_tool_call", "call_id": w.word(), "name": w.word()}
+        items.append(used | {"input": w.word()})
+        output = {"type": "custom_tool_call_output", "call_id": used["call_id"]}
+        items.append(output | {"output": w.word()})
         said = [{"type": "output_text", "text": w.word()}]
         items.append(w.maybe({"role": "assistant", "content": said}, type=lambda: "message"))
         items.append({"role": "user", "content": w.word()})
@@ -259,14 +267,15 @@ def codexes(draw: st.DrawFn) -> tuple[Json, Writer]:
     space = lambda: {  # noqa: E731 - a name for a short thing
         "type": "namespace",
         "name": w.word(),
-        "description": "d",
+        "description": w.word(),
         "tools": [inner()],
     }
+    custom = lambda: {"type": "custom", "name": w.word(), "description": w.word()}  # noqa: E731
     body = w.maybe(
         {"model": "tiny", "input": items, "store": False},
         instructions=w.word,
         max_output_tokens=lambda: 777,
-        tools=lambda: [inner(), space(), {"type": "web_search"}],
+        tools=lambda: [inner(), space(), custom(), {"type": "web_search"}],
         user=w.word,
         temperature=w.number,
         top_p=w.number,
@@ -274,6 +283,13 @@ def codexes(draw: st.DrawFn) -> tuple[Json, Writer]:
         stream=lambda: True,
     )
     return body, w
+
+
+def test_how_closely_a_picture_is_to_be_looked_at_is_passed_on() -> None:
+    picture = ImageBlock(url="https://a.example/b.png", detail="low")
+    request = Request(model="tiny", messages=(Message("user", (picture,)),))
+    wire, _ = _sent(request, "openai")
+    assert wire["messages"][0]["content"][0]["image_url"]["detail"] == "low"
 
 
 def check(request: Request, body: Json, writer: Writer, *, forgets: bool = False) -> None:

@@ -95,6 +95,8 @@ def _refuse_unserved(body: PromptBody) -> None:
     if body.mcp_servers:
         _refuse("mcp_servers", "MCP servers are not called from here")
     context.check(body.context_management)
+    if body.output_config and body.output_config.task_budget:
+        _refuse("output_config.task_budget", "Models here are not told of budgets; leave it out")
     if body.speed == "fast":
         _refuse("speed", "Models here run at one speed; leave it out")
     if not isinstance(body, MessagesBody):
@@ -136,7 +138,11 @@ def _system(system: str | list[TextParam] | None) -> tuple[TextBlock, ...]:
 def _messages(params: Sequence[MessageParam]) -> tuple[Message, ...]:
     """Convert the turns; neighbours of one role are one turn."""
     turns: list[Message] = []
+    asked = max((i for i, param in enumerate(params) if param.role == "user"), default=-1)
     for i, param in enumerate(params):
+        _check_turn(param, f"messages.{i}")
+        if param.clear_at == "next_user_message" and i < asked:
+            continue
         content = _content(param, f"messages.{i}.content")
         for turn in pictures.parted(Message(param.role, content)):
             if turns and turns[-1].role == turn.role:
@@ -144,6 +150,13 @@ def _messages(params: Sequence[MessageParam]) -> tuple[Message, ...]:
             else:
                 turns.append(turn)
     return tuple(turns)
+
+
+def _check_turn(param: MessageParam, path: str) -> None:
+    if param.output_config:
+        _refuse(f"{path}.output_config", "Set it for the whole request: single turns have none")
+    if param.clear_at is not None and param.role != "system":
+        _refuse(f"{path}.clear_at", "Only system messages can be cleared")
 
 
 def _content(param: MessageParam, path: str) -> tuple[ContentBlock, ...]:
@@ -219,11 +232,11 @@ def _readable(
         case ImageParam():
             yield _image(block, f"{path}.source")
         case DocumentParam():
-            if isinstance(block.source, ContentSource | UrlSource):
-                _refuse_citations(block, path)
             yield from _document(block, f"{path}.source")
+        case SearchResultParam(content=[_, *_]) if _cites(block):
+            texts = tuple(part.text for part in block.content)
+            yield DocumentBlock(title=block.title, cite=True, blocks=texts, source=block.source)
         case SearchResultParam():
-            _refuse_citations(block, path)
             text = "\n".join(part.text for part in block.content)
             yield TextBlock(document_text(text, block.title, block.source))
         case ToolReferenceParam():
@@ -232,13 +245,14 @@ def _readable(
             assert_never(block)
 
 
-def _refuse_citations(block: DocumentParam | SearchResultParam, path: str) -> None:
-    if block.citations and block.citations.enabled:
-        message = "Only documents given as text, as a file's content or by its id are cited here"
-        _refuse(f"{path}.citations", message)
+def _cites(block: DocumentParam | SearchResultParam) -> bool:
+    return block.citations is not None and block.citations.enabled
 
 
 def _image(block: ImageParam, path: str) -> ImageBlock:
+    if block.transformations:
+        where = f"{path.removesuffix('.source')}.transformations"
+        _refuse(where, "Pictures are shown to models as they are; leave it out")
     match block.source:
         case Base64Source(media_type=media_type, data=encoded):
             return ImageBlock(media_type=media_type, data=from_base64(encoded, f"{path}.data"))
@@ -251,13 +265,16 @@ def _image(block: ImageParam, path: str) -> ImageBlock:
 
 
 def _document(block: DocumentParam, path: str) -> Iterable[TextBlock | ImageBlock | DocumentBlock]:
-    cite = block.citations is not None and block.citations.enabled
+    cite = _cites(block)
     if block.context and (cite or not isinstance(block.source, PlainTextSource | ContentSource)):
         yield TextBlock(block.context)
     match block.source:
         case Base64Source(media_type=media_type, data=encoded):
             content = from_base64(encoded, f"{path}.data")
             yield DocumentBlock(media_type, content, title=block.title, cite=cite)
+        case UrlSource() if cite:
+            where = f"{path.removesuffix('.source')}.citations"
+            _refuse(where, "A document at an address can't be cited here; send its content")
         case UrlSource(url=url):
             yield DocumentBlock(url=url, title=block.title)
         case FileSource(file_id=file_id):
@@ -267,19 +284,23 @@ def _document(block: DocumentParam, path: str) -> Iterable[TextBlock | ImageBloc
         case PlainTextSource(data=text):
             yield TextBlock(document_text(text, block.title, block.context))
         case ContentSource(content=content):
-            if isinstance(content, str):
-                yield TextBlock(document_text(content, block.title, block.context))
-                return
-            yield from _joined(block, content, path)
+            parts = [TextParam(type="text", text=content)] if isinstance(content, str) else content
+            yield from _joined(block, parts, path)
         case _:
             assert_never(block.source)
 
 
 def _joined(
     block: DocumentParam, parts: Sequence[TextParam | ImageParam], path: str
-) -> Iterable[TextBlock | ImageBlock]:
+) -> Iterable[TextBlock | ImageBlock | DocumentBlock]:
     """Return a document given as blocks: as one text, unless pictures are among them."""
     texts = [part.text for part in parts if isinstance(part, TextParam)]
+    if _cites(block) and parts:
+        if len(texts) < len(parts):
+            where = f"{path.removesuffix('.source')}.citations"
+            _refuse(where, "A document with pictures among its blocks can't be cited here")
+        yield DocumentBlock(title=block.title, cite=True, blocks=tuple(texts))
+        return
     if len(texts) == len(parts):
         yield TextBlock(document_text("\n".join(texts), block.title, block.context))
         return

@@ -92,6 +92,7 @@ def usage(counts: Usage, shape: Shape = PLAIN) -> dict[str, Any]:
         "cache_creation_input_tokens": written,
         "cache_read_input_tokens": counts.cached_input_tokens,
         "output_tokens": counts.output_tokens,
+        "output_tokens_details": {"thinking_tokens": counts.reasoning_tokens},
     }
 
 
@@ -155,6 +156,8 @@ def _block(block: ContentBlock, shape: Shape, cited: Sequence[Cited]) -> dict[st
 
 
 def _citation(cited: Cited) -> dict[str, Any]:
+    if cited.block is not None:
+        return _block_citation(cited, cited.block)
     told = {
         "cited_text": cited.text,
         "document_index": cited.document,
@@ -166,6 +169,15 @@ def _citation(cited: Cited) -> dict[str, Any]:
         return {"type": "page_location"} | told | pages
     place = {"start_char_index": cited.start, "end_char_index": cited.start + len(cited.text)}
     return {"type": "char_location"} | told | place
+
+
+def _block_citation(cited: Cited, block: int) -> dict[str, Any]:
+    told = {"cited_text": cited.text, "start_block_index": block, "end_block_index": block + 1}
+    if cited.source is None:
+        place = {"document_index": cited.document, "document_title": cited.filename or None}
+        return {"type": "content_block_location"} | told | place | {"file_id": None}
+    place = {"search_result_index": cited.document, "title": cited.filename or None}
+    return {"type": "search_result_location"} | told | place | {"source": cited.source}
 
 
 class StreamEncoder:

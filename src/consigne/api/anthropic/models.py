@@ -112,7 +112,7 @@ def _capabilities(model: Model) -> dict[str, Any]:
     clears = {"clear_thinking_20251015": yes, "clear_tool_uses_20250919": yes}
     return {
         "batch": {"supported": True},
-        "citations": no,
+        "citations": yes,
         "code_execution": no,
         "context_management": yes | clears | {"compact_20260112": no},
         "effort": no | efforts,

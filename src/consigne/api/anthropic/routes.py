@@ -90,7 +90,7 @@ async def _read_only(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
             if isinstance(event, MessageStart):
                 yield event
             elif isinstance(event, MessageStop):
-                usage = Usage(event.usage.input_tokens, event.usage.cached_input_tokens, 0)
+                usage = Usage(event.usage.input_tokens, event.usage.cached_input_tokens)
                 yield MessageStop("max_tokens", usage)
     finally:
         await sse.aclose(events)

@@ -65,6 +65,7 @@ class ImageParam(Cacheable):
 
     type: Literal["image"]
     source: Annotated[Base64Source | UrlSource | FileSource, Field(discriminator="type")]
+    transformations: JsonObject | None = None
 
 
 class ContentSource(Wire):
@@ -186,6 +187,8 @@ class MessageParam(Wire):
 
     role: Literal["user", "assistant", "system"]
     content: str | list[Block]
+    clear_at: Literal["next_user_message", "never"] | None = None
+    output_config: JsonObject | None = None
 
 
 class ToolParam(Cacheable):
@@ -198,6 +201,8 @@ class ToolParam(Cacheable):
     strict: bool | None = None
     input_examples: list[JsonObject] | None = None
     allowed_callers: list[str] | None = None
+    max_characters: int | None = Field(default=None, ge=1)
+    """Of ``text_editor_…``: how much of a file the client shows at once."""
     model: str | None = Field(default=None, max_length=256)
     """Of ``image_generation``, as are the following."""
     size: str | None = Field(default=None, pattern=SIZE)
@@ -233,6 +238,7 @@ class OutputConfig(Wire):
 
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     format: JsonFormat | None = None
+    task_budget: JsonObject | None = None
 
 
 class Quantity(Wire):

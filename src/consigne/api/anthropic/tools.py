@@ -88,6 +88,8 @@ def _tool(param: ToolParam, path: str) -> Tool:
             message = f"The tool type '{param.type[:100]}' is not available here"
             raise InvalidField(message, param=path)
         description, schema = _DEFINED[param.type]
+        if param.max_characters is not None:
+            description += f" At most {param.max_characters} characters are shown at once."
     if schema is None:
         raise InvalidField("Field required", param=f"{path}.input_schema", kind="missing")
     if schema.get("type", "object") != "object":

@@ -13,10 +13,19 @@ from consigne.api.files import from_data_url
 from consigne.api.limits import JsonObject, Wire
 from consigne.domain import messages
 from consigne.domain.events import TokenLogprob
-from consigne.domain.messages import DocumentBlock, ImageBlock, Json, Tool, ToolChoice
+from consigne.domain.messages import (
+    DocumentBlock,
+    ImageBlock,
+    ImageDetail,
+    Json,
+    OutputFormat,
+    Tool,
+    ToolChoice,
+)
 from consigne.domain.models import Model
 
 Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+Detail = Literal["auto", "low", "high", "original"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Verbosity = Literal["low", "medium", "high"]
 Metadata = Annotated[dict[str, Annotated[str, Field(max_length=512)]], Field(max_length=16)]
@@ -160,16 +169,28 @@ def arguments(encoded: str, param: str) -> Json:
     return found
 
 
-def image(url: str, param: str) -> ImageBlock:
+def image_detail(detail: Detail | None) -> ImageDetail | None:
+    """Return how closely a picture is to be looked at."""
+    return None if detail == "auto" else detail
+
+
+def image(url: str, param: str, detail: Detail | None = None) -> ImageBlock:
     """Return a picture given by an address, perhaps one that holds the picture itself.
 
     Raises:
         InvalidField: A data URL that can't be read.
     """
     if not url.startswith("data:"):
-        return ImageBlock(url=url)
+        return ImageBlock(url=url, detail=image_detail(detail))
     media_type, content = from_data_url(url, param)
-    return ImageBlock(media_type=media_type, data=content)
+    return ImageBlock(media_type=media_type, data=content, detail=image_detail(detail))
+
+
+def schema_format(schema: Json, description: str | None) -> OutputFormat:
+    """Return the form of an answer that must satisfy a schema, with what is said of it."""
+    return OutputFormat(
+        "json_schema", {"description": description} | schema if description else schema
+    )
 
 
 class FileParam(Protocol):

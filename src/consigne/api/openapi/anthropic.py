@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, RootModel
 
+from consigne.api.openapi.citations import AnswerCitation
+
 StopReason = Literal[
     "end_turn",
     "max_tokens",
@@ -46,7 +48,7 @@ class AnswerText(BaseModel):
 
     type: Literal["text"]
     text: str
-    citations: list[dict[str, Any]] | None
+    citations: list[AnswerCitation] | None
 
 
 class AnswerThinking(BaseModel):
@@ -55,6 +57,13 @@ class AnswerThinking(BaseModel):
     type: Literal["thinking"]
     thinking: str
     signature: str
+
+
+class AnswerRedactedThinking(BaseModel):
+    """What a model elsewhere wrote to itself and lets nobody read."""
+
+    type: Literal["redacted_thinking"]
+    data: str
 
 
 class AnswerToolUse(BaseModel):
@@ -107,18 +116,71 @@ class AnswerImageResult(BaseModel):
 
 
 AnswerBlock = Annotated[
-    AnswerText | AnswerThinking | AnswerToolUse | AnswerServerToolUse | AnswerImageResult,
+    AnswerText
+    | AnswerThinking
+    | AnswerRedactedThinking
+    | AnswerToolUse
+    | AnswerServerToolUse
+    | AnswerImageResult,
     Field(discriminator="type"),
 ]
 
 
-class MessageUsage(BaseModel):
+class OutputTokensDetails(BaseModel):
+    """What the tokens of an answer were for."""
+
+    thinking_tokens: int = Field(ge=0)
+
+
+class CacheCreation(BaseModel):
+    """Tokens written to the prefix cache, by the lifetime that was asked for."""
+
+    ephemeral_5m_input_tokens: int = Field(ge=0)
+    ephemeral_1h_input_tokens: int = Field(ge=0)
+
+
+class DeltaUsage(BaseModel):
     """Tokens; the prompt's are parted by whether the prefix cache had them."""
 
     input_tokens: int = Field(ge=0)
     cache_creation_input_tokens: int = Field(ge=0)
     cache_read_input_tokens: int = Field(ge=0)
     output_tokens: int = Field(ge=0)
+    output_tokens_details: OutputTokensDetails
+
+
+class MessageUsage(DeltaUsage):
+    """Tokens, and what was done for them."""
+
+    cache_creation: CacheCreation
+    service_tier: Literal["standard"]
+
+
+class AppliedEdit(BaseModel):
+    """What one edit of ``context_management`` cleared."""
+
+    type: Literal["clear_tool_uses_20250919", "clear_thinking_20251015"]
+    cleared_input_tokens: int = Field(ge=0)
+    cleared_tool_uses: int | None = Field(None, ge=0)
+    cleared_thinking_turns: int | None = Field(None, ge=0)
+
+
+class AppliedEdits(BaseModel):
+    """What ``context_management`` did, where it was asked for."""
+
+    applied_edits: list[AppliedEdit]
+
+
+class CacheMissReason(BaseModel):
+    """Why the cache was missed: that is not told here."""
+
+    type: Literal["unavailable"]
+
+
+class MessageDiagnostics(BaseModel):
+    """What was learnt of the cache, where it was asked for."""
+
+    cache_miss_reason: CacheMissReason
 
 
 class AnthropicMessage(BaseModel):
@@ -129,9 +191,13 @@ class AnthropicMessage(BaseModel):
     role: Literal["assistant"]
     model: str
     content: list[AnswerBlock]
+    container: None
     stop_reason: StopReason | None
     stop_sequence: str | None
+    stop_details: None
     usage: MessageUsage
+    context_management: AppliedEdits | None = None
+    diagnostics: MessageDiagnostics | None = None
 
 
 class MessageStartEvent(BaseModel):
@@ -174,7 +240,7 @@ class CitationsDeltaPart(BaseModel):
     """One more citation."""
 
     type: Literal["citations_delta"]
-    citation: dict[str, Any]
+    citation: AnswerCitation
 
 
 class InputDeltaPart(BaseModel):
@@ -209,8 +275,10 @@ class BlockStopEvent(BaseModel):
 class StopDelta(BaseModel):
     """Why the answer ends."""
 
+    container: None
     stop_reason: StopReason | None
     stop_sequence: str | None
+    stop_details: None
 
 
 class MessageDeltaEvent(BaseModel):
@@ -218,7 +286,8 @@ class MessageDeltaEvent(BaseModel):
 
     type: Literal["message_delta"]
     delta: StopDelta
-    usage: MessageUsage
+    usage: DeltaUsage
+    context_management: AppliedEdits | None = None
 
 
 class MessageStopEvent(BaseModel):
@@ -251,10 +320,17 @@ class MessageStreamEvent(
     """One event of a streamed answer; ``event:`` names its type too."""
 
 
+class OriginalTokens(BaseModel):
+    """How many there were before ``context_management``, where it was asked for."""
+
+    original_input_tokens: int = Field(ge=0)
+
+
 class TokenCount(BaseModel):
     """How many tokens a prompt has."""
 
     input_tokens: int = Field(ge=0)
+    context_management: OriginalTokens | None = None
 
 
 class AnthropicModel(BaseModel):
@@ -264,6 +340,10 @@ class AnthropicModel(BaseModel):
     id: str
     display_name: str
     created_at: datetime
+    lifecycle: Literal["active"]
+    line: None
+    deprecated_at: None
+    retires_at: None
     max_input_tokens: int | None
     max_tokens: int | None
     capabilities: dict[str, Any] | None

@@ -20,12 +20,26 @@ class OpenAIError(BaseModel):
     error: OpenAIErrorDetail
 
 
+class PromptTokensDetails(BaseModel):
+    """How many of the prompt's tokens the prefix cache had."""
+
+    cached_tokens: int = Field(ge=0)
+
+
+class CompletionTokensDetails(BaseModel):
+    """How many of the answer's tokens were reasoning."""
+
+    reasoning_tokens: int = Field(ge=0)
+
+
 class CompletionUsage(BaseModel):
     """Tokens."""
 
     prompt_tokens: int = Field(ge=0)
     completion_tokens: int = Field(ge=0)
     total_tokens: int = Field(ge=0)
+    prompt_tokens_details: PromptTokensDetails
+    completion_tokens_details: CompletionTokensDetails
 
 
 class CalledFunctionOut(BaseModel):
@@ -49,8 +63,12 @@ class ChatAnswer(BaseModel):
     role: Literal["assistant"]
     content: str | None
     refusal: str | None
+    annotations: list[dict[str, Any]]
     reasoning_content: str | None = None
     tool_calls: list[ToolCallOut] | None = None
+    function_call: CalledFunctionOut | None = Field(
+        None, description="In answer to `functions`, the form before tools."
+    )
 
 
 class TokenLogprobOut(BaseModel):
@@ -58,7 +76,7 @@ class TokenLogprobOut(BaseModel):
 
     token: str
     logprob: float
-    bytes: list[int] | None
+    bytes: list[int]
 
 
 class ChosenLogprob(TokenLogprobOut):
@@ -71,6 +89,7 @@ class Logprobs(BaseModel):
     """Log-probabilities of an answer's tokens."""
 
     content: list[ChosenLogprob] | None
+    refusal: None
 
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
@@ -94,6 +113,15 @@ class ChatCompletion(BaseModel):
     model: str
     choices: Annotated[list[ChatChoice], Field(min_length=1)]
     usage: CompletionUsage
+    service_tier: Literal["default"]
+    system_fingerprint: str
+
+
+class FunctionDelta(BaseModel):
+    """More of a function call."""
+
+    name: str | None = None
+    arguments: str | None = None
 
 
 class ToolCallDelta(BaseModel):
@@ -102,7 +130,7 @@ class ToolCallDelta(BaseModel):
     index: int = Field(ge=0)
     id: str | None = None
     type: Literal["function"] | None = None
-    function: dict[str, str] | None = None
+    function: FunctionDelta | None = None
 
 
 class ChatDelta(BaseModel):
@@ -113,6 +141,7 @@ class ChatDelta(BaseModel):
     refusal: str | None = None
     reasoning_content: str | None = None
     tool_calls: list[ToolCallDelta] | None = None
+    function_call: FunctionDelta | None = None
 
 
 class ChunkChoice(BaseModel):
@@ -133,6 +162,8 @@ class ChatChunk(BaseModel):
     model: str
     choices: list[ChunkChoice]
     usage: CompletionUsage | None = None
+    service_tier: Literal["default"]
+    system_fingerprint: str | None
 
 
 def _chunk_kind(value: Any) -> str:
@@ -165,7 +196,9 @@ class CompletionChoice(BaseModel):
     index: int = Field(ge=0)
     text: str
     logprobs: CompletionLogprobs | None
-    finish_reason: FinishReason | None
+    finish_reason: Literal["stop", "length", "content_filter"] | None = Field(
+        description="Null in all pieces of a stream but the last."
+    )
 
 
 class TextCompletion(BaseModel):
@@ -193,77 +226,6 @@ class CompletionStreamEvent(
 
 class NoModeration(BaseModel):
     """Nothing is ever answered but an error: there is no moderation model."""
-
-
-class ResponseUsage(BaseModel):
-    """Tokens."""
-
-    input_tokens: int = Field(ge=0)
-    output_tokens: int = Field(ge=0)
-    total_tokens: int = Field(ge=0)
-    input_tokens_details: dict[str, int]
-    output_tokens_details: dict[str, int]
-
-
-class OutputItem(BaseModel):
-    """A message, a reasoning, a function call…: fields as its type has them."""
-
-    type: str
-    id: str
-
-
-class ImageGenerationCall(BaseModel):
-    """A picture that the model had made: an item of a response."""
-
-    type: Literal["image_generation_call"]
-    id: str
-    status: Literal["in_progress", "completed", "failed"]
-    result: str | None
-    """The file in base 64."""
-    revised_prompt: str | None
-    action: Literal["generate", "edit"]
-    background: Literal["opaque"]
-    output_format: Literal["png", "webp", "jpeg"]
-    quality: str
-    size: str
-    error: dict[str, str] | None = None
-
-
-class Response(BaseModel):
-    """A response: every field is there, null or not."""
-
-    id: str
-    object: Literal["response"]
-    created_at: int
-    completed_at: int | None
-    status: Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
-    background: bool | None
-    error: dict[str, Any] | None
-    incomplete_details: dict[str, Any] | None
-    instructions: str | list[Any] | None
-    max_output_tokens: int | None
-    model: str
-    output: list[ImageGenerationCall | OutputItem]
-    parallel_tool_calls: bool
-    previous_response_id: str | None
-    reasoning: dict[str, Any] | None
-    store: bool
-    temperature: float | None
-    text: dict[str, Any]
-    tool_choice: str | dict[str, Any]
-    tools: list[dict[str, Any]]
-    top_p: float | None
-    truncation: Literal["auto", "disabled"] | None
-    usage: ResponseUsage | None
-    metadata: dict[str, str]
-
-
-class ResponseStreamEvent(BaseModel):
-    """One event of a streamed response; ``event:`` names its type too."""
-
-    type: Annotated[str, Field(pattern=r"^(response\.[a-z_.]+|error)$")]
-    sequence_number: int = Field(ge=0)
-    response: Response | None = None
 
 
 class Vector(BaseModel):

@@ -11,6 +11,8 @@ DialectName = Literal["anthropic", "openai"]
 
 _ANTHROPIC = "consigne.api.openapi.anthropic"
 _OPENAI = "consigne.api.openapi.openai"
+_ANSWERED = "consigne.api.openapi.responses"
+_EVENTS = "consigne.api.openapi.response_events"
 _STORED = "consigne.api.openapi.stored"
 _RECORDS = "consigne.api.openapi.records"
 _IMAGES = "consigne.api.openapi.images"
@@ -50,6 +52,11 @@ _PAGE = (
     _query("before_id", {"type": "string"}, "The page before this item."),
 )
 
+_LIFECYCLE = _query(
+    "lifecycle[]",
+    {"type": "array", "items": {"type": "string"}},
+    "Only models in one of these states; here all are `active`.",
+)
 _OPENAI_FILE_PAGE = (
     _query(
         "limit",
@@ -139,9 +146,9 @@ OPERATIONS: dict[tuple[str, str], tuple[Operation, ...]] = {
     ("POST", "/v1/responses"): (
         Operation(
             "openai",
-            f"{_OPENAI}:Response",
+            f"{_ANSWERED}:Response",
             "consigne.api.openai.responses.schemas:responses_body",
-            f"{_OPENAI}:ResponseStreamEvent",
+            f"{_EVENTS}:ResponseStreamEvent",
         ),
     ),
     ("POST", "/v1/responses/input_tokens"): (
@@ -153,15 +160,15 @@ OPERATIONS: dict[tuple[str, str], tuple[Operation, ...]] = {
     ("GET", "/v1/responses/{response_id}"): (
         Operation(
             "openai",
-            f"{_OPENAI}:Response",
-            events=f"{_OPENAI}:ResponseStreamEvent",
+            f"{_ANSWERED}:Response",
+            events=f"{_EVENTS}:ResponseStreamEvent",
             query=_RESPONSE_QUERY,
         ),
     ),
     ("DELETE", "/v1/responses/{response_id}"): (
         Operation("openai", f"{_RECORDS}:ResponseDeleted"),
     ),
-    ("POST", "/v1/responses/{response_id}/cancel"): (Operation("openai", f"{_OPENAI}:Response"),),
+    ("POST", "/v1/responses/{response_id}/cancel"): (Operation("openai", f"{_ANSWERED}:Response"),),
     ("GET", "/v1/responses/{response_id}/input_items"): (
         Operation("openai", f"{_RECORDS}:KeptItems", query=(*_ENTRY_PAGE, _INCLUDE)),
     ),
@@ -250,7 +257,7 @@ OPERATIONS: dict[tuple[str, str], tuple[Operation, ...]] = {
     ),
     ("GET", "/v1/models"): (
         Operation("openai", f"{_OPENAI}:OpenAIModels"),
-        Operation("anthropic", f"{_ANTHROPIC}:AnthropicModels", query=_PAGE),
+        Operation("anthropic", f"{_ANTHROPIC}:AnthropicModels", query=(*_PAGE, _LIFECYCLE)),
     ),
     ("GET", "/v1/models/{model_id}"): (
         Operation("openai", f"{_OPENAI}:OpenAIModel"),

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from consigne.api.openapi.openai import ChatCompletion, ResponseUsage
+from consigne.api.openapi.openai import ChatCompletion
+from consigne.api.openapi.responses import ResponseUsage
 
 Count = Annotated[int, Field(ge=0)]
 

@@ -74,6 +74,7 @@ class Generation:
         self._format_stops = StopMatcher(stop) if stop else None
         self._logprobs = _Logprobs(table) if request.logprobs is not None else None
         self._open: TextStart | ThinkingStart | ToolUseStart | None = None
+        self._thinks = False
 
     @property
     def stopped(self) -> bool:
@@ -101,10 +102,7 @@ class Generation:
             logprobs: Of each.
             tops: Of each place, where they are known.
         """
-        usage = self._usage
-        self._usage = Usage(
-            usage.input_tokens, usage.cached_input_tokens, usage.output_tokens + len(tokens)
-        )
+        before = self._thinks
         if len(tokens) == 1:
             data = self._table[tokens[0]]
         else:
@@ -112,7 +110,15 @@ class Generation:
         if self._logprobs is not None:
             self._logprobs.push(tokens, logprobs, tops or [()] * len(tokens))
         text = self._decoder.decode(data)
-        return self._text(text) if text else []
+        events = self._text(text) if text else []
+        usage = self._usage
+        self._usage = Usage(
+            usage.input_tokens,
+            usage.cached_input_tokens,
+            usage.output_tokens + len(tokens),
+            usage.reasoning_tokens + (len(tokens) if before or self._thinks else 0),
+        )
+        return events
 
     def finish(self, reason: StopReason) -> list[Event]:
         """Return the last events; ``reason`` is why the engine stopped."""
@@ -154,10 +160,12 @@ class Generation:
                     continue
                 case TextStart() | ThinkingStart() | ToolUseStart():
                     self._open = event
+                    self._thinks = isinstance(event, ThinkingStart)
                 case BlockStop():
                     if isinstance(self._open, TextStart):
                         events += self._delta(event.index, self._stops.flush())
                     self._open = None
+                    self._thinks = False
                 case ThinkingDelta() | InputDelta():
                     if self._logprobs is not None:
                         self._logprobs.skip()

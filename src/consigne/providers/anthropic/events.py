@@ -31,6 +31,10 @@ _STOP_REASONS: dict[str, StopReason] = {
 }
 
 
+class _OutputDetails(msgspec.Struct, frozen=True):
+    thinking_tokens: int | None = None
+
+
 class Counts(msgspec.Struct, frozen=True):
     """Token counts; the prompt's are in three parts."""
 
@@ -38,6 +42,7 @@ class Counts(msgspec.Struct, frozen=True):
     cache_creation_input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     output_tokens: int | None = None
+    output_tokens_details: _OutputDetails | None = None
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -214,7 +219,9 @@ def as_usage(counts: Counts) -> Usage:
     cached = counts.cache_read_input_tokens or 0
     written = counts.cache_creation_input_tokens or 0
     prompt = (counts.input_tokens or 0) + written + cached
-    return Usage(prompt, cached, counts.output_tokens or 0, written)
+    wrote, details = counts.output_tokens or 0, counts.output_tokens_details
+    thinking = min(details.thinking_tokens or 0, wrote) if details else 0
+    return Usage(prompt, cached, wrote, written, thinking)
 
 
 def _merge(before: Counts, after: Counts) -> Counts:

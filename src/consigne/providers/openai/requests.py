@@ -196,7 +196,9 @@ def _parts(blocks: Iterable[ContentBlock], deployment: Deployment) -> Iterable[d
             case TextBlock():
                 yield _text(block)
             case ImageBlock():
-                yield {"type": "image_url", "image_url": {"url": _image(block, deployment)}}
+                shown = {"url": _image(block, deployment)}
+                shown |= {"detail": block.detail} if block.detail else {}
+                yield {"type": "image_url", "image_url": shown}
             case DocumentBlock():
                 yield {"type": "file", "file": _file(block, deployment)}
             case _:

@@ -116,3 +116,9 @@ def test_a_character_cut_by_the_limit_shows_as_one_replacement() -> None:
     for event in events:
         built.add(event)
     assert built.content == (TextBlock("\ufffd"),)
+
+
+def test_tokens_of_thinking_are_counted_apart() -> None:
+    made = generation(request(), OutputParser(thinks=True, thinking_open=True))
+    usage = last(run(made, [*b"ab</think>", *b"text", END])).usage
+    assert usage == Usage(3, 0, 15, len(b"ab</think>"))

@@ -1,7 +1,7 @@
 """Chat completion requests to the domain; a pure function of the body."""
 
 from collections.abc import Iterable, Sequence
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from consigne.api.limits import MAX_TOKENS
 from consigne.api.openai import extras, shared
@@ -42,6 +42,8 @@ from consigne.domain.messages import (
     ToolUseBlock,
 )
 from consigne.domain.models import Model
+
+B = TypeVar("B", bound=ContentBlock)
 
 _UNSERVED = {
     "audio": "Models here do not speak.",
@@ -132,7 +134,7 @@ def _output(body: ChatBody) -> OutputFormat:
         case JsonObjectFormat():
             return OutputFormat("json_object")
         case JsonSchemaFormat(json_schema=named):
-            return OutputFormat("json_schema", named.schema_ or {"type": "object"})
+            return shared.schema_format(named.schema_ or {"type": "object"}, named.description)
         case _:
             assert_never(body.response_format)
 
@@ -189,11 +191,11 @@ def _conversation(
         path = f"messages.{i}"
         match param:
             case SystemParam() if not turns:
-                system.extend(_texts(param.content))
+                system.extend(_named(param.name, _texts(param.content)))
             case SystemParam():
-                turns.append(Message("system", _texts(param.content)))
+                turns.append(Message("system", tuple(_named(param.name, _texts(param.content)))))
             case UserParam():
-                turns.append(Message("user", tuple(_user(param, path))))
+                turns.append(Message("user", tuple(_named(param.name, tuple(_user(param, path))))))
             case AssistantParam():
                 turns.append(Message("assistant", tuple(_assistant(param, path))))
             case FunctionResultParam():
@@ -232,6 +234,18 @@ def _texts(content: str | Sequence[TextPart]) -> tuple[TextBlock, ...]:
     return tuple(TextBlock(part.text) for part in content)
 
 
+def _named(name: str | None, content: Sequence[B]) -> Iterable[B | TextBlock]:
+    """Yield what somebody says, after who it is where that is told."""
+    match content:
+        case [TextBlock(text=text), *rest] if name:
+            yield TextBlock(f"{name}: {text}")
+            yield from rest
+        case _:
+            if name:
+                yield TextBlock(f"{name}:")
+            yield from content
+
+
 def _user(param: UserParam, path: str) -> Iterable[ContentBlock]:
     if isinstance(param.content, str):
         yield TextBlock(param.content)
@@ -245,7 +259,8 @@ def _part(part: UserPart, path: str) -> TextBlock | ImageBlock | DocumentBlock:
         case TextPart():
             return TextBlock(part.text)
         case ImagePart():
-            return shared.image(part.image_url.url, f"{path}.image_url.url")
+            picture = part.image_url
+            return shared.image(picture.url, f"{path}.image_url.url", picture.detail)
         case FilePart(file=file):
             return shared.document(file, None, f"{path}.file")
         case AudioPart():

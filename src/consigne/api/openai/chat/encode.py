@@ -49,6 +49,7 @@ def usage(counts: Usage) -> dict[str, Any]:
         "completion_tokens": counts.output_tokens,
         "total_tokens": counts.input_tokens + counts.output_tokens,
         "prompt_tokens_details": {"cached_tokens": counts.cached_input_tokens},
+        "completion_tokens_details": {"reasoning_tokens": counts.reasoning_tokens},
     }
 
 
@@ -56,7 +57,8 @@ def total(counts: Sequence[Usage]) -> Usage:
     """Return what several answers to one prompt used: the prompt counts once."""
     first = counts[0]
     output = sum(count.output_tokens for count in counts)
-    return Usage(first.input_tokens, first.cached_input_tokens, output)
+    reasoning = sum(count.reasoning_tokens for count in counts)
+    return Usage(first.input_tokens, first.cached_input_tokens, output, reasoning)
 
 
 class Choice:
@@ -172,6 +174,7 @@ class ChoiceEncoder:
         self._with_logprobs = with_logprobs
         self._legacy = legacy
         self._calls = -1
+        self._opened = False
         self._head: dict[str, Any] = {
             "id": "",
             "object": "chat.completion.chunk",
@@ -196,22 +199,34 @@ class ChoiceEncoder:
             case ToolUseStart():
                 self._calls += 1
                 function = {"name": event.name, "arguments": ""}
-                return self._call({"id": event.id, "type": "function", "function": function})
+                call = {"id": event.id, "type": "function", "function": function}
+                return self._open(None) + self._call(call)
             case MessageStart():
                 self._head["id"] = renamed(event.id, "chatcmpl-")
                 self._head["model"] = event.model
                 self._head["system_fingerprint"] = fingerprint(event.model)
-                return self._chunk({"role": "assistant", "content": "", "refusal": None})
+                return b""
             case MessageStop():
                 self.usage = event.usage
                 reason = _finish_reason(event.stop_reason, legacy=self._legacy)
-                return self._chunk({}, finish_reason=reason)
+                return self._open("") + self._chunk({}, finish_reason=reason)
             case Failed():
                 raise from_code(event.code, event.message)
-            case TextStart() | ThinkingStart() | BlockStop():
+            case TextStart():
+                return self._open("")
+            case ThinkingStart():
+                return self._open(None)
+            case BlockStop():
                 return b""
             case _:
                 assert_never(event)
+
+    def _open(self, content: str | None) -> bytes:
+        """Return the first chunk, once it is known whether the answer has text, as a whole has."""
+        if self._opened:
+            return b""
+        self._opened = True
+        return self._chunk({"role": "assistant", "content": content, "refusal": None})
 
     def usage_chunk(self, counts: Usage) -> bytes:
         """Return the chunk that holds the token counts alone."""

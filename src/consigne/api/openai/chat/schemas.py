@@ -6,7 +6,7 @@ from pydantic import Field, TypeAdapter
 
 from consigne.api.limits import MAX_STOPS, JsonObject, Wire
 from consigne.api.openai.extras import Extras, StreamOptions, TemplateArguments
-from consigne.api.openai.shared import Effort, FunctionParam, Metadata, Name, Verbosity
+from consigne.api.openai.shared import Detail, Effort, FunctionParam, Metadata, Name, Verbosity
 
 
 class TextPart(Wire):
@@ -27,6 +27,7 @@ class ImageUrl(Wire):
     """A picture's address, or the picture itself as a data URL."""
 
     url: str
+    detail: Detail | None = None
 
 
 class ImagePart(Wire):
@@ -66,6 +67,7 @@ class SystemParam(Wire):
 
     role: Literal["system", "developer"]
     content: str | list[TextPart]
+    name: str | None = None
 
 
 class UserParam(Wire):
@@ -73,6 +75,8 @@ class UserParam(Wire):
 
     role: Literal["user"]
     content: str | list[UserPart]
+    name: str | None = None
+    """Of who speaks: the model is told it before what they wrote."""
 
 
 class CalledFunction(Wire):
@@ -187,6 +191,7 @@ class NamedSchema(Wire):
     """A JSON Schema with its name."""
 
     name: str
+    description: str | None = None
     schema_: JsonObject | None = Field(default=None, alias="schema")
 
 

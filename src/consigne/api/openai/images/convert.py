@@ -20,6 +20,8 @@ _EFFORT: Final = {
     "low": 0.5,
     "high": 2.0,
     "hd": 2.0,
+    "xhigh": 3.0,
+    "max": 4.0,
 }
 """What a quality means: a share of the steps that the model takes by itself."""
 _VARIATION_STRENGTH: Final = 0.6
@@ -111,7 +113,7 @@ def _common(body: Drawing, model: str) -> dict[str, Any]:
         "steps": body.steps,
         "guidance": body.guidance,
         "negative_prompt": body.negative_prompt or "",
-        "user": body.user,
+        "user": body.safety_identifier or body.user,
     }
 
 

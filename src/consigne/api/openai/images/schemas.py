@@ -14,7 +14,7 @@ from consigne.engines.drawing import (
 )
 
 Size = Annotated[str, Field(pattern=SIZE)]
-Quality = Literal["auto", "low", "medium", "high", "standard", "hd"]
+Quality = Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"]
 Format = Literal["png", "webp", "jpeg"]
 
 
@@ -26,6 +26,7 @@ class Drawing(Body):
     size: Size | None = None
     response_format: Literal["url", "b64_json"] | None = None
     user: str | None = None
+    safety_identifier: str | None = None
     seed: int | None = Field(default=None, ge=0, lt=2**63)
     """Beyond OpenAI's own, as are the following."""
     steps: int | None = Field(default=None, ge=1, le=MOST_STEPS)

@@ -6,11 +6,12 @@ from typing import assert_never
 from consigne.api import picture_calls
 from consigne.api.limits import MAX_TOKENS
 from consigne.api.openai import shared
-from consigne.api.openai.responses import pictures, tools
+from consigne.api.openai.responses import custom, pictures, tools
 from consigne.api.openai.responses.schemas import (
     CompactBody,
     CompactionItem,
     ContextBody,
+    CustomCallItem,
     FunctionCallItem,
     FunctionOutputItem,
     ImageCallItem,
@@ -186,7 +187,8 @@ def _output(body: ContextBody) -> OutputFormat:
         case JsonObjectFormat():
             return OutputFormat("json_object")
         case JsonSchemaFormat():
-            return OutputFormat("json_schema", body.text.format.schema_)
+            wanted = body.text.format
+            return shared.schema_format(wanted.schema_, wanted.description)
         case _:
             assert_never(body.text.format)
 
@@ -277,6 +279,10 @@ def _turn(item: Item, path: str) -> Message:
             found = shared.arguments(item.arguments, f"{path}.arguments")
             name = joined(item.name, item.namespace)
             return Message("assistant", (ToolUseBlock(item.call_id, name, found),))
+        case CustomCallItem():
+            name = joined(item.name, item.namespace)
+            given = custom.arguments(item.input)
+            return Message("assistant", (ToolUseBlock(item.call_id, name, given),))
         case FunctionOutputItem():
             output = tuple(_parts(item.output, f"{path}.output"))
             return Message("user", (ToolResultBlock(item.call_id, output),))
@@ -319,9 +325,9 @@ def _parts(
             case InputRefusal():
                 yield TextBlock(part.refusal)
             case InputImage(image_url=str() as url):
-                yield shared.image(url, f"{path}.{j}.image_url")
+                yield shared.image(url, f"{path}.{j}.image_url", part.detail)
             case InputImage(file_id=str() as file_id):
-                yield ImageBlock(file_id=file_id)
+                yield ImageBlock(file_id=file_id, detail=shared.image_detail(part.detail))
             case InputImage():
                 refuse(f"{path}.{j}", "one of 'image_url' and 'file_id' must be given")
             case InputFile():

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, assert_never
 
 from consigne.api.errors import openai_error
-from consigne.api.openai.responses import pictures
+from consigne.api.openai.responses import custom, pictures
 from consigne.api.openai.responses.schemas import ResponsesBody, ToolItem
 from consigne.api.openai.responses.sealed import seal
 from consigne.api.openai.responses.tools import Called, names, served
@@ -47,7 +47,7 @@ def usage(counts: Usage) -> Json:
             "cache_write_tokens": 0,
         },
         "output_tokens": counts.output_tokens,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": counts.reasoning_tokens},
         "total_tokens": counts.input_tokens + counts.output_tokens,
     }
 
@@ -153,6 +153,7 @@ class ResponseBuilder:
         self._parts: list[str] = []
         self._tokens: list[TokenLogprob] = []
         self._annotations: list[Json] = []
+        self._input = custom.InputReader()
 
     @property
     def begun(self) -> bool:
@@ -185,7 +186,7 @@ class ResponseBuilder:
             case ThinkingDelta():
                 yield self._thought(event.thinking)
             case InputDelta():
-                yield self._delta("function_call_arguments", event.partial_json)
+                yield from self._arguments(event.partial_json)
             case MessageStart():
                 self.response |= {"model": event.model, "status": "in_progress"}
                 if not self._begun:
@@ -211,7 +212,7 @@ class ResponseBuilder:
         told = openai_error(error)
         code = "rate_limit_exceeded" if error.status in (429, 529) else "server_error"
         code = "invalid_prompt" if error.status < 429 else code
-        self.response["error"] = {"code": code, "message": told["message"]}
+        self.response["error"] = told | {"code": code}
         return self._cut("failed", "failed")
 
     def cancel(self) -> Json:
@@ -248,6 +249,14 @@ class ResponseBuilder:
         self._parts.append(delta)
         return self._of_item(f"{kind}.delta", delta=delta, **fields)
 
+    def _arguments(self, piece: str) -> Iterable[Json]:
+        if self._items[-1]["type"] != custom.KIND:
+            yield self._delta("function_call_arguments", piece)
+            return
+        self._parts.append(piece)
+        if given := self._input.feed(piece):
+            yield self._of_item("custom_tool_call_input.delta", delta=given)
+
     def _thought(self, thinking: str) -> Json:
         if self._summarises:
             return self._delta("reasoning_summary_text", thinking, summary_index=0)
@@ -255,6 +264,7 @@ class ResponseBuilder:
 
     def _begin(self, event: TextStart | ThinkingStart | ToolUseStart) -> Iterable[Json]:
         self._parts, self._tokens, self._annotations, self._open = [], [], [], True
+        self._input = custom.InputReader()
         item = self._item(event)
         self._items.append(item)
         index = len(self._items) - 1
@@ -277,13 +287,10 @@ class ResponseBuilder:
                 return item | status | {"encrypted_content": None}
             case ToolUseStart():
                 called = self._called.get(event.name, Called(event.name))
-                item = {
-                    "id": new_id("fc"),
-                    "type": "function_call",
-                    "call_id": event.id,
-                    "name": called.name,
-                    "arguments": "",
-                }
+                item = {"id": new_id("fc"), "type": "function_call", "arguments": ""}
+                if called.custom:
+                    item = {"id": new_id("ctc"), "type": custom.KIND, "input": ""}
+                item |= {"call_id": event.id, "name": called.name}
                 return item | status | ({"namespace": called.namespace} if called.namespace else {})
             case _:
                 assert_never(event)
@@ -304,6 +311,8 @@ class ResponseBuilder:
         if item["type"] == "function_call":
             item["arguments"] = item["arguments"] or "{}"
             yield self._of_item("function_call_arguments.done", arguments=item["arguments"])
+        elif item["type"] == custom.KIND:
+            yield self._of_item("custom_tool_call_input.done", input=item["input"])
         elif item["type"] == "reasoning" and self._summarises:
             part = item["summary"][0]
             yield self._of_item("reasoning_summary_text.done", summary_index=0, text=part["text"])
@@ -343,6 +352,8 @@ class ResponseBuilder:
         whole = "".join(self._parts)
         if item["type"] == "function_call":
             item["arguments"] = whole
+        elif item["type"] == custom.KIND:
+            item["input"] = custom.whole(whole)
         elif item["type"] == "reasoning" and self._summarises:
             item["summary"] = [{"type": "summary_text", "text": whole}]
         else:

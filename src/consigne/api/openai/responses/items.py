@@ -7,6 +7,7 @@ import msgspec
 
 from consigne.api.openai.responses.schemas import (
     CompactionItem,
+    CustomCallItem,
     FunctionCallItem,
     FunctionOutputItem,
     ImageCallItem,
@@ -30,10 +31,14 @@ _PREFIXES = {
     "message": "msg",
     "function_call": "fc",
     "function_call_output": "fco",
+    "custom_tool_call": "ctc",
+    "custom_tool_call_output": "ctco",
     "reasoning": "rs",
     "compaction": "cmp",
     "image_generation_call": "ig",
 }
+
+_CALLS = ("function_call", "custom_tool_call")
 
 
 def stored(given: str | Sequence[Item] | None) -> tuple[Json, ...]:
@@ -57,9 +62,7 @@ def stored(given: str | Sequence[Item] | None) -> tuple[Json, ...]:
 def read(kept: Iterable[Json]) -> list[Item]:
     """Return kept items as those of a request; calls that were cut in the middle are left out."""
     whole = [
-        item
-        for item in kept
-        if not (item["type"] == "function_call" and item.get("status") == "incomplete")
+        item for item in kept if not (item["type"] in _CALLS and item.get("status") == "incomplete")
     ]
     return item_list.validate_json(msgspec.json.encode(whole))
 
@@ -81,6 +84,7 @@ def _fields(
     item: MessageItem
     | FunctionCallItem
     | FunctionOutputItem
+    | CustomCallItem
     | ReasoningItem
     | CompactionItem
     | ImageCallItem,
@@ -92,6 +96,10 @@ def _fields(
             return {"role": item.role, "content": parts} | status
         case FunctionCallItem():
             called = {"call_id": item.call_id, "name": item.name, "arguments": item.arguments}
+            space = {"namespace": item.namespace} if item.namespace else {}
+            return called | space | {"status": item.status or "completed"}
+        case CustomCallItem():
+            called = {"call_id": item.call_id, "name": item.name, "input": item.input}
             space = {"namespace": item.namespace} if item.namespace else {}
             return called | space | {"status": item.status or "completed"}
         case FunctionOutputItem():

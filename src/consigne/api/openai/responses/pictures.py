@@ -106,7 +106,12 @@ def begun_item(begun: PictureBegun, body: ContextBody) -> Json:
 def end_item(item: Json, ended: PictureEnded) -> None:
     """Put what came of it into an item."""
     if ended.ready is None:
-        said = {"code": "image_generation_failed", "message": str(ended.error)}
+        said = {
+            "type": "image_generation_error",
+            "code": "image_generation_failed",
+            "message": str(ended.error),
+            "param": None,
+        }
         item |= {"status": "failed", "error": said}
         return
     picture = ended.ready.picture

@@ -6,7 +6,7 @@ from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from consigne.api.limits import Body, JsonObject, Wire
 from consigne.api.openai.images.schemas import Size
-from consigne.api.openai.shared import Effort, Metadata, Name, Verbosity
+from consigne.api.openai.shared import Detail, Effort, Metadata, Name, Verbosity
 from consigne.engines.drawing import MOST_PARTIALS
 
 Id = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f]+$")]
@@ -33,7 +33,7 @@ class InputImage(Wire):
     type: Literal["input_image"]
     image_url: str | None = None
     file_id: str | None = None
-    detail: str | None = None
+    detail: Detail | None = None
 
 
 class InputFile(Wire):
@@ -70,10 +70,22 @@ class FunctionCallItem(Wire):
     namespace: Name | None = None
 
 
-class FunctionOutputItem(Wire):
-    """What a function answered."""
+class CustomCallItem(Wire):
+    """A custom tool's call of an earlier answer."""
 
-    type: Literal["function_call_output"]
+    type: Literal["custom_tool_call"]
+    id: Id | None = None
+    status: str | None = None
+    call_id: str
+    name: Name
+    input: str
+    namespace: Name | None = None
+
+
+class FunctionOutputItem(Wire):
+    """What a function or a custom tool answered."""
+
+    type: Literal["function_call_output", "custom_tool_call_output"]
     id: Id | None = None
     call_id: str
     output: str | list[Part]
@@ -132,6 +144,8 @@ Item = Annotated[
     Annotated[MessageItem, Tag("message")]
     | Annotated[FunctionCallItem, Tag("function_call")]
     | Annotated[FunctionOutputItem, Tag("function_call_output")]
+    | Annotated[CustomCallItem, Tag("custom_tool_call")]
+    | Annotated[FunctionOutputItem, Tag("custom_tool_call_output")]
     | Annotated[ReasoningItem, Tag("reasoning")]
     | Annotated[CompactionItem, Tag("compaction")]
     | Annotated[ImageCallItem, Tag("image_generation_call")]
@@ -148,6 +162,7 @@ class NamespacedFunction(Wire):
     description: str | None = None
     parameters: JsonObject | None = None
     strict: bool | None = None
+    format: JsonObject | None = None
 
 
 class ToolItem(Wire):
@@ -158,6 +173,8 @@ class ToolItem(Wire):
     description: str | None = None
     parameters: JsonObject | None = None
     strict: bool | None = None
+    format: JsonObject | None = None
+    """Of a custom tool: which texts are its input."""
     tools: list[NamespacedFunction] | None = None
 
 

@@ -1,4 +1,4 @@
-"""The tools of a Responses request: functions, also of namespaces, and pictures; no others."""
+"""The tools of a Responses request: functions, custom tools, namespaces of both, and pictures."""
 
 from collections.abc import Iterable
 from typing import assert_never
@@ -7,10 +7,11 @@ import msgspec
 
 from consigne.api import picture_calls
 from consigne.api.openai import shared
-from consigne.api.openai.responses import pictures
+from consigne.api.openai.responses import custom, pictures
 from consigne.api.openai.responses.schemas import (
     ContextBody,
     ImageToolItem,
+    NamespacedFunction,
     ToolChoiceItem,
     ToolItem,
 )
@@ -25,7 +26,6 @@ _LEFT_OUT = frozenset(
         "computer",
         "computer_use",
         "computer_use_preview",
-        "custom",
         "file_search",
         "local_shell",
         "mcp",
@@ -38,7 +38,9 @@ _LEFT_OUT = frozenset(
         "web_search_preview_2025_03_11",
     }
 )
-"""Tools that are not run here. The model is not told of them, and they are not echoed."""
+"""Tools that are not run here. The model is not told of them, and they are not echoed.
+
+So are custom tools whose input has a grammar, which can't be held to."""
 
 
 class Called(msgspec.Struct, frozen=True):
@@ -46,6 +48,7 @@ class Called(msgspec.Struct, frozen=True):
 
     name: str
     namespace: str | None = None
+    custom: bool = False
 
 
 def joined(name: str, namespace: str | None) -> str:
@@ -55,18 +58,24 @@ def joined(name: str, namespace: str | None) -> str:
 
 def served(body: ContextBody) -> list[ToolItem]:
     """Return the tools that are used; those left out are missing."""
-    return [tool for tool in body.tools or () if tool.type in _RUN]
+    return [tool for tool in body.tools or () if tool.type in _RUN or _is_custom(tool)]
+
+
+def _is_custom(tool: ToolItem | NamespacedFunction) -> bool:
+    return tool.type == "custom" and custom.is_run(tool.format)
 
 
 def names(body: ContextBody) -> dict[str, Called]:
-    """Return how clients know each function, by the name that the model knows it by."""
-    return {
-        joined(inner.name, item.name): Called(inner.name, item.name)
-        for item in served(body)
-        if item.type == "namespace"
-        for inner in item.tools or ()
-        if inner.name is not None
-    }
+    """Return how clients know each tool, by the name that the model knows it by."""
+    found = {}
+    for item in served(body):
+        if item.type == "custom" and item.name is not None:
+            found[item.name] = Called(item.name, custom=True)
+        for inner in (item.tools or ()) if item.type == "namespace" else ():
+            if inner.name is not None:
+                called = Called(inner.name, item.name, custom=inner.type == "custom")
+                found[joined(inner.name, item.name)] = called
+    return found
 
 
 def chosen(body: ContextBody) -> tuple[tuple[Tool, ...], ToolChoice]:
@@ -82,7 +91,7 @@ def chosen(body: ContextBody) -> tuple[tuple[Tool, ...], ToolChoice]:
             return shared.choose(tools, "auto", parallel=parallel)
         case str() as mode:
             return shared.choose(tools, mode, parallel=parallel)
-        case ToolChoiceItem(type="function", name=str() as name):
+        case ToolChoiceItem(type="function" | "custom", name=str() as name):
             return shared.choose_named(tools, name, parallel=parallel)
         case ToolChoiceItem(type="image_generation"):
             return shared.choose_named(tools, picture_calls.NAME, parallel=parallel)
@@ -98,9 +107,9 @@ def chosen(body: ContextBody) -> tuple[tuple[Tool, ...], ToolChoice]:
 def _definitions(body: ContextBody) -> Iterable[tuple[str, Tool]]:
     for i, item in enumerate(body.tools or ()):
         path = f"tools.{i}"
-        if item.type in _LEFT_OUT:
+        if item.type in _LEFT_OUT or (item.type == "custom" and not _is_custom(item)):
             continue
-        if item.type not in _RUN:
+        if item.type not in _RUN and item.type != "custom":
             refuse(f"{path}.type", f"there are no tools of type '{item.type[:100]}'")
         if isinstance(item, ImageToolItem):
             yield path, picture_calls.tool(pictures.wish(item, "", path, streams=False))
@@ -108,25 +117,37 @@ def _definitions(body: ContextBody) -> Iterable[tuple[str, Tool]]:
         if item.name is None:
             refuse(f"{path}.name", "Field required", "missing")
         if item.type == "function":
-            function = FunctionParam(
-                name=item.name, description=item.description, parameters=item.parameters
-            )
-            yield f"{path}.name", shared.tool(function, path)
+            yield f"{path}.name", shared.tool(_function(item, item.name), path)
+        elif item.type == "custom":
+            yield f"{path}.name", custom.tool(item.name, item.description)
         else:
             yield from _namespace(item, item.name, path)
 
 
+def _function(item: ToolItem | NamespacedFunction, name: str) -> FunctionParam:
+    return FunctionParam(
+        name=name,
+        description=item.description,
+        parameters=item.parameters,
+        strict=item.strict,
+    )
+
+
 def _namespace(item: ToolItem, namespace: str, path: str) -> Iterable[tuple[str, Tool]]:
+    about = f"{namespace}: {item.description}" if item.description else ""
     for j, inner in enumerate(item.tools or ()):
         where = f"{path}.tools.{j}"
-        if inner.type in _LEFT_OUT:
+        if inner.type in _LEFT_OUT or (inner.type == "custom" and not _is_custom(inner)):
             continue
-        if inner.type != "function":
+        if inner.type not in ("function", "custom"):
             refuse(f"{where}.type", f"there are no tools of type '{inner.type[:100]}'")
         if inner.name is None:
             refuse(f"{where}.name", "Field required", "missing")
-        function = FunctionParam(
-            name=inner.name, description=inner.description, parameters=inner.parameters
-        )
-        tool = shared.tool(function, where)
-        yield f"{where}.name", msgspec.structs.replace(tool, name=joined(inner.name, namespace))
+        if inner.type == "custom":
+            tool = custom.tool(inner.name, inner.description)
+        else:
+            tool = shared.tool(_function(inner, inner.name), where)
+        told = "\n\n".join(part for part in (about, tool.description) if part)
+        about = ""  # the first of its tools tells what a namespace is
+        named = joined(inner.name, namespace)
+        yield f"{where}.name", msgspec.structs.replace(tool, name=named, description=told)
