@@ -12,6 +12,8 @@ from support.chat import Chat
 from support.clock import held_clock
 from support.seeding import grow
 
+pytestmark = pytest.mark.databases
+
 
 async def grown(chat: Chat, count: int) -> tuple[str, list[str]]:
     return await grow(chat.db, chat.caller, count)
@@ -81,6 +83,7 @@ async def test_versions_are_told_and_each_can_be_read(chat: Chat):
 
 
 async def test_wrong_places_are_refused(chat: Chat):
+@pytest.mark.databases("sqlite")
     conversation, ids = await grown(chat, 4)
     other, others = await grown(chat, 2)
     with pytest.raises(InvalidRequest):
@@ -95,8 +98,6 @@ async def test_wrong_places_are_refused(chat: Chat):
     thread = await chat.thread(empty)
     assert (thread.messages, thread.leaf_id, thread.earlier) == ((), None, False)
     assert other
-
-
 async def test_ten_thousand_messages_are_read_and_deleted(chat: Chat):
     with held_clock() as clock:
         conversation, ids = await grown(chat, 10_000)
