@@ -84,10 +84,10 @@ async def is_followed(page: Page, searching: asyncio.Event, writing: asyncio.Eve
     await expect(answer.get_by_role("heading", name="Ar-Men")).to_be_visible()
     await look(page, "research-writing")
     await page.reload()  # in the middle of the report
-    await expect(answer.get_by_text("first lit on 31 August 1881")).to_be_visible()
+    await expect(answer.locator("p", has_text="first lit on 31 August 1881")).to_be_visible()
     await expect(page.get_by_role("button", name="Stop")).to_be_visible()
     writing.set()
-    await expect(answer.get_by_text("the hell of hells")).to_be_visible()
+    await expect(answer.locator("p", has_text="the hell of hells")).to_be_visible()
     await expect(answer.get_by_role("link", name="[1]")).to_have_count(3)
     href = await answer.get_by_role("link", name="[1]").first.get_attribute("href")
     assert href is not None

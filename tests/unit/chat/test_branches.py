@@ -83,7 +83,6 @@ async def test_versions_are_told_and_each_can_be_read(chat: Chat):
 
 
 async def test_wrong_places_are_refused(chat: Chat):
-@pytest.mark.databases("sqlite")
     conversation, ids = await grown(chat, 4)
     other, others = await grown(chat, 2)
     with pytest.raises(InvalidRequest):
@@ -98,6 +97,9 @@ async def test_wrong_places_are_refused(chat: Chat):
     thread = await chat.thread(empty)
     assert (thread.messages, thread.leaf_id, thread.earlier) == ((), None, False)
     assert other
+
+
+@pytest.mark.databases("sqlite")
 async def test_ten_thousand_messages_are_read_and_deleted(chat: Chat):
     with held_clock() as clock:
         conversation, ids = await grown(chat, 10_000)
