@@ -80,6 +80,23 @@ async def test_what_can_t_be_read_is_said_and_taken_off(site: ServedSite, open_p
     await expect(page.get_by_role("button", name="Send", exact=True)).to_be_enabled()
 
 
+async def test_a_long_text_that_is_pasted_becomes_a_file_or_text_after_all(
+    site: ServedSite, open_page
+) -> None:
+    page = await site.sign_in(await open_page(site.url))
+    box = page.get_by_role("textbox", name="Your instruction")
+    long = "The quick brown fox. " * 500
+    for pasted in ("A short one: ", long):
+        await page.evaluate("(text) => navigator.clipboard.writeText(text)", pasted)
+        await box.press("Control+v")
+    await expect(page.locator(".file.ready")).to_contain_text("Pasted text.txt")
+    await expect(box).to_have_value("A short one: ")
+    await page.get_by_role("button", name="Insert it as text").click()
+    await expect(page.locator(".file")).to_have_count(0)
+    await expect(box).to_have_value("A short one: " + long)
+    await expect(page.get_by_role("button", name="Send", exact=True)).to_be_enabled()
+
+
 async def test_a_picture_for_a_model_that_sees_none_stays_in_the_draft(
     site: ServedSite, open_page
 ) -> None:
