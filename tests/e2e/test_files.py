@@ -94,7 +94,16 @@ async def test_a_long_text_that_is_pasted_becomes_a_file_or_text_after_all(
     await page.get_by_role("button", name="Insert it as text").click()
     await expect(page.locator(".file")).to_have_count(0)
     await expect(box).to_have_value("A short one: " + long)
-    await expect(page.get_by_role("button", name="Send", exact=True)).to_be_enabled()
+    await page.get_by_role("button", name="Send", exact=True).click()
+    asked = page.locator(".question-text")
+    unfold = page.get_by_role("button", name="Show all of it")
+    await page.locator(".answer.last:not(.growing)").wait_for()
+    assert len(await asked.inner_text()) < 2_000
+    assert await unfold.get_attribute("aria-expanded") == "false"
+    await unfold.focus()
+    await page.keyboard.press("Enter")
+    await expect(asked).to_have_text(("A short one: " + long).strip())
+    await expect(page.get_by_role("button", name="Show less")).to_be_focused()
 
 
 async def test_a_picture_for_a_model_that_sees_none_stays_in_the_draft(

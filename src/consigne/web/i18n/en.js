@@ -80,6 +80,8 @@ export default {
   "message.leftOut.one": "The oldest message no longer fits what this model can read; it was left out.",
   "message.leftOut.other": "The {count} oldest messages no longer fit what this model can read; they were left out.",
   "message.usage": "{input} tokens read, {output} written",
+  "message.showAll": "Show all of it",
+  "message.showLess": "Show less",
 
   "code.plain": "text",
   "code.open": "Open beside",

@@ -80,6 +80,8 @@ export default {
   "message.leftOut.one": "Le message le plus ancien dépasse ce que ce modèle peut lire ; il a été laissé de côté.",
   "message.leftOut.other": "Les {count} messages les plus anciens dépassent ce que ce modèle peut lire ; ils ont été laissés de côté.",
   "message.usage": "{input} jetons lus, {output} écrits",
+  "message.showAll": "Afficher tout",
+  "message.showLess": "Afficher moins",
 
   "code.plain": "texte",
   "code.open": "Ouvrir à côté",
