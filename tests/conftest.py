@@ -19,6 +19,7 @@ import consigne
 from consigne.engines.base import InstalledModel
 from consigne.engines.library import ModelLibrary
 from support import images as images  # reads its variable before anything is tested
+from support import postgresql
 from support.server import ServerProcess
 
 STARTER = "smollm2-135m-instruct"
@@ -108,6 +109,32 @@ def server(make_data_dir: Callable[[], Path]) -> Iterator[ServerProcess]:
     process = ServerProcess(make_data_dir())
     yield process
     assert process.stop() == 0, process.log_path.read_text()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is marked ``databases``, and opens one, on each kind it names, or on all."""
+    mark = metafunc.definition.get_closest_marker("databases")
+    if mark and "tmp_path" in metafunc.fixturenames:
+        kinds = mark.args or ("sqlite", "postgresql")
+        metafunc.parametrize("database_kind", kinds, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[postgresql.Cluster]:
+    """A running PostgreSQL."""
+    with postgresql.running() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def database_kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Open databases of this kind where files are asked for."""
+    kind = getattr(request, "param", "sqlite")
+    if kind == "sqlite":
+        yield kind
+        return
+    with postgresql.in_place_of_files(request.getfixturevalue("cluster")):
+        yield kind
 
 
 class _Stack(ctypes.Structure):

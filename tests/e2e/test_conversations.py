@@ -266,6 +266,33 @@ class TestLongConversations:
 
 @pytest.mark.parametrize("phone", [False, True], ids=["wide", "narrow"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_another_device_shows_what_was_written_meanwhile(
+    site: ServedSite, page: Page, open_page
+) -> None:
+    site.site.gateway.script = (START, *text("One."), stop())
+    await ask(page, "Count")
+    other: Page = await site.sign_in(await open_page(site.url))
+    await other.goto(page.url)
+    await expect(other.locator(".answer")).to_have_text(re.compile("One"))
+    site.site.gateway.script = (START, *text("Two."), stop())
+    await ask(page, "And then?")
+    await page.get_by_role("button", name="Answer again", exact=True).last.click()
+    await expect(page.locator(".stepper")).to_contain_text("2/2")
+    await page.locator(".answer.last:not(.growing)").wait_for()
+
+    await other.evaluate("dispatchEvent(new Event('focus'))")  # as when its window is looked at
+    await expect(other.locator(".answer")).to_have_count(2)
+    await expect(other.locator(".stepper")).to_contain_text("2/2")
+    await ask(other, "Go on")
+    await page.evaluate("dispatchEvent(new Event('focus'))")
+    await expect(page.locator(".question-text")).to_have_text(["Count", "And then?", "Go on"])
+    await page.get_by_role("button", name="Previous version").click()
+    await expect(page.locator(".question-text")).to_have_text(["Count", "And then?"])
+    await other.evaluate("dispatchEvent(new Event('focus'))")
+    await expect(other.locator(".question-text")).to_have_text(["Count", "And then?"])
+    await expect(other.locator(".stepper")).to_contain_text("1/2")
+
+
 async def test_no_serious_fault_for_axe(
     site: ServedSite,
     open_page,

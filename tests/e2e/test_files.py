@@ -80,6 +80,32 @@ async def test_what_can_t_be_read_is_said_and_taken_off(site: ServedSite, open_p
     await expect(page.get_by_role("button", name="Send", exact=True)).to_be_enabled()
 
 
+async def test_a_long_text_that_is_pasted_becomes_a_file_or_text_after_all(
+    site: ServedSite, open_page
+) -> None:
+    page = await site.sign_in(await open_page(site.url))
+    box = page.get_by_role("textbox", name="Your instruction")
+    long = "The quick brown fox. " * 500
+    for pasted in ("A short one: ", long):
+        await page.evaluate("(text) => navigator.clipboard.writeText(text)", pasted)
+        await box.press("Control+v")
+    await expect(page.locator(".file.ready")).to_contain_text("Pasted text.txt")
+    await expect(box).to_have_value("A short one: ")
+    await page.get_by_role("button", name="Insert it as text").click()
+    await expect(page.locator(".file")).to_have_count(0)
+    await expect(box).to_have_value("A short one: " + long)
+    await page.get_by_role("button", name="Send", exact=True).click()
+    asked = page.locator(".question-text")
+    unfold = page.get_by_role("button", name="Show all of it")
+    await page.locator(".answer.last:not(.growing)").wait_for()
+    assert len(await asked.inner_text()) < 2_000
+    assert await unfold.get_attribute("aria-expanded") == "false"
+    await unfold.focus()
+    await page.keyboard.press("Enter")
+    await expect(asked).to_have_text(("A short one: " + long).strip())
+    await expect(page.get_by_role("button", name="Show less")).to_be_focused()
+
+
 async def test_a_picture_for_a_model_that_sees_none_stays_in_the_draft(
     site: ServedSite, open_page
 ) -> None:

@@ -48,7 +48,10 @@ SEND = ChatTool(
 )
 ANSWER = (
     START,
-    *text("Ar-Men was lit in **1881** [1], and keepers lived there [2]. `[1]` is code."),
+    *text(
+        "Ar-Men was lit in **1881** [1], and keepers lived there [2]. `[1]` is code; "
+        "[1](https://elsewhere.example/) is a link. Both say so [1][2], here and there [1, 2]."
+    ),
     stop(),
 )
 
@@ -93,7 +96,9 @@ async def test_steps_are_folded_and_sources_are_footnotes(
     assert await answer.get_by_text("17*23 = 391").is_hidden()
     await answer.get_by_text("Calculated 17*23").click()
     await expect(answer.get_by_text("17*23 = 391")).to_be_visible()
-    link = answer.get_by_role("link", name="[1]")
+    marks = answer.locator('p a:text-matches("^.[12].$")')
+    assert await marks.all_inner_texts() == ["[1]", "[2]", "[1]", "[2]", "[1]", "[2]"]
+    link = answer.get_by_role("link", name="[1]").first
     assert await link.get_attribute("href") == "https://phares.example/ar-men"
     await expect(answer.locator("code", has_text="[1]")).to_be_visible()
     await answer.get_by_text("2 sources").click()

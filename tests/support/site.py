@@ -15,6 +15,7 @@ from consigne.api import app_routes, errors, middleware
 from consigne.api.app_routes.access import COOKIE
 from consigne.business.identity import Identity
 from consigne.business.keys import Keys
+from consigne.business.picture_copies import PictureCopies
 from consigne.business.pictures import Pictures
 from consigne.business.secret import hash_secret, new_secret
 from consigne.chat.artifacts import Artifacts
@@ -207,7 +208,7 @@ async def open_site(
         documents=documents,
         pictures=pictures,
         projects=Projects(db),
-        shares=Shares(db),
+        shares=Shares(db, PictureCopies(db, objects)),
         tool_servers=tool_servers,
         pulls=Pulls(library, _never),
     )

@@ -178,6 +178,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.business.identity import Identity
     from consigne.business.keys import Keys
     from consigne.business.limits import Limiter
+    from consigne.business.picture_copies import PictureCopies
     from consigne.business.pictures import Pictures
     from consigne.business.usage import UsageLog
     from consigne.business.usage_report import UsageReport
@@ -271,7 +272,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         importing=Importing(db, files.objects, jobs),
         pictures=pictures,
         projects=Projects(db),
-        shares=Shares(db, enabled=settings.sharing.public_links),
+        shares=Shares(db, PictureCopies(db, files.objects), enabled=settings.sharing.public_links),
         usage=usage,
         usage_report=UsageReport(db, settings.usage),
         jobs=jobs,

@@ -209,7 +209,7 @@ class Pictures:
 
     async def list(self, caller: Caller, *, limit: int, before: str = "") -> Sequence[Picture]:
         """Return the caller's pictures, the newest first, from before the one of an id."""
-        query = select(PictureRow).where(_owned(caller), PictureRow.state == "ready")
+        query = select(PictureRow).where(owned(caller), PictureRow.state == "ready")
         if before:
             query = query.where(PictureRow.id < before)
         async with self._db.reading() as session:
@@ -262,7 +262,7 @@ class Pictures:
         digest = hashlib.sha256(data).digest()
         query = (
             select(PictureRow.id)
-            .where(_owned(caller), PictureRow.sha256 == digest, PictureRow.state == "ready")
+            .where(owned(caller), PictureRow.sha256 == digest, PictureRow.state == "ready")
             .limit(1)
         )
         async with self._db.reading() as session:
@@ -299,7 +299,7 @@ class Pictures:
             raise UpstreamFailed(f"The picture can't be marked: {error}") from error
         row.size, row.sha256 = len(data), hashlib.sha256(data).digest()
         picture = _as_picture(row)
-        key = _key(row.organisation_id, row.id)
+        key = object_key(row.organisation_id, row.id)
         async with self._db.session() as session:
             session.add(row)
         await self._objects.put(key, _once(data))
@@ -310,7 +310,7 @@ class Pictures:
 
     async def _row(self, caller: Caller, picture_id: str) -> PictureRow:
         query = select(PictureRow).where(
-            PictureRow.id == picture_id, _owned(caller), PictureRow.state == "ready"
+            PictureRow.id == picture_id, owned(caller), PictureRow.state == "ready"
         )
         async with self._db.reading() as session:
             row = await session.scalar(query) if is_id(picture_id, "img") else None
@@ -319,14 +319,14 @@ class Pictures:
         return row
 
     async def _read(self, row: PictureRow) -> bytes:
-        content = await self._objects.get(_key(row.organisation_id, row.id))
+        content = await self._objects.get(object_key(row.organisation_id, row.id))
         return b"".join([chunk async for chunk in content.chunks])
 
     async def _remove(self, organisation_id: str, picture_id: str) -> None:
         here = PictureRow.id == picture_id, PictureRow.organisation_id == organisation_id
         async with self._db.session() as session:
             await session.execute(update(PictureRow).where(*here).values(state="deleted"))
-        await self._objects.delete(_key(organisation_id, picture_id))
+        await self._objects.delete(object_key(organisation_id, picture_id))
         async with self._db.session() as session:
             await session.execute(delete(PictureRow).where(*here))
 
@@ -344,7 +344,7 @@ def _row(
         id=new_id("img"),
         organisation_id=caller.organisation_id,
         workspace_id=caller.workspace_id,
-        owner_id=_owner(caller),
+        owner_id=owner_of(caller),
         state="writing",
         model=start.model,
         prompt=made.revised_prompt or request.prompt,
@@ -371,17 +371,20 @@ def _origin(row: PictureRow) -> signing.Origin:
     return signing.Origin(row.id, row.model, row.created_at, edited=edited)
 
 
-def _owner(caller: Caller) -> str:
+def owner_of(caller: Caller) -> str:
+    """Return whom a caller's pictures belong to: the person, or the key."""
     return caller.user_id or caller.key_id or ""
 
 
-def _owned(caller: Caller) -> ColumnElement[bool]:
+def owned(caller: Caller) -> ColumnElement[bool]:
+    """Return what says that a row is a picture of the caller's."""
     return (PictureRow.organisation_id == caller.organisation_id) & (
-        PictureRow.owner_id == _owner(caller)
+        PictureRow.owner_id == owner_of(caller)
     )
 
 
-def _key(organisation_id: str, picture_id: str) -> str:
+def object_key(organisation_id: str, picture_id: str) -> str:
+    """Return where a picture's file is in the object store."""
     return f"images/{organisation_id}/{picture_id}"
 
 

@@ -1,6 +1,7 @@
 """Files of conversations: our own, ChatGPT's and Claude's exports, bare or in their zip."""
 
 import io
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -146,14 +147,54 @@ def _chatgpt_content(
     if (message.get("metadata") or {}).get("is_visually_hidden_from_conversation"):
         left_out["hidden"] += 1
         return None, ()
-    content = message.get("content") or {}
-    if content.get("content_type") not in ("text", "multimodal_text"):
-        left_out["tool"] += 1
+    content, metadata = message.get("content") or {}, message.get("metadata") or {}
+    kind = content.get("content_type")
+    if kind == "thoughts":
+        thoughts = content.get("thoughts") or []
+        thought = "\n\n".join(str(each.get("content") or "") for each in thoughts).strip()
+        return (role, (ThinkingBlock(thought),)) if thought else (None, ())
+    if kind not in ("text", "multimodal_text"):
+        left_out["tool"] += kind != "reasoning_recap"
         return None, ()
-    parts = content.get("parts") or []
-    left_out["file"] += sum(not isinstance(part, str) for part in parts)
-    text = "\n\n".join(part for part in parts if isinstance(part, str) and part.strip())
+    parts = [part for part in content.get("parts") or [] if part]
+    said = [each for part in parts if (each := _chatgpt_said(part)).strip()]
+    text = _marked("\n\n".join(said), metadata.get("content_references"))
+    files = [part for part in parts if not _chatgpt_said(part)]
+    names = _names(metadata.get("attachments"), "name")
+    names += ["…"] * (len(files) - len(names))
+    left_out["file"] += len(names)
+    if role == "user":
+        text = "\n\n".join(filter(None, (text, _named(names))))
     return (role, (TextBlock(text),)) if text else (None, ())
+
+
+def _chatgpt_said(part: Any) -> str:
+    """Return what a part says; files say nothing, words that were spoken are written down."""
+    if isinstance(part, str):
+        return part
+    spoken = part.get("content_type") == "audio_transcription"
+    return str(part.get("text") or "") if spoken else ""
+
+
+_CHATGPT_MARK = re.compile("\ue200.*?(?:\ue201|$)|【\\d+[†:][^】]*】", re.DOTALL)
+
+
+def _marked(text: str, references: Any) -> str:
+    """Return a text in which ChatGPT's own marks are the links that they stand for, or gone."""
+    for each in references or []:
+        mark, link = each.get("matched_text"), each.get("alt")
+        if isinstance(mark, str) and _CHATGPT_MARK.fullmatch(mark) and isinstance(link, str):
+            text = text.replace(mark, link)
+    return _CHATGPT_MARK.sub("", text)
+
+
+def _names(files: Any, key: str) -> list[str]:
+    return [str(file.get(key) or "") for file in files or []]
+
+
+def _named(names: Iterable[str]) -> str:
+    """Return the line that stands for files which stayed behind."""
+    return " ".join(f"[{name}]" for name in names if name)
 
 
 def _claude(messages: list[dict[str, Any]], left_out: Counter[str]) -> Iterator[_Turn]:
@@ -162,7 +203,6 @@ def _claude(messages: list[dict[str, Any]], left_out: Counter[str]) -> Iterator[
     for message in messages:
         parent = message.get("parent_message_uuid", last)
         content = tuple(_claude_blocks(message, left_out))
-        left_out["file"] += len(message.get("files") or []) + len(message.get("attachments") or [])
         role = {"human": "user", "assistant": "assistant"}[message["sender"]]
         yield _Turn(
             message["uuid"],
@@ -184,6 +224,23 @@ def _claude_blocks(message: dict[str, Any], left_out: Counter[str]) -> Iterator[
             yield ThinkingBlock(block["thinking"])
         elif block.get("type") not in ("text", "thinking"):
             left_out["tool"] += 1
+    yield from _claude_files(message, left_out)
+
+
+def _claude_files(message: dict[str, Any], left_out: Counter[str]) -> Iterator[TextBlock]:
+    """Yield what Claude read in files, which its exports hold, and the names of the others."""
+    gap = "\n\n" if str(message.get("text") or "").strip() else ""
+    behind = _names(message.get("files"), "file_name")
+    for each in message.get("attachments") or []:
+        name, read = str(each.get("file_name") or ""), str(each.get("extracted_content") or "")
+        if not read.strip():
+            behind.append(name)
+            continue
+        yield TextBlock(f"{gap}{_named([name])}\n{read}".rstrip() if name else f"{gap}{read}")
+        gap = "\n\n"
+    left_out["file"] += len(behind)
+    if named := _named(behind):
+        yield TextBlock(f"{gap}{named}")
 
 
 def _fitted(turns: Iterable[_Turn]) -> tuple[list[PortableMessage], dict[str, str]]:
@@ -203,7 +260,9 @@ def _fitted(turns: Iterable[_Turn]) -> tuple[list[PortableMessage], dict[str, st
             continue
         content, parent = turn.content, before.id if before else None
         if before is not None and before.role == turn.role:
-            content, parent = (*before.content, TextBlock("\n\n"), *content), before.parent_id
+            said = any(isinstance(block, TextBlock) for block in before.content)
+            gap = (TextBlock("\n\n"),) if said else ()
+            content, parent = (*before.content, *gap, *content), before.parent_id
             followed.add(before.id)
         elif before is not None:
             followed.discard(before.id)

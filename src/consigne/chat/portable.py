@@ -151,7 +151,9 @@ class Footnotes:
 
 
 _MARK_OR_CODE = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]*`|\[(?P<numbers>\d{1,4}(?:\s*,\s*\d{1,4})*)\](?![(\[:])", re.DOTALL
+    r"```.*?(?:```|\Z)|`[^`\n]*`|\[(?P<numbers>\d{1,4}(?:\s*,\s*\d{1,4})*)\]"
+    r"(?![(:]|\[(?!\d[\d\s,]*\]))",
+    re.DOTALL,
 )
 _LONGEST_NOTE = 200
 

@@ -9,6 +9,7 @@ from sqlalchemy import Select, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import Caller
+from consigne.business.picture_copies import PictureCopies
 from consigne.business.secret import new_secret
 from consigne.chat import repository
 from consigne.chat.belongings import mine, person
@@ -53,8 +54,9 @@ class Shared(msgspec.Struct, frozen=True):
 class Shares:
     """Keeps links: each shows one conversation, until it is revoked or the conversation deleted."""
 
-    def __init__(self, db: Database, *, enabled: bool = True) -> None:
+    def __init__(self, db: Database, copies: PictureCopies, *, enabled: bool = True) -> None:
         self._db = db
+        self._copies = copies
         self.enabled = enabled
 
     async def list(self, caller: Caller) -> tuple[Share, ...]:
@@ -191,12 +193,17 @@ class Shares:
         Raises:
             NotFound: See ``read``.
             NotPermitted: The caller is no person.
+            OperatorError: The object store can't be written.
         """
         user_id = person(caller, "Conversations")
-        snapshot = (await self.read(token)).snapshot
+        shared = await self.read(token)
+        snapshot = shared.snapshot
+        pictures = await self._copies.make(shared.maker, caller, snapshot.pictures)
         renamed = {artifact.id: new_id("art") for artifact in snapshot.artifacts}
         async with self._db.session() as session:
-            made = await add_conversation(session, caller, user_id, copied(snapshot, renamed))
+            await self._copies.show(session, caller, pictures.values())
+            shown = copied(snapshot, renamed | pictures)
+            made = await add_conversation(session, caller, user_id, shown)
             now = sources.now()
             made.created_at = made.updated_at = now
             await _copy_artifacts(session, made, snapshot.artifacts, renamed)

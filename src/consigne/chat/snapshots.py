@@ -48,13 +48,17 @@ class Snapshot(msgspec.Struct, frozen=True):
     artifacts: tuple[SharedArtifact, ...]
 
     @property
-    def pictures(self) -> frozenset[str]:
-        """The ids of the pictures that it shows."""
-        blocks = (block for message in self.conversation.messages for block in message.content)
-        results = (block for block in blocks if isinstance(block, ToolResultBlock))
-        return frozenset(
-            known for result in results for each in result.content if (known := picture_id(each))
-        )
+    def pictures(self) -> dict[str, str]:
+        """The ids of the pictures that it shows, each with its instruction."""
+        found: dict[str, str] = {}
+        for message in self.conversation.messages:
+            uses = {block.id: block for block in message.content if isinstance(block, ToolUseBlock)}
+            for block in message.content:
+                if isinstance(block, ToolResultBlock) and block.tool_use_id in uses:
+                    prompt = str(uses[block.tool_use_id].input.get("prompt", ""))
+                    shown = filter(None, map(picture_id, block.content))
+                    found |= dict.fromkeys(shown, prompt)
+        return found
 
 
 def taken(
@@ -74,7 +78,10 @@ def made_on(branch: Sequence[StoredMessage]) -> list[Made]:
 
 
 def copied(snapshot: Snapshot, renamed: Mapping[str, str]) -> PortableConversation:
-    """Return the conversation as its reader goes on with it: artifacts renamed, no pictures."""
+    """Return the conversation as its reader goes on with it, over copies under other names.
+
+    A picture of which there is no copy is left out.
+    """
     messages = tuple(
         msgspec.structs.replace(message, content=_copied(message.content, renamed))
         for message in snapshot.conversation.messages
@@ -155,19 +162,25 @@ def _made(result: ToolResultBlock) -> Made | None:
 def _copied(
     content: Sequence[ContentBlock], renamed: Mapping[str, str]
 ) -> tuple[ContentBlock, ...]:
-    pictures = {
-        block.id for block in content if isinstance(block, ToolUseBlock) and block.name == PICTURE
-    }
+    uses = {block.id: block for block in content if isinstance(block, ToolUseBlock)}
     kept: list[ContentBlock] = []
     for block in content:
-        if isinstance(block, ToolUseBlock) and block.id in pictures:
-            continue
-        if isinstance(block, ToolResultBlock):
-            made = _made(block)
-            if made is None:
-                continue
-            said = TextBlock(f"id: {renamed.get(made[0], '')} version: {made[1]}")
-            kept.append(ToolResultBlock(block.tool_use_id, (said,)))
-            continue
-        kept.append(block)
+        if isinstance(block, TextBlock):
+            kept.append(block)
+        elif isinstance(block, ToolResultBlock) and (use := uses.get(block.tool_use_id)):
+            shown = tuple(_renamed(block, renamed))
+            if shown:
+                kept += [use, ToolResultBlock(use.id, shown)]
     return tuple(kept)
+
+
+def _renamed(
+    result: ToolResultBlock, renamed: Mapping[str, str]
+) -> Iterator[TextBlock | ImageBlock]:
+    """Yield what a result shows, under the names of the copies that there are."""
+    if made := _made(result):
+        yield TextBlock(f"id: {renamed.get(made[0], '')} version: {made[1]}")
+    for each in result.content:
+        known = picture_id(each)
+        if isinstance(each, ImageBlock) and each.url and known and known in renamed:
+            yield ImageBlock(each.media_type, url=each.url.replace(known, renamed[known]))

@@ -6,7 +6,7 @@ from consigne.api.app_routes import projects as schemas
 from doubles.scripted import START, stop, text
 from support.site import Json, Site, Visitor
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.databases]
 
 LEASE = b"The rent is 900 euros.\n\nNotice must be given three months ahead.\n"
 

@@ -1,6 +1,7 @@
 """Links to conversations: what anybody reads, what stays hidden, and who may go on or revoke."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -10,9 +11,11 @@ from consigne.api.app_routes import shares as schemas
 from consigne.chat.snapshots import taken
 from consigne.chat.values import Citation, Source, StoredMessage
 from consigne.domain import sources
+from consigne.domain.errors import Overloaded
 from consigne.domain.messages import TextBlock, ThinkingBlock, ToolResultBlock, ToolUseBlock
 from consigne.web import static
 from doubles.scripted import START, stop, text, thinking, tool_use
+from support.clock import held_clock
 from support.site import Json, Site, Visitor
 
 pytestmark = pytest.mark.slow
@@ -116,9 +119,63 @@ async def test_pictures_that_it_shows_and_no_others_are_seen(site: Site) -> None
     assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
     assert picture.headers["x-robots-tag"] == "noindex, nofollow"
     assert await nobody.refused("GET", f"/shared/{token}/pictures/{other}") == "404 not_found"
-    copy = (await owner.ask("POST", f"/shared/{token}/continue"))["conversation_id"]
-    thread = await owner.ask("GET", f"/conversations/{copy}")
-    assert {b["type"] for m in thread["messages"] for b in m["content"]} == {"text"}
+
+
+def shown_in(thread: Json) -> list[str]:
+    """Return the ids of the pictures in a conversation."""
+    blocks = (block for message in thread["messages"] for block in message["content"])
+    results = (block for block in blocks if block["type"] == "tool_result")
+    images = (each for block in results for each in block["content"] if each["type"] == "image")
+    return [image["url"].split("/")[3] for image in images]
+
+
+async def test_a_copy_has_its_own_pictures_whatever_becomes_of_the_shared_ones(site: Site) -> None:
+    owner, stranger = await site.owner(), await site.stranger()
+    drawn, answer = await begun(owner, "Draw me a cat")
+    answer = await said(owner, drawn, "Draw me a dog", parent_id=answer["id"])
+    await begun(owner, "Draw me another cat")
+    first, second = shown_in(await owner.ask("GET", f"/conversations/{drawn}"))
+    original = (await owner.http.get(f"/api/pictures/{first}/file")).content
+    _, token = await shared(owner, drawn)
+    await owner.ask("DELETE", f"/pictures/{second}")
+
+    copy = (await stranger.ask("POST", f"/shared/{token}/continue"))["conversation_id"]
+    (own,) = shown_in(await stranger.ask("GET", f"/conversations/{copy}"))
+    assert own not in (first, second)
+    for picture in (await owner.ask("GET", "/pictures"))["pictures"]:
+        await owner.ask("DELETE", f"/pictures/{picture['id']}")
+    await owner.ask("DELETE", f"/conversations/{drawn}")
+    assert (await stranger.http.get(f"/api/pictures/{own}/file")).content == original
+    (picture,) = (await stranger.ask("GET", "/pictures"))["pictures"]
+    assert (picture["id"], picture["prompt"], picture["seed"]) == (own, "a cat", None)
+    assert await owner.refused("GET", f"/pictures/{own}/file") == "404 not_found"
+
+    leaf = (await stranger.ask("GET", f"/conversations/{copy}"))["leaf_id"]
+    changed = await said(stranger, copy, "Draw it with a red hat", parent_id=leaf)
+    assert changed["state"] == "complete"
+    await stranger.ask("DELETE", f"/pictures/{own}")
+    assert (await stranger.http.get(f"/api/pictures/{own}/file")).status_code == 404
+
+
+async def test_pictures_are_not_kept_for_a_copy_that_came_to_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, stranger = await site.owner(), await site.stranger()
+    drawn, _ = await begun(owner, "Draw me a cat")
+    _, token = await shared(owner, drawn)
+
+    async def fails(*_: object) -> None:
+        raise Overloaded("The database is busy.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("consigne.chat.shares.add_conversation", fails)
+        path = f"/shared/{token}/continue"
+        assert (await stranger.refused("POST", path)).endswith(" overloaded")
+    assert (await stranger.ask("GET", "/pictures"))["pictures"] == []
+    with held_clock() as clock:
+        clock.now = datetime.now(UTC) + timedelta(days=2)
+        assert await site.services.pictures.sweep() == 1
+    assert len((await owner.ask("GET", "/pictures"))["pictures"]) == 1
 
 
 async def test_the_page_is_found_by_the_link_alone(site: Site) -> None:

@@ -18,7 +18,7 @@ from consigne.store.documents_tables import DocumentRow, PassageRow
 from consigne.store.objects import Objects
 from doubles.inline_jobs import InlineJobs
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.databases]
 
 TEXT = b"""# Pets
 A kitten is napping on the couch.

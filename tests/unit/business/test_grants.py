@@ -11,6 +11,8 @@ from consigne.settings import LimitSettings
 from consigne.store.db import Database
 from support.clock import Clock
 
+pytestmark = pytest.mark.databases
+
 
 async def test_a_key_without_bounds_has_no_grant(db: Database) -> None:
     _, secret = await Keys(db).create("free")

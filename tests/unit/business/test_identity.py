@@ -10,6 +10,8 @@ from consigne.domain.errors import Conflict, InvalidRequest, NotAuthenticated, N
 from consigne.store.db import Database
 from support.clock import Clock
 
+pytestmark = pytest.mark.databases
+
 
 @pytest.fixture
 def identity(db: Database) -> Identity:
@@ -98,6 +100,7 @@ async def test_wrong_people_are_refused_with_the_reason(identity: Identity):
             await identity.create_user(address)
 
 
+@pytest.mark.databases("sqlite")
 async def test_no_secret_is_kept_in_the_clear(identity: Identity, db: Database, tmp_path: Path):
     token = await identity.create_login_link()
     secret = (await identity.sign_in(token)).secret

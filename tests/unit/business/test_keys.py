@@ -13,6 +13,8 @@ from consigne.domain.errors import Conflict, InvalidRequest, NotFound
 from consigne.store.db import Database
 from support.clock import Clock
 
+pytestmark = pytest.mark.databases
+
 
 @pytest.fixture
 def keys(db: Database) -> Keys:

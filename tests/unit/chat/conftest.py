@@ -1,10 +1,7 @@
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from consigne.business.caller import Caller
 from consigne.business.identity import Identity
@@ -15,20 +12,9 @@ from support.chat import Chat
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    """A new database: SQLite, or the PostgreSQL that TEST_POSTGRESQL names, which is emptied."""
-    if url := os.environ.get("TEST_POSTGRESQL"):
-        await emptied(url)
-    database = await Database.open(url or tmp_path / "consigne.db")
+    database = await Database.open(tmp_path / "consigne.db")
     yield database
     await database.close()
-
-
-async def emptied(url: str) -> None:
-    engine = create_async_engine(url)
-    async with engine.begin() as connection:
-        await connection.execute(text("DROP SCHEMA public CASCADE"))
-        await connection.execute(text("CREATE SCHEMA public"))
-    await engine.dispose()
 
 
 @pytest.fixture

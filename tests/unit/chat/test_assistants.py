@@ -11,6 +11,8 @@ from consigne.chat.skills import Skills
 from consigne.domain.errors import InvalidRequest, ModelNotFound, NotFound
 from support.chat import Chat
 
+pytestmark = pytest.mark.databases
+
 BAKER = NewAssistant(
     "Baker", instructions="You bake.", model="better", settings=Settings(temperature=0.2)
 )

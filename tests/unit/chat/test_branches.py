@@ -12,6 +12,8 @@ from support.chat import Chat
 from support.clock import held_clock
 from support.seeding import grow
 
+pytestmark = pytest.mark.databases
+
 
 async def grown(chat: Chat, count: int) -> tuple[str, list[str]]:
     return await grow(chat.db, chat.caller, count)
@@ -97,6 +99,7 @@ async def test_wrong_places_are_refused(chat: Chat):
     assert other
 
 
+@pytest.mark.databases("sqlite")
 async def test_ten_thousand_messages_are_read_and_deleted(chat: Chat):
     with held_clock() as clock:
         conversation, ids = await grown(chat, 10_000)

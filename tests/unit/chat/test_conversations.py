@@ -9,6 +9,8 @@ from consigne.domain.errors import InvalidRequest, NotFound, NotPermitted
 from support.chat import Chat
 from support.clock import held_clock
 
+pytestmark = pytest.mark.databases
+
 
 async def listed(chat: Chat, **options) -> list[str]:
     found = await chat.conversations.page(chat.caller, **options)

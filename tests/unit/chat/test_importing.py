@@ -19,6 +19,8 @@ from consigne.store.db import Database
 from consigne.store.objects import Objects
 from doubles.inline_jobs import InlineJobs
 
+pytestmark = pytest.mark.databases
+
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 

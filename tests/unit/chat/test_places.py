@@ -13,6 +13,8 @@ from consigne.store.tables import MessageRow
 from support.chat import Chat
 from support.clock import held_clock
 
+pytestmark = pytest.mark.databases
+
 
 async def made(chat: Chat, *titles: str) -> list[str]:
     ids = []

@@ -19,6 +19,8 @@ from doubles.chat_gateway import ChatGateway, paced
 from doubles.scripted import START, stop, text, thinking
 from support.chat import Chat, body, collected, said, until_said
 
+pytestmark = pytest.mark.databases
+
 
 async def test_a_message_is_answered_and_both_are_kept(chat: Chat):
     conversation = await chat.new()

@@ -16,6 +16,8 @@ from support.chat import Chat
 from support.clock import held_clock
 from support.waiting import until
 
+pytestmark = pytest.mark.databases
+
 DAILY = NewSchedule("News", "What is new?", "0 8 * * *", "Europe/Paris")
 
 

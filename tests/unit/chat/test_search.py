@@ -18,6 +18,8 @@ from consigne.store.db import Database
 from doubles.scripted import START, stop, text
 from support.chat import Chat
 
+pytestmark = pytest.mark.databases
+
 
 async def find(chat: Chat, query: str, **options) -> Found:
     return await Search(chat.db).find(chat.caller, query, **options)
@@ -117,6 +119,7 @@ async def test_the_index_follows_what_is_written_and_deleted(chat: Chat):
         assert await session.scalar(left) == 0
 
 
+@pytest.mark.databases("sqlite")
 @settings(
     max_examples=150,
     deadline=None,
@@ -151,6 +154,7 @@ def test_a_snippet_can_be_made_of_anything(said: str, query: str):
     assert all(piece.text for piece in snippet(said, terms))
 
 
+@pytest.mark.databases("sqlite")
 async def test_messages_from_before_the_index_are_found(tmp_path: Path, monkeypatch):
     path = tmp_path / "old.db"
     monkeypatch.setattr("consigne.store.db.SCHEMA", "0004")

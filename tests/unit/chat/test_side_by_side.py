@@ -11,6 +11,8 @@ from doubles.chat_gateway import paced
 from doubles.scripted import START, stop, text
 from support.chat import Chat
 
+pytestmark = pytest.mark.databases
+
 
 async def test_both_answers_stand_until_one_is_chosen(chat: Chat):
     conversation = await chat.new()

@@ -1,5 +1,6 @@
 """Files that were sent only in a deleted conversation go with it, once it can't come back."""
 
+import pytest
 from sqlalchemy import select
 
 from consigne.chat.assistants import Assistants, NewAssistant
@@ -11,6 +12,8 @@ from consigne.domain.ids import new_id
 from consigne.store.documents_tables import DocumentRow
 from support.chat import Chat
 from support.clock import held_clock
+
+pytestmark = pytest.mark.databases
 
 
 async def add(chat: Chat, document_id: str) -> None:

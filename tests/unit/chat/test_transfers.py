@@ -109,8 +109,12 @@ CHATGPT = [
                     "create_time": 1700000001,
                     "content": {
                         "content_type": "multimodal_text",
-                        "parts": [{"asset_pointer": "file-1"}, "When does it leave?"],
+                        "parts": [
+                            {"content_type": "image_asset_pointer", "asset_pointer": "file-1"},
+                            "When does it leave?",
+                        ],
                     },
+                    "metadata": {"attachments": [{"id": "file-1", "name": "timetable.png"}]},
                 },
                 "parent": "s",
             },
@@ -187,7 +191,10 @@ def zipped(name: str, body: Any) -> bytes:
 def test_chatgpts_branches_are_kept_and_what_is_not_is_told() -> None:
     found = imports.read(zipped("export/conversations.json", CHATGPT))
     (trains,) = found.conversations
-    assert [m.text for m in portable.branch(trains)] == ["When does it leave?", "At one."]
+    assert [m.text for m in portable.branch(trains)] == [
+        "When does it leave?\n\n[timetable.png]",
+        "At one.",
+    ]
     assert [(m.text, m.parent_id, m.model) for m in trains.messages[1:]] == [
         ("At noon.\n\nOr at two.", "q", None),
         ("At one.", "q", None),
@@ -202,8 +209,82 @@ def test_claudes_export_is_read() -> None:
     found = imports.read(json.dumps(CLAUDE).encode())
     (luggage,) = found.conversations
     assert luggage.title == "Luggage"
+    assert luggage.messages[0].text == "Where?\n\n[a.txt]"
     assert luggage.messages[1].content == (ThinkingBlock("Hm."), TextBlock("There."))
     assert {left.what: left.count for left in found.left_out} == {"empty": 1, "file": 1, "tool": 1}
+
+
+def node(parent: str | None, role: str, kind: str = "text", **more: Any) -> dict[str, Any]:
+    metadata = more.pop("metadata", {})
+    content = {"content_type": kind, **more}
+    return {
+        "parent": parent,
+        "message": {"author": {"role": role}, "content": content, "metadata": metadata},
+    }
+
+
+def test_chatgpts_thoughts_marks_and_questions_of_files_alone_are_read() -> None:
+    cite, other = "\ue200cite\ue202turn0search0\ue201", "\ue200navlist\ue202x\ue201"
+    link = {"matched_text": cite, "alt": "([Phares](https://phares.example/))"}
+    picture = {"content_type": "image_asset_pointer", "asset_pointer": "sediment://1"}
+    spoken = {"content_type": "audio_transcription", "text": "And who kept it?"}
+    thoughts = [{"summary": "Looking", "content": "It is a lighthouse."}]
+    found = imports.read(
+        json.dumps(
+            [
+                {
+                    "title": "Ar-Men",
+                    "create_time": 1,
+                    "current_node": "a2",
+                    "mapping": {
+                        "q": node(None, "user", "multimodal_text", parts=[picture]),
+                        "t": node("q", "assistant", "thoughts", thoughts=thoughts),
+                        "r": node("t", "assistant", "reasoning_recap", content="Thought for 3 s"),
+                        "a": node(
+                            "r",
+                            "assistant",
+                            parts=[f"Lit in 1881 {cite}.{other}【4†source】"],
+                            metadata={"content_references": [link]},
+                        ),
+                        "q2": node("a", "user", "multimodal_text", parts=[spoken]),
+                        "a2": node("q2", "assistant", parts=["Six men."]),
+                    },
+                }
+            ]
+        ).encode()
+    )
+    question, answer, spoken_question, _ = portable.branch(found.conversations[0])
+    assert question.text == "[…]"
+    assert answer.content == (
+        ThinkingBlock("It is a lighthouse."),
+        TextBlock("Lit in 1881 ([Phares](https://phares.example/))."),
+    )
+    assert spoken_question.text == "And who kept it?"
+    assert [(left.what, left.count) for left in found.left_out] == [("file", 1)]
+
+
+def test_what_claude_read_in_files_is_part_of_the_question() -> None:
+    paste = {"file_name": "", "extracted_content": "Pasted\n  text\n"}
+    lease = {"file_name": "lease.pdf", "extracted_content": "The rent is 900."}
+    asked = {
+        "uuid": "1",
+        "sender": "human",
+        "text": "",
+        "created_at": "2026-01-02T03:04:06Z",
+        "attachments": [paste, lease],
+        "files": [{"file_name": "photo.jpg"}],
+    }
+    answer = {**asked, "uuid": "2", "sender": "assistant", "text": "900.", "attachments": []}
+    found = imports.read(
+        json.dumps(
+            [{"name": "R", "created_at": "2026-01-02", "chat_messages": [asked, answer]}]
+        ).encode()
+    )
+    (whole,) = found.conversations
+    assert whole.messages[0].text == (
+        "Pasted\n  text\n\n\n[lease.pdf]\nThe rent is 900.\n\n[photo.jpg]"
+    )
+    assert whole.messages[1].text.startswith("900.")
 
 
 @pytest.mark.parametrize(
@@ -257,7 +338,7 @@ def told() -> PortableConversation:
         (
             ToolUseBlock("t", "web_search", {"query": "`rent`"}),
             ToolResultBlock("t", (TextBlock("none"),), is_error=True),
-            TextBlock("900 euros [2, 5], not `a[2]` [7]."),
+            TextBlock("900 euros [2, 5], not `a[2]` [7], once more [2][5]."),
         ),
         BEGAN,
         "tiny",
@@ -277,7 +358,7 @@ def test_markdown_tells_files_tools_and_footnotes() -> None:
         "## tiny",
         "*2026-01-01 00:00 UTC*",
         '- *Tool web_search failed:* `{"query":"\'rent\'"}`',
-        "900 euros [^1][^3], not `a[2]` [7].",
+        "900 euros [^1][^3], not `a[2]` [7], once more [^1][^3].",
         "[^1]: Rents <https://a.example/rents>",
         "[^2]: Bad <javascript:alert(1)>",
         "[^3]: lease.pdf, page 1: “The rent is 900.”\n",

@@ -27,6 +27,8 @@ from doubles.scripted import START, ScriptedGateway, Step, stop, text, thinking,
 from support.clock import held_clock
 from support.waiting import until
 
+pytestmark = pytest.mark.databases
+
 ASKED = ({"id": "msg_1", "type": "message", "role": "user", "content": []},)
 MIXED: Sequence[Step] = (
     START,

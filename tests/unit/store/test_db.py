@@ -16,6 +16,7 @@ from consigne.domain.errors import OperatorError
 from consigne.store import schema
 from consigne.store.db import SCHEMA, Database
 from consigne.store.tables import OrganisationRow, Table
+from support.postgresql import Cluster
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -36,6 +37,7 @@ async def count(db: Database) -> int:
         return len((await session.scalars(select(OrganisationRow))).all())
 
 
+@pytest.mark.databases
 async def test_migrations_make_exactly_the_tables_of_the_code(db: Database):
     def differences(connection: Connection) -> list[object]:
         def known(_item: object, name: str | None, *_: object) -> bool:
@@ -55,6 +57,7 @@ def test_the_schema_the_code_expects_is_the_newest_migration():
     assert ScriptDirectory.from_config(schema.config()).get_current_head() == SCHEMA
 
 
+@pytest.mark.databases
 async def test_what_is_committed_is_there_after_opening_again(tmp_path: Path):
     path = tmp_path / "consigne.db"
     first = await Database.open(path)
@@ -66,6 +69,7 @@ async def test_what_is_committed_is_there_after_opening_again(tmp_path: Path):
     await second.close()
 
 
+@pytest.mark.databases
 async def test_an_error_undoes_the_whole_transaction(db: Database):
     async def cut() -> None:
         async with db.session() as session:
@@ -90,6 +94,7 @@ async def test_many_writers_at_once_all_succeed(db: Database):
     assert await count(db) == 24
 
 
+@pytest.mark.databases
 async def test_readers_do_not_wait_for_a_writer(db: Database):
     async with db.session() as session:
         session.add(organisation(1))
@@ -104,6 +109,7 @@ async def test_two_processes_opening_a_new_database_do_not_collide(tmp_path: Pat
         await database.close()
 
 
+@pytest.mark.databases
 async def test_times_come_back_as_the_same_instant_in_utc(db: Database):
     paris = NOON.astimezone(timezone(timedelta(hours=1)))
     async with db.session() as session:
@@ -114,10 +120,35 @@ async def test_times_come_back_as_the_same_instant_in_utc(db: Database):
     assert stored.tzinfo is UTC
 
 
+@pytest.mark.databases
 async def test_a_time_without_zone_is_refused(db: Database):
     with pytest.raises(Exception, match="time zone"):
         async with db.session() as session:
             session.add(organisation(1, NOON.replace(tzinfo=None)))
+
+
+async def test_servers_that_start_together_on_an_empty_postgresql_do_not_collide(
+    cluster: Cluster,
+):
+    url = await cluster.new(empty=True)
+    opened = await asyncio.gather(*(Database.open(url) for _ in range(3)))
+    async with opened[0].session() as session:
+        session.add(organisation(1))
+    assert [await count(database) for database in opened] == [1, 1, 1]
+    for database in opened:
+        await database.close()
+
+
+async def test_a_postgresql_of_a_newer_version_or_that_is_gone_is_said(cluster: Cluster):
+    url = await cluster.new()
+    database = await Database.open(url)
+    async with database.session() as session:
+        await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await database.close()
+    with pytest.raises(OperatorError, match=r"newer version of Consigne \(schema 9999\)"):
+        await Database.open(url)
+    with pytest.raises(OperatorError, match="Can't reach the database nowhere"):
+        await Database.open("postgresql+asyncpg://postgres@/nowhere?host=/nowhere")
 
 
 async def test_nobody_else_on_the_machine_can_read_the_file(db: Database, tmp_path: Path):

@@ -80,6 +80,8 @@ export default {
   "message.leftOut.one": "The oldest message no longer fits what this model can read; it was left out.",
   "message.leftOut.other": "The {count} oldest messages no longer fit what this model can read; they were left out.",
   "message.usage": "{input} tokens read, {output} written",
+  "message.showAll": "Show all of it",
+  "message.showLess": "Show less",
 
   "code.plain": "text",
   "code.open": "Open beside",
@@ -474,6 +476,9 @@ export default {
   "file.remove": "Remove “{name}”",
   "file.tooLarge": "Over the limit of {size}. Split it and attach the parts.",
   "file.most": "A question takes {count} files at most.",
+  "file.pasted": "Pasted text.txt",
+  "file.pastedNote": "The long text was attached as a file.",
+  "file.pastedInline": "Insert it as text",
   "source.page": "{name}, page {page}",
   "source.pageHead": "Page {page}",
   "source.open": "Source {n}: {name}",

@@ -80,6 +80,8 @@ export default {
   "message.leftOut.one": "Le message le plus ancien dépasse ce que ce modèle peut lire ; il a été laissé de côté.",
   "message.leftOut.other": "Les {count} messages les plus anciens dépassent ce que ce modèle peut lire ; ils ont été laissés de côté.",
   "message.usage": "{input} jetons lus, {output} écrits",
+  "message.showAll": "Afficher tout",
+  "message.showLess": "Afficher moins",
 
   "code.plain": "texte",
   "code.open": "Ouvrir à côté",
@@ -474,6 +476,9 @@ export default {
   "file.remove": "Retirer « {name} »",
   "file.tooLarge": "Dépasse la limite de {size}. Scindez-le et joignez les parties.",
   "file.most": "Une consigne prend {count} fichiers au plus.",
+  "file.pasted": "Texte collé.txt",
+  "file.pastedNote": "Ce long texte a été joint comme fichier.",
+  "file.pastedInline": "L’insérer comme texte",
   "source.page": "{name}, page {page}",
   "source.pageHead": "Page {page}",
   "source.open": "Source {n} : {name}",

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, assert_never
 
+import msgspec
+
 from consigne.api import sse
 from consigne.api.errors import openai_error
 from consigne.api.openai.shared import fingerprint, logprobs, renamed
@@ -58,7 +60,7 @@ def total(counts: Sequence[Usage]) -> Usage:
     first = counts[0]
     output = sum(count.output_tokens for count in counts)
     reasoning = sum(count.reasoning_tokens for count in counts)
-    return Usage(first.input_tokens, first.cached_input_tokens, output, reasoning)
+    return msgspec.structs.replace(first, output_tokens=output, reasoning_tokens=reasoning)
 
 
 class Choice:

@@ -94,6 +94,19 @@ export function extend(page, side) {
 }
 
 /**
+ * Let the branch go on after a message as the server says, whatever stood there.
+ * @param {string} id
+ * @param {Thread} page what stands after it
+ */
+export function goOnAfter(id, page) {
+  batch(() => {
+    path.value = path.value.slice(0, path.value.indexOf(id) + 1);
+    extend(page, "after");
+    head.value = page.leaf_id;
+  });
+}
+
+/**
  * The stretch down to a message; empty for `null`, which stands before the first.
  * @param {string | null} id
  */

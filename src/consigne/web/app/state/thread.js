@@ -3,7 +3,7 @@ import { batch, computed, effect, signal } from "@preact/signals";
 import { ApiError, request } from "../api.js";
 import { openAt, openId } from "../router.js";
 import {
-  beside, besideId, clear, downTo, earlier, extend, graft, hold, later, messages, put, stretch,
+  beside, besideId, clear, downTo, earlier, extend, goOnAfter, graft, hold, later, messages, put, stretch,
 } from "./branch.js";
 import { keep, loadList } from "./conversations.js";
 import { leave, listen, listenOnly } from "./running.js";
@@ -178,8 +178,52 @@ export function follow(answer, runId) {
   else graft(begun);
 }
 
+let catchingUp = false;
+
+/** Whether what another page wrote in this conversation can be put below what is on screen. */
+function idle() {
+  return status.peek() === "ready" && !temporary.peek() && !outgoing.peek() && !editing.peek()
+    && !written.peek().length && !later.peek() && !document.hidden;
+}
+
+/** Show what was written in the open conversation on another device or in another window. */
+async function catchUp() {
+  const id = conversation.peek()?.id;
+  if (catchingUp || !id || !idle()) return;
+  catchingUp = true;
+  const [before, last] = stretch.peek().slice(-2);
+  try {
+    // From the last but one: the last itself may have been answered anew, or gone on with.
+    const page = last && (await read(id, "after", before.id).catch(orNothing));
+    const whole = page ? null : await read(id);
+    const same = conversation.peek()?.id === id && stretch.peek().at(-1) === (last ?? before);
+    if (!same || !idle()) return;
+    batch(() => {
+      if (page) goOnAfter(before.id, page);
+      else if (whole) hold(whole);
+      conversation.value = (page ?? whole)?.conversation ?? null;
+    });
+  } finally {
+    catchingUp = false;
+  }
+}
+
+/** @param {unknown} error thrown again, unless the branch that is read has no such message any more */
+function orNothing(error) {
+  if (error instanceof ApiError && error.status === 404) return null;
+  throw error;
+}
+
+function watchOthers() {
+  const look = () => { catchUp().catch(() => {}); };
+  document.addEventListener("visibilitychange", look);
+  addEventListener("focus", look);
+  addEventListener("online", look);
+}
+
 /** Keep the page on the conversation that the address names, and on the answer being written. */
 export function watchThread() {
+  watchOthers();
   effect(() => {
     const [id, at] = [openId.value, openAt.value];
     queueMicrotask(() => open(id, at)?.catch(() => {}));

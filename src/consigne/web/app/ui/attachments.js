@@ -22,15 +22,38 @@ function take(files) {
   attach(openId.peek(), given);
 }
 
+/** Longer texts that are pasted become files: read whole where they fit, found in where they do not. */
+const LONG_PASTE = 8_000;
+
 /**
- * Files that are pasted come to the draft.
+ * Files that are pasted come to the draft, and long texts as files.
  * @param {ClipboardEvent} event
  */
 export function onPaste(event) {
-  const files = event.clipboardData?.files;
-  if (!files?.length) return;
+  const { files, types } = event.clipboardData ?? {};
+  const text = event.clipboardData?.getData("text/plain") ?? "";
+  const written = text && types?.includes("text/html"); // from an office program, which adds a picture of it
+  if (files?.length && !written) {
+    event.preventDefault();
+    return take(files);
+  }
+  if (text.length <= LONG_PASTE) return;
   event.preventDefault();
-  take(files);
+  const where = openId.peek();
+  const box = /** @type {HTMLTextAreaElement} */ (event.target);
+  const [before] = attached(where).slice(-1);
+  take([new File([text], t("file.pasted"), { type: "text/plain" })]);
+  const made = attached(where).at(-1);
+  if (!made || made === before) return;
+  toast(t("file.pastedNote"), {
+    label: t("file.pastedInline"),
+    run: () => {
+      detach(where, made.key);
+      box.focus();
+      box.setRangeText(text, box.selectionStart, box.selectionEnd, "end");
+      box.dispatchEvent(new Event("input", { bubbles: true }));
+    },
+  });
 }
 
 /** Opens the system's own way to choose files. */

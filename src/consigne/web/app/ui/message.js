@@ -8,7 +8,7 @@ import { Markdown } from "../markdown/view.js";
 import { loadModels, modelFor, nameOf, writers } from "../state/models.js";
 import { remember, toRemember } from "../state/personal.js";
 import { temporary } from "../state/temporary.js";
-import { conversation, editing, outgoing, readVersion, running } from "../state/thread.js";
+import { conversation, editing, outgoing, readVersion, running, sought } from "../state/thread.js";
 import { thought } from "../state/thought.js";
 import { answerAgain } from "../state/turns.js";
 import { toast } from "../state/toasts.js";
@@ -21,6 +21,7 @@ import { Thumbs } from "./feedback.js";
 import { Icon } from "./icons.js";
 import { lazy } from "./lazy.js";
 import { Menu } from "./menu.js";
+import { QuestionText } from "./question_text.js";
 import { ReadAloud } from "./speech.js";
 import { Choice } from "./model_choice.js";
 import { Outcome } from "./outcome.js";
@@ -41,7 +42,8 @@ export function Question({ message, place, last }) {
   return html`<article class="question">
     <h2 class="unseen">${t("message.you")}</h2>
     <${SentFiles} files=${message.attachments} />
-    <div class="question-text" dir="auto" title=${exactTime(message.created_at)}>${text}</div>
+    <${QuestionText} id=${message.id} text=${text} title=${exactTime(message.created_at)}
+      found=${sought.value?.id === message.id} />
     <div class="actions">
       <${Stepper} place=${place} />
       <${CopyButton} text=${text} />
@@ -81,7 +83,7 @@ export function SentQuestion({ text, files }) {
   return html`<article class="question pending">
     <h2 class="unseen">${t("message.you")}</h2>
     <${SentFiles} files=${files} />
-    <div class="question-text" dir="auto">${text}</div>
+    <${QuestionText} id="" text=${text} />
   </article>`;
 }
 

@@ -91,6 +91,7 @@ function Step({ message, use, growing, result }) {
           <pre tabindex="0" dir="auto">${textOf(result)}</pre>`}
       </div>
     </details>
+    ${use.name === "plan" && html`<${Plan} steps=${use.input.steps} />`}
     ${made && html`<button type="button" class="plain made" onClick=${() => openArtifact(made)}>
       <${Icon} name="panel" />${t("artifact.open")}</button>`}
     ${waiting && use.total && html`<${Progress} use=${use} />`}
@@ -99,6 +100,13 @@ function Step({ message, use, growing, result }) {
       : html`<${Picture} key=${at} picture=${picture} />`))}
     ${waiting && use.stage === "asks" && html`<${Leave} message=${message} use=${use} />`}
   </li>`;
+}
+
+/** What research sets out to do. @param {{steps: unknown}} props */
+function Plan({ steps }) {
+  if (!Array.isArray(steps)) return null;
+  return html`<ol class="step-plan">
+    ${steps.map((step, at) => html`<li key=${at} dir="auto">${String(step)}</li>`)}</ol>`;
 }
 
 /** @param {{picture: {media_type: string | null, data: string | null, url: string | null}}} props */

@@ -11,6 +11,7 @@ import { madeBy } from "../../state/artifact.js";
 import { Drawn, fenced } from "../artifact_panel.js";
 import { named } from "../citations.js";
 import { Icon, Mark } from "../icons.js";
+import { QuestionText } from "../question_text.js";
 
 /**
  * A conversation as a link shows it.
@@ -83,7 +84,7 @@ function Turn({ message, shared, token }) {
     ${message.attachments.length > 0 && html`<ul class="shared-files" aria-label=${t("file.list")}>
       ${message.attachments.map((name, at) => html`<li key=${at} dir="auto"><${Icon} name="file" />${name}</li>`)}</ul>`}
     ${question
-      ? html`<div class="question-text" dir="auto">${text}</div>`
+      ? html`<${QuestionText} id=${`shared ${message.id}`} text=${text} />`
       : message.content.map((block, at) => html`<${Part} key=${at} block=${block} message=${message}
           shared=${shared} token=${token} />`)}
     ${!question && html`<${Cites} message=${message} />`}
