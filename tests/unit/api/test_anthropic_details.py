@@ -9,6 +9,7 @@ import pytest
 
 from consigne.api.anthropic import context
 from consigne.api.anthropic.schemas import ContextManagement
+from consigne.domain.events import MessageStop
 from consigne.domain.messages import (
     Message,
     Request,
@@ -17,6 +18,7 @@ from consigne.domain.messages import (
     ToolResultBlock,
     ToolUseBlock,
 )
+from consigne.domain.usage import Usage
 from doubles.scripted import START, ScriptedGateway, stop, text, thinking
 from support.dialects import client
 from support.files import pdf
@@ -183,6 +185,15 @@ async def test_cache_control_tells_what_was_written_to_the_cache(
     streamed = await events(ScriptedGateway(), **place)
     assert streamed[0]["message"]["usage"]["cache_creation_input_tokens"] == 8
     assert streamed[-2]["usage"]["cache_creation_input_tokens"] == 8
+
+
+@pytest.mark.parametrize("asked", [{}, {"cache_control": {"type": "ephemeral"}}])
+async def test_what_a_provider_wrote_to_its_cache_is_told_as_it_said(asked: dict[str, Any]) -> None:
+    ended = MessageStop("end_turn", Usage(12, 4, 5, cache_creation_tokens=3))
+    told = (await ask(ScriptedGateway(START, *text("Hi"), ended), **asked))["usage"]
+    assert told["cache_read_input_tokens"] == 4
+    assert told["cache_creation_input_tokens"] == 3
+    assert told["input_tokens"] == 5
 
 
 @pytest.mark.parametrize("wrong", [{"type": "for ever"}, {"type": "ephemeral", "ttl": "1d"}])

@@ -82,11 +82,12 @@ def message(answer: Answer, shape: Shape = PLAIN) -> dict[str, Any]:
 def usage(counts: Usage, shape: Shape = PLAIN) -> dict[str, Any]:
     """Return the token counts; the prompt's are parted by whether the prefix cache had them.
 
-    The cache keeps every prompt. What it did not have it has now: those tokens are told as
-    written to it where the request says ``cache_control``, and as plain input else.
+    A provider says itself what it wrote to its cache. The cache of models here keeps every
+    prompt. What it did not have it has now: those tokens are told as written to it where the
+    request says ``cache_control``, and as plain input else.
     """
     fresh = counts.input_tokens - counts.cached_input_tokens
-    written = fresh if shape.cache_ttl else 0
+    written = counts.cache_creation_tokens or (fresh if shape.cache_ttl else 0)
     return {
         "input_tokens": fresh - written,
         "cache_creation_input_tokens": written,
