@@ -244,7 +244,8 @@ async def resized(page: Page, panel: Locator) -> None:
     assert after
     assert after["width"] == pytest.approx(before["width"] + 150, abs=3)
     await page.reload()
-    await page.get_by_role("button", name="Open beside").last.click()
+    # The steps are a part of the page that comes later than the answer's own text.
+    await page.locator("button.made").last.click()
     again = await panel.bounding_box()
     assert again
     assert again["width"] == pytest.approx(after["width"], abs=3)
@@ -289,6 +290,7 @@ async def test_python_runs_in_the_browser_for_the_model_and_for_the_reader(
         endless = "```python\nwhile True: pass\n```"
         site.site.gateway.script = (START, *text(endless), stop())
         await page.get_by_role("button", name="Answer again", exact=True).click()
+        await expect(page.locator(".answer.last")).to_contain_text("while True")
         await page.get_by_role("button", name="Run").click()
         output = page.locator(".code-output")
         await expect(output).to_contain_text("Python is running.", timeout=60_000)
@@ -303,6 +305,7 @@ async def test_python_runs_in_the_browser_for_the_model_and_for_the_reader(
         )
         site.site.gateway.script = (START, *text(outward), stop())
         await page.get_by_role("button", name="Answer again", exact=True).click()
+        await expect(page.locator(".answer.last")).to_contain_text("parent barred")
         await page.get_by_role("button", name="Run").click()
         await expect(output).to_contain_text("parent barred\nnetwork barred", timeout=60_000)
 
