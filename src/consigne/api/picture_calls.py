@@ -13,7 +13,14 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from consigne.business.caller import Caller
-from consigne.business.pictures import Draws, Output, PictureReady, Pictures
+from consigne.business.pictures import (
+    Draws,
+    Output,
+    PictureReady,
+    Pictures,
+    redraws,
+    seed_for,
+)
 from consigne.domain.errors import ConsigneError, InvalidRequest, NotFound
 from consigne.domain.events import (
     AnswerBuilder,
@@ -37,6 +44,7 @@ from consigne.domain.messages import (
 )
 from consigne.domain.models import Modality, Model
 from consigne.domain.usage import Usage
+from consigne.gateway.image_notices import notice
 from consigne.provenance import pictures as reading
 
 NAME: Final = "image_generation"
@@ -83,8 +91,8 @@ class PictureEnded(msgspec.Struct, frozen=True):
     begun: PictureBegun
     ready: PictureReady | None = None
     error: ConsigneError | None = None
-    known: bool = True
-    """Whether the image model seems to know what was asked for."""
+    notice: str | None = None
+    """What the reader must be told beside it."""
 
 
 PictureEvent = PictureBegun | PictureGrows | PictureEnded
@@ -139,6 +147,8 @@ class Maker:
         self._pictures = pictures
         self._models = models
         self._wish = wish
+        self._redraws = False
+        """Whether the present picture is a change that is drawn from words."""
 
     async def make(self, call: ToolUseBlock) -> AsyncIterator[PictureEvent]:
         """Make one picture; whatever hinders that is the last event, and no exception."""
@@ -147,10 +157,11 @@ class Maker:
         if isinstance(source_id, str) and self._wish.edits:
             begun = msgspec.structs.replace(begun, source_id=source_id)
         yield begun
-        known = True
+        said: str | None = None
         try:
             asked = await self._asked(begun)
-            source_id = begun.source_id if asked.source is not None else None
+            changes = asked.source is not None or self._redraws
+            source_id = begun.source_id if changes else None
             made = self._pictures.make(
                 self._caller, self._models, asked, self._wish.output, source_id, begun.picture_id
             )
@@ -158,11 +169,11 @@ class Maker:
                 async for event in events:
                     match event:
                         case ImagesStart():
-                            known = event.known
+                            said = notice(event, event.language)
                         case ImagePartial():
                             yield PictureGrows(begun.picture_id, event)
                         case PictureReady():
-                            yield PictureEnded(begun, event, known=known)
+                            yield PictureEnded(begun, event, notice=said)
                         case _:
                             pass
         except ConsigneError as error:
@@ -172,20 +183,26 @@ class Maker:
         wish = self._wish
         if not begun.prompt.strip():
             raise InvalidRequest("Say what is to be drawn: the prompt is empty.", param="prompt")
-        traits = self._models.resolve(wish.model, "image").image
-        source = None
+        model = self._models.resolve(wish.model, "image")
+        traits = model.image
+        source = seed = None
+        self._redraws = False
         if begun.source_id is not None:
             if not is_id(begun.source_id, "img"):
                 raise NotFound(f"There is no picture {begun.source_id[:100]}.")
             kept = await self._pictures.content(self._caller, begun.source_id)
+            known = await self._pictures.get(self._caller, begun.source_id)
+            if redraws(model, known):
+                self._redraws, seed = True, seed_for(known, begun.prompt)
             # A model that draws from words alone heeds the changed words alone.
-            if traits is None or traits.edits:
+            elif traits is None or traits.edits:
                 source = await asyncio.to_thread(_as_png, kept)
         return ImageRequest(
             model=wish.model,
             prompt=begun.prompt,
             width=wish.width,
             height=wish.height,
+            seed=seed,
             effort=wish.effort,
             partials=wish.partials,
             source=source,
@@ -276,8 +293,8 @@ def _result(call: ToolUseBlock, ended: PictureEnded) -> ToolResultBlock:
         return ToolResultBlock(call.id, (TextBlock(said),), is_error=True)
     made = ended.ready.picture
     said = f"Made {made.id}, {made.width}x{made.height}. The reader sees it."
-    if not ended.known:
-        said += " The image model does not seem to know this: say so, the picture may be wrong."
+    if ended.notice:
+        said += f" Tell the reader: {ended.notice}"
     return ToolResultBlock(call.id, (TextBlock(said),))
 
 

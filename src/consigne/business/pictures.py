@@ -35,6 +35,7 @@ from consigne.domain.images import (
     ImagesStop,
     PictureFormat,
 )
+from consigne.domain.models import Model
 from consigne.provenance import credentials, pictures, signing, verifying
 from consigne.provenance.credentials import Credentials
 from consigne.provenance.verifying import Finding
@@ -329,6 +330,16 @@ class Pictures:
         await self._objects.delete(object_key(organisation_id, picture_id))
         async with self._db.session() as session:
             await session.execute(delete(PictureRow).where(*here))
+
+
+def redraws(model: Model, known: Picture) -> bool:
+    """Say whether a model changes one of its pictures best by drawing other words from its seed."""
+    return model.image is not None and model.image.redraws and known.model == model.id
+
+
+def seed_for(known: Picture, prompt: str) -> int | None:
+    """Return the seed to redraw from: the same words again are another picture like it."""
+    return known.seed if prompt != known.prompt else None
 
 
 def _row(

@@ -67,7 +67,14 @@ def show_images(library: "ModelLibrary", *, as_json: bool) -> None:
         ],
         right=(2, 3),
     )
-    click.echo("\n  consigne models pull NAME")
+    click.echo()
+    for entry in found.model:
+        about = f"{entry.id}: {entry.note.en} {entry.license_url}"
+        click.echo(textwrap.fill(about, columns(), subsequent_indent="  ", break_long_words=False))
+    click.echo(
+        f"\nLicences and sizes as they were seen in {_month(found.as_of)} (--json says what was); "
+        "the licence's own text decides.\n  consigne models pull NAME"
+    )
 
 
 def _row(s: Suggestion) -> tuple[str, ...]:

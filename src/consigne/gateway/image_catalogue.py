@@ -27,6 +27,8 @@ class ImageEntry(msgspec.Struct, frozen=True, kw_only=True):
     guidance: float
     gpu: bool = False
     """Whether it is in diffusers' form, which runs on torch."""
+    checked: str
+    """What was seen of the model's own pages, when, and what was not."""
     note: Note
 
 

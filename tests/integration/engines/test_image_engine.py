@@ -1,19 +1,22 @@
 """An image model in its worker process: steps told, work let go, a crash survived."""
 
 import asyncio
+import io
 import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from consigne.domain.errors import EngineCrashed, Overloaded
 from consigne.domain.images import ImageMade, ImageProgress, ImageRequest, ImagesStart, ImagesStop
 from consigne.engines.base import InstalledModel
 from consigne.engines.downloads import Facts, add
-from consigne.engines.library import ModelLibrary
+from consigne.engines.library import BUILT_IN, ModelLibrary
 from consigne.engines.pool import EnginePool
 from consigne.settings import EngineSettings
 from support.images import image_model_folder
@@ -107,3 +110,57 @@ def test_a_folder_without_its_parts_is_refused(tmp_path: Path) -> None:
     without = [name for name in names if "openvino_tokenizer" not in name]
     with pytest.raises(ModelNotSupported, match="openvino_tokenizer"):
         image_files(without, "here")
+
+
+def _default() -> InstalledModel:
+    found = ModelLibrary(Path("nowhere"), BUILT_IN).get("consigne-icons")
+    assert found is not None
+    return found
+
+
+async def test_the_default_model_draws_several_things_side_by_side(pool: EnginePool) -> None:
+    asked = _asked(model="consigne-icons", prompt="a cat and two dogs on a green background")
+    events = [event async for event in pool.image(_default()).draw(asked)]
+    start, stop = events[0], events[-1]
+    assert isinstance(start, ImagesStart)
+    assert (start.cells, start.width, start.height, start.known) == (3, 384, 128, True)
+    assert start.left_out == ()
+    steps = [event.step for event in events if isinstance(event, ImageProgress)]
+    assert steps == list(range(1, 10)), "three steps for each of the three"
+    (made,) = (event for event in events if isinstance(event, ImageMade))
+    picture = Image.open(io.BytesIO(made.data)).convert("RGB")
+    assert picture.size == (384, 128)
+    assert isinstance(stop, ImagesStop)
+    assert (stop.usage.images, stop.usage.steps, stop.usage.pixels) == (1, 9, 3 * 128 * 128)
+
+
+async def test_a_colour_is_the_thing_s_and_the_same_seed_is_the_same_thing(
+    pool: EnginePool,
+) -> None:
+    engine, shades = pool.image(_default()), []
+    for prompt in ("a cat", "a blue cat", "un chat bleu qui danse"):
+        asked = _asked(model="consigne-icons", prompt=prompt, steps=8)
+        events = [event async for event in engine.draw(asked)]
+        start = events[0]
+        assert isinstance(start, ImagesStart)
+        assert start.left_out == (("qui danse",) if "danse" in prompt else ())
+        made = next(event for event in events if isinstance(event, ImageMade))
+        pixels = np.asarray(Image.open(io.BytesIO(made.data)).convert("RGB")).astype(int)
+        inner = pixels[40:100, 32:96].mean((0, 1))
+        shades.append(inner[2] - inner[0])
+    assert shades[0] < -20, "cats are yellow"
+    assert min(shades[1:]) > 40, "blue ones are blue"
+
+
+async def test_who_starts_from_a_picture_has_the_instruction_drawn_as_it_stands(
+    pool: EnginePool,
+) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (128, 128), (200, 30, 30)).save(buffer, "PNG")
+    asked = _asked(
+        model="consigne-icons", prompt="a cat and a dog", source=buffer.getvalue(), strength=0.6
+    )
+    events = [event async for event in pool.image(_default()).draw(asked)]
+    start = events[0]
+    assert isinstance(start, ImagesStart)
+    assert (start.cells, start.width) == (1, 128)

@@ -14,7 +14,15 @@ from typing import Annotated, Final, Protocol
 import msgspec
 from msgspec import Meta
 
-from consigne.business.pictures import Draws, Output, Picture, PictureReady, Pictures
+from consigne.business.pictures import (
+    Draws,
+    Output,
+    Picture,
+    PictureReady,
+    Pictures,
+    redraws,
+    seed_for,
+)
 from consigne.chat.tools.base import (
     Call,
     ChatTool,
@@ -105,10 +113,8 @@ def picture_tool(pictures: Pictures, painter: Painter) -> ChatTool:
             source = await asyncio.to_thread(_as_png, kept)
             if args.part:
                 hole = mask(args.part, known.width, known.height)
-            elif _redraws(model, known):
-                # The same words again are another picture like it; changed ones are this picture.
-                redrawn, source = True, None
-                seed = known.seed if args.prompt != known.prompt else None
+            elif redraws(model, known):
+                redrawn, source, seed = True, None, seed_for(known, args.prompt)
         request = _request(args, model, source, hole, seed)
         start: ImagesStart | None = None
         made: list[Picture] = []
@@ -163,11 +169,6 @@ def _told(schema: Json) -> Json:
     """Return the schema as models are told it."""
     shown = {name: kind for name, kind in schema["properties"].items() if name != "part"}
     return schema | {"properties": shown}
-
-
-def _redraws(model: Model, known: Picture) -> bool:
-    """Say whether a model changes one of its pictures best by drawing other words from its seed."""
-    return model.image is not None and model.image.redraws and known.model == model.id
 
 
 def _request(

@@ -54,6 +54,14 @@ _FRENCH = (
     "illustration : {a}, style {s}", "un dessin {s} : {a}", "une icône de {n}", "{a}, {s}",
     "autocollant {s} : {n}", "une image {s} avec {a}", "dessine {a} en {s}",
 )  # fmt: skip
+_TWO_ENGLISH = (
+    "{a} and {b}", "{a} and {b}", "{a} with {b}", "{a} next to {b}", "{a} beside {b}", "{a}, {b}",
+    "draw {a} and {b}", "draw me {a} and {b}", "a picture of {a} and {b}", "{a} & {b}",
+)  # fmt: skip
+_TWO_FRENCH = (
+    "{a} et {b}", "{a} et {b}", "{a} avec {b}", "{a}, {b}", "{a} à côté : {b}", "{a} ainsi que {b}",
+    "dessine {a} et {b}", "dessine-moi {a} et {b}", "une image : {a} et {b}", "{a} & {b}",
+)  # fmt: skip
 _AFTER_ENGLISH = (
     ", {b} background", " on a {b} background", " on {b}", " with a {b} background",
     ", background {b}", " against a {b} background", " on a {b} backdrop", ", {b} behind",
@@ -115,6 +123,27 @@ def caption(
     if rnd.random() < 0.15:
         before = rnd.choice(_BEFORE_FRENCH if in_french else _BEFORE_ENGLISH)
         return before.format(b=colour) + text
+    return text + rnd.choice(_AFTER_FRENCH if in_french else _AFTER_ENGLISH).format(b=colour)
+
+
+def caption_of_two(
+    things: tuple[Object, Object],
+    style: Style,
+    background: int,
+    rnd: random.Random,
+    *,
+    french: bool | None = None,
+) -> str:
+    """Return a caption of a picture that shows two things, the first on its left."""
+    in_french = rnd.random() < 0.5 if french is None else french
+    left, right = (_a_name(thing.names(in_french), rnd).full for thing in things)
+    text = rnd.choice(_TWO_FRENCH if in_french else _TWO_ENGLISH).format(a=left, b=right)
+    if rnd.random() < 0.5:
+        word = rnd.choice(style.french if in_french else style.english)
+        text += f", style {word}" if in_french else f", {word} style"
+    if background == WHITE and rnd.random() >= _PLAIN_WHITE:
+        return text
+    colour = COLOURS[background].name(in_french)
     return text + rnd.choice(_AFTER_FRENCH if in_french else _AFTER_ENGLISH).format(b=colour)
 
 

@@ -69,6 +69,9 @@ class Denoiser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     caption_dropout: float = 0.1
     white: float = 0.35
     """Share of pictures on a white background."""
+    together: float = 0.0
+    """Share of pictures that show two things side by side; 0 draws each alone, as the model that
+    comes with the package. May change from call to call."""
 
 
 class Classifier(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

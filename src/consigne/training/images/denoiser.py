@@ -14,9 +14,10 @@ from transformers import CLIPTextModel
 
 from consigne.training.images import splits, unet
 from consigne.training.images.artwork import Artwork
-from consigne.training.images.captions import caption
+from consigne.training.images.captions import caption, caption_of_two
 from consigne.training.images.config import ImageTraining
 from consigne.training.images.latents import Latents
+from consigne.training.images.pairs import together
 from consigne.training.images.text_encoder import TextTrainee
 from consigne.training.images.vocabulary import COLOURS, WHITE
 
@@ -50,23 +51,26 @@ class DenoiserTrainee:
         self._rising = ratio.flip(0).contiguous()
         self._first = splits.shown_pairs(config, config.denoiser.first_objects)
         self._pairs = splits.shown_pairs(config, config.denoiser.objects)
+        self._artwork, self._latents = artwork, latents
         self._art, self._ground = self._layers(artwork, latents)
         self._rgb = torch.tensor([colour.rgb for colour in COLOURS]).float() / 255
         self._shown = 0
 
     def _layers(self, artwork: Artwork, latents: Latents) -> tuple[Tensor, Tensor]:
         """Return the latents of all pairs: of the art, and of the ground in each colour."""
-        things = self._text.captions.listed
-        rows = [
-            artwork.rows[things[thing].code, self._config.styles[style].package]
-            for thing, style in self._pairs
-        ]
+        rows = [self._row(number) for number in range(len(self._pairs))]
         parts = [
             latents.layers(np.stack([artwork.pixels[row] for row in rows[at : at + 128]]))
             for at in range(0, len(rows), 128)
         ]
         art, ground = (torch.from_numpy(np.concatenate(part)) for part in zip(*parts, strict=True))
         return art, ground
+
+    def _row(self, number: int) -> int:
+        """Return where the artwork of a pair is."""
+        thing, style = self._pairs[number]
+        code = self._text.captions.listed[thing].code
+        return self._artwork.rows[code, self._config.styles[style].package]
 
     def step(self, index: int, done: float) -> float:
         """Train on one batch of pictures with fresh captions, backgrounds, times and noise."""
@@ -105,27 +109,48 @@ class DenoiserTrainee:
         """Return a batch of clean latents with their captions."""
         # The first objects' pairs are also the first of all pairs.
         chosen = [rnd.randrange(pairs) for _ in range(self.batch)]
+        art, under = self._art[chosen], self._ground[chosen]
         grounds, texts = [], []
-        for number in chosen:
+        for at, number in enumerate(chosen):
             thing, style = self._pairs[number]
             white = rnd.random() < self._config.denoiser.white
             ground = WHITE if white else rnd.randrange(1, len(COLOURS))
             grounds.append(ground)
+            # Without such pictures no random number is drawn for them: each step stays as it was.
+            other = self._beside(number, pairs, rnd) if self._config.denoiser.together else None
+            if other is not None:
+                art[at], under[at] = self._two(number, other)
             if rnd.random() < self._config.denoiser.caption_dropout:
                 texts.append("")
                 continue
-            captions = self._text.captions
-            text = caption(
-                captions.listed[thing],
-                self._config.styles[style],
-                ground,
-                rnd,
-                style_needed=False,
-            )
+            captions, look = self._text.captions, self._config.styles[style]
+            if other is not None:
+                two = captions.listed[thing], captions.listed[self._pairs[other][0]]
+                text = caption_of_two(two, look, ground, rnd)
+            else:
+                text = caption(captions.listed[thing], look, ground, rnd, style_needed=False)
             texts.append(captions.varied(text, rnd) if rnd.random() < _VARIED else text)
         colours = self._rgb[grounds]
-        clean = self._art[chosen] + torch.einsum("nc,nckhw->nkhw", colours, self._ground[chosen])
+        clean = art + torch.einsum("nc,nckhw->nkhw", colours, under)
         return clean, texts
+
+    def _beside(self, number: int, pairs: int, rnd: random.Random) -> int | None:
+        """Return the pair that stands beside another, of its style; mostly none does."""
+        if rnd.random() >= self._config.denoiser.together:
+            return None
+        thing, style = self._pairs[number]
+        others = [
+            other
+            for other, (beside, its_style) in enumerate(self._pairs[:pairs])
+            if its_style == style and beside != thing and splits.is_shown_together(thing, beside)
+        ]
+        return rnd.choice(others) if others else None
+
+    def _two(self, left: int, right: int) -> tuple[Tensor, Tensor]:
+        pixels = self._artwork.pixels
+        sheet = together(pixels[self._row(left)], pixels[self._row(right)])
+        art, ground = self._latents.layers(sheet[None])
+        return torch.from_numpy(art[0]), torch.from_numpy(ground[0])
 
     def _times(self, noise: torch.Generator) -> Tensor:
         """Return logit-normal flow times as the schedule's steps of equal signal to noise."""

@@ -27,3 +27,8 @@ def shown_pairs(config: ImageTraining, first: int | None = None) -> list[tuple[i
         for style, kind in enumerate(config.styles)
         if kind.drawn and (thing, style) not in held
     ]
+
+
+def is_shown_together(thing: int, other: int) -> bool:
+    """Say whether two things are shown in one picture; one in ten twos is kept for the scores."""
+    return (thing + other) % 10 != 0

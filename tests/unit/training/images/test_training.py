@@ -1,6 +1,7 @@
 """Training on a tiny configuration: it learns, it resumes exactly, it stops cleanly."""
 
 import os
+import random
 import signal
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,25 @@ def test_a_run_that_was_cut_goes_on_as_if_it_had_not_been(folder: Path, stage: s
     for one, other in zip(weights(whole.state()), weights(resumed.state()), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
     assert whole.detail()
+
+
+def test_two_things_are_learned_in_one_picture_where_that_is_asked_for(folder: Path) -> None:
+    options = msgspec.structs.replace(TINY.denoiser, together=1.0, caption_dropout=0.0, white=1.0)
+    trainee = stages.Work(msgspec.structs.replace(TINY, denoiser=options), folder).denoiser
+    alone = stages.Work(TINY, folder).denoiser
+    two, texts = trainee._examples(40, random.Random(1))
+    one, _ = alone._examples(40, random.Random(1))
+    assert two.shape == one.shape
+    grid = two.shape[-1]
+    edge = two[:, :, 0, 0]
+    torch.testing.assert_close(two[:, :, -1, grid // 2], edge, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(two[:, :, grid // 2, 1], edge, atol=1e-2), (
+        "things stand in the middle"
+    )
+    nouns = [name.noun for thing in objects()[:20] for french in (False, True)
+             for name in thing.names(french)]  # fmt: skip
+    assert all(sum(noun in text for noun in nouns) >= 2 for text in texts)
+    assert trainee.step(0, 0.0) > 0
 
 
 class Counter:
