@@ -18,6 +18,8 @@ from consigne.business.keys import Keys
 from consigne.business.picture_copies import PictureCopies
 from consigne.business.pictures import Pictures
 from consigne.business.secret import hash_secret, new_secret
+from consigne.business.usage import UsageLog
+from consigne.business.usage_report import UsageReport
 from consigne.chat.artifacts import Artifacts
 from consigne.chat.assistants import Assistants
 from consigne.chat.conversations import Conversations
@@ -179,7 +181,8 @@ async def open_site(
     )
     documents = Documents(db, objects, gateway, jobs)
     grounding = Grounding(documents, Retrieval(db, gateway))
-    runs = Runs(db, gateway, guide, toolbox, grounding, Picturing(pictures))
+    usage = UsageLog(db)
+    runs = Runs(db, gateway, guide, toolbox, grounding, Picturing(pictures), usage)
     services = SimpleNamespace(
         settings=settings,
         gateway=gateway,
@@ -200,7 +203,7 @@ async def open_site(
         schedules=Schedules(db),
         scheduling=Scheduling(db, runs, conversations, jobs),
         skills=skills,
-        temporary=Temporary(db, gateway, guide, grounding),
+        temporary=Temporary(db, gateway, guide, grounding, usage),
         jobs=jobs,
         feedback=Feedback(db),
         toolbox=toolbox,
@@ -211,6 +214,8 @@ async def open_site(
         shares=Shares(db, PictureCopies(db, objects)),
         tool_servers=tool_servers,
         pulls=Pulls(library, _never),
+        usage=usage,
+        usage_report=UsageReport(db),
     )
     app = FastAPI()
     app.state.services = services
@@ -224,4 +229,5 @@ async def open_site(
         await services.temporary.close()
         await services.runs.close()
         await services.pulls.close()
+        await services.usage.close()
         await db.close()

@@ -1,6 +1,6 @@
 """What a run of the chat uses, counted as a request of its own."""
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,10 +13,12 @@ from consigne.gateway.metering import status_of, within
 T = TypeVar("T")
 
 
-async def recorded(usage: UsageLog | None, turn: Turn, work: Coroutine[Any, Any, T]) -> T:
+async def recorded(
+    usage: UsageLog | None, turn: Turn, work: Callable[[], Coroutine[Any, Any, T]]
+) -> T:
     """Do a run's work, and record what it used and how it ended."""
     if usage is None:
-        return await work
+        return await work()
     whose, use_id = turn.person, turn.run.id
     if turn.temporary:
         whose, use_id = msgspec.structs.replace(whose, user_id=None, key_id=None), new_id("use")
@@ -24,7 +26,7 @@ async def recorded(usage: UsageLog | None, turn: Turn, work: Coroutine[Any, Any,
         use.streamed = True
         use.asked = turn.answer.model or ""
         try:
-            return await work
+            return await work()
         except BaseException as error:
             use.end(status_of(error))
             raise

@@ -8,6 +8,7 @@ take ten times the message's room. Who reads a run that has ended gets its messa
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -207,7 +208,9 @@ class Runs:
         if turn.new_title:
             run.say("title", {"title": turn.new_title})
         self._journal.note(run)
-        run.work = asyncio.create_task(recorded(self._usage, turn, self._generate(run, turn)))
+        run.work = asyncio.create_task(
+            recorded(self._usage, turn, partial(self._generate, run, turn))
+        )
         self._keep(self._tasks, asyncio.create_task(self._own(run)))
 
     def _keep(self, tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:

@@ -9,6 +9,7 @@ in its memory while it is written, and a minute longer for a reader whose connec
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -106,7 +107,7 @@ class Temporary:
         self._live[run.id] = run, caller.organisation_id, user_id
         run.say("start", start_body(answer))
         run.publish(run.take())
-        work = self._generate(run, turn, branch)
+        work = partial(self._generate, run, turn, branch)
         run.work = asyncio.create_task(recorded(self._usage, turn, work))
         task = asyncio.create_task(self._own(run))
         self._tasks.add(task)

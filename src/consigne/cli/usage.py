@@ -33,7 +33,7 @@ _BY = ("day", "model", "key", "user", "endpoint")
 @click.option("--organisation", default="", help="Its id (default: the first).")
 @click.pass_context
 def usage(ctx: click.Context, /, by: str, since: str, organisation: str, *, as_json: bool) -> None:
-    """Say what was used: requests, tokens, pictures, and the cost where models have prices."""
+    """Say what was used, by whom, and what it cost, where models have prices."""
     from consigne.business.home import find_home
     from consigne.business.usage_report import BYS, UsageReport
 

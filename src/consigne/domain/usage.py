@@ -3,14 +3,17 @@
 import msgspec
 
 
-class Usage(msgspec.Struct, frozen=True):
-    """Counts of one generation."""
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Counts of one generation.
 
-    input_tokens: int = 0
+    What only some providers tell is left out of JSON where it is 0; what has a factory never is.
+    """
+
+    input_tokens: int = msgspec.field(default_factory=int)
     """All tokens of the prompt, cached ones included."""
-    cached_input_tokens: int = 0
+    cached_input_tokens: int = msgspec.field(default_factory=int)
     """Those of ``input_tokens`` that were read from the prefix cache."""
-    output_tokens: int = 0
+    output_tokens: int = msgspec.field(default_factory=int)
     """Tokens generated, thinking and tool calls included."""
     cache_creation_tokens: int = 0
     """Those of ``input_tokens`` that a provider wrote to its cache, where it says so."""

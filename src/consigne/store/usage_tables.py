@@ -14,7 +14,10 @@ class UsageRow(Table):
     """
 
     __tablename__ = "usage_records"
-    __table_args__ = (Index("ix_usage_records_organisation_id_at", "organisation_id", "at"),)
+    __table_args__ = (
+        Index("ix_usage_records_organisation_id_at", "organisation_id", "at"),
+        {"sqlite_with_rowid": False},  # ids sort by time: one tree to append to instead of two
+    )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     """Of the request, the run, or (where it is work beside one) of its own."""

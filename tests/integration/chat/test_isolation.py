@@ -67,6 +67,7 @@ SHARED = {
     "/api/folders",
     "/api/search",
     "/api/feedback/export",
+    "/api/usage",
     "/api/personal",
     "/api/personal/instructions",
     "/api/personal/facts",

@@ -220,6 +220,10 @@ class Usage(Out):
     input_tokens: int
     cached_input_tokens: int
     output_tokens: int
+    cache_creation_tokens: int = 0
+    """Left out where the provider tells none."""
+    reasoning_tokens: int = 0
+    """Left out where the provider tells none."""
 
 
 class Attachment(Out):

@@ -57,6 +57,17 @@ export function number(value, digits = 0) {
 }
 
 /**
+ * An amount of money: "$1.50", « 1,50 $ ».
+ * @param {number} micros millionths of the currency
+ * @param {string} currency three letters
+ */
+export function money(micros, currency) {
+  return new Intl.NumberFormat(locale.value, {
+    style: "currency", currency, minimumFractionDigits: 2, maximumFractionDigits: 4,
+  }).format(micros / 1e6);
+}
+
+/**
  * A time still to wait, rounded as one would say it.
  * @param {number} seconds
  */

@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("first_ms", sa.BigInteger),
         sa.Column("total_ms", sa.BigInteger, nullable=False),
         sa.Column("cost", sa.BigInteger),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_usage_records_organisation_id_at", "usage_records", ["organisation_id", "at"]

@@ -11,7 +11,7 @@ export const theme = signal(/** @type {Theme} */ (root.dataset.theme ?? "auto"))
 export const typeface = signal(/** @type {Typeface} */ (root.dataset.typeface ?? "sans"));
 
 /** Which of the things that cover the page is open. */
-export const overlay = signal(/** @type {"" | "palette" | "models" | "search" | "archive" | "keys" | "library" | "servers" | "pictures" | "shares"} */ (""));
+export const overlay = signal(/** @type {"" | "palette" | "models" | "search" | "archive" | "keys" | "library" | "servers" | "pictures" | "shares" | "usage"} */ (""));
 
 /** Whether the sidebar is open where it is a drawer. */
 export const drawer = signal(false);

@@ -6,6 +6,7 @@ import { chooseImport, exportEverything } from "../state/transfers.js";
 import { Icon } from "./icons.js";
 import { Menu, MenuItem } from "./menu.js";
 import { ownName } from "./sign_in.js";
+import { UsageItem } from "./usage_door.js";
 
 const THEMES = /** @type {const} */ (["auto", "light", "dark"]);
 const TYPEFACES = /** @type {const} */ (["sans", "serif"]);
@@ -27,6 +28,7 @@ export function Account() {
       name=${ownName} onChoose=${chooseLanguage} />
     <hr />
     <${MenuItem} onSelect=${() => { overlay.value = "shares"; }}><span class="menu-text">${t("share.all")}</span><//>
+    <${UsageItem} />
     <${MenuItem} onSelect=${chooseImport}><span class="menu-text">${t("transfer.import")}</span><//>
     <${MenuItem} onSelect=${exportEverything}><span class="menu-text">${t("transfer.everything")}</span><//>
     <${MenuItem} onSelect=${signOut}><span class="menu-text">${t("account.signOut")}</span><//>

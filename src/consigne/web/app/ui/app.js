@@ -30,6 +30,7 @@ import { SignIn } from "./sign_in.js";
 import { TemporaryNotice, TemporarySwitch } from "./temporary.js";
 import { Thread } from "./thread.js";
 import { Toasts } from "./toasts.js";
+import { UsageDoor } from "./usage_door.js";
 
 const ArchiveDialog = lazy(() => import("./archive.js").then((found) => found.ArchiveDialog));
 const ArtifactPanel = lazy(() => import("./artifact_panel.js").then((found) => found.ArtifactPanel));
@@ -73,7 +74,7 @@ export function App() {
     ${filling.value && html`<${FillDialog} key=${filling.value.id} />`}
     ${openSource.value && html`<${SourcePanel} />`}
     ${moving.value && html`<${MoveDialog} />`}
-    <${ProjectDialogs} /><${ShareDialogs} />
+    <${ProjectDialogs} /><${ShareDialogs} /><${UsageDoor} />
     ${overlay.value === "models" && html`<${SuggestionsDialog} />`}`;
 }
 

@@ -13,12 +13,14 @@ import { chooseTheme, overlay, theme } from "../state/look.js";
 import { signOut } from "../state/session.js";
 import { chooseImport, exportEverything } from "../state/transfers.js";
 import { openSearch } from "../state/search.js";
+import { maySeeUsage } from "../state/usage.js";
 import { Dialog } from "./dialog.js";
 import { beginNew, COMMANDS, fitting, wordsFor } from "./commands.js";
 import { openLibrary } from "./library_door.js";
 import { newProject, showProject } from "./project_door.js";
 import { keysOf } from "./shortcuts.js";
 import { ownName } from "./sign_in.js";
+import { openUsage } from "./usage_door.js";
 
 /** @typedef {{id: string, text: string, keys?: string[], run: () => void}} Entry */
 
@@ -102,6 +104,7 @@ function commands() {
     } },
     { id: "archived", text: t("archive.title"), run: () => { overlay.value = "archive"; } },
     { id: "shares", text: t("share.all"), run: () => { overlay.value = "shares"; } },
+    ...(maySeeUsage.value ? [{ id: "usage", text: t("usage.title"), run: openUsage }] : []),
     { id: "import", text: t("transfer.import"), run: chooseImport },
     { id: "export", text: t("transfer.everything"), run: exportEverything },
     { id: "models", text: t("pull.title"), run: () => { overlay.value = "models"; } },
