@@ -264,8 +264,6 @@ class TestLongConversations:
         assert await page.evaluate(where) == pytest.approx(before, abs=2)
 
 
-@pytest.mark.parametrize("phone", [False, True], ids=["wide", "narrow"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_another_device_shows_what_was_written_meanwhile(
     site: ServedSite, page: Page, open_page
 ) -> None:
@@ -293,6 +291,39 @@ async def test_another_device_shows_what_was_written_meanwhile(
     await expect(other.locator(".stepper")).to_contain_text("1/2")
 
 
+async def test_the_next_person_at_a_browser_sees_nothing_of_the_one_before(
+    site: ServedSite, page: Page
+) -> None:
+    site.site.gateway.script = (START, *text("One."), stop())
+    await ask(page, "A private matter")
+    box = page.get_by_role("textbox", name="Your instruction")
+    await box.fill("Half a thought")
+    await page.get_by_role("button", name="New conversation").first.click()
+    await box.fill("Another half")
+    await page.reload()
+    await expect(box).to_have_value("Another half")
+    await page.get_by_role("button", name="Account and settings").click()
+    await page.get_by_role("menuitem", name="Sign out").click()
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+    identity = site.site.services.identity
+    await identity.create_user("ben@example.org")
+    token = await identity.create_login_link("ben@example.org")
+    await page.goto(f"{site.url}/#token={token}")
+    await expect(box).to_have_value("")
+    await box.fill("What Ben thinks")
+    await expect(page.get_by_text("A private matter")).to_have_count(0)
+    assert "half" not in await page.evaluate("JSON.stringify(localStorage).toLowerCase()")
+
+    await page.context.clear_cookies()  # the session ends by itself, and the first comes back
+    token = await identity.create_login_link()
+    await page.evaluate("(token) => { location.hash = `token=${token}`; }", token)
+    await expect(page.get_by_role("link", name="A private matter")).to_be_visible()
+    await expect(box).to_have_value("")
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["wide", "narrow"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_no_serious_fault_for_axe(
     site: ServedSite,
     open_page,

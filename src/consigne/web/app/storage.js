@@ -21,4 +21,18 @@ export const storage = {
       // Full or barred: the page works without a memory.
     }
   },
+
+  /**
+   * Forget whatever is kept under keys that begin so.
+   * @param {readonly string[]} beginnings
+   */
+  forget(beginnings) {
+    try {
+      for (const key of Object.keys(localStorage)) {
+        if (beginnings.some((one) => key.startsWith(`consigne.${one}`))) localStorage.removeItem(key);
+      }
+    } catch {
+      // Barred: there is nothing.
+    }
+  },
 };

@@ -1,7 +1,10 @@
 import { signal } from "@preact/signals";
 
 import { ApiError, request, whenSignedOut } from "../api.js";
+import { explain } from "../i18n.js";
+import { storage } from "../storage.js";
 import { setTemporary } from "./temporary.js";
+import { toast } from "./toasts.js";
 
 /** @typedef {import("../types.js").Session} Session */
 
@@ -42,10 +45,41 @@ export function retry() {
   return attempt("GET");
 }
 
+/** What this browser remembers of one person: whoever signs in next does not see it. */
+const PERSONAL = ["draft.", "files.", "folders", "import", "model", "person", "speech."];
+
 export async function signOut() {
-  await request("DELETE", "/api/session").catch(() => {});
-  setTemporary(false); // whoever signs in next does not see it
-  session.value = null;
+  try {
+    await request("DELETE", "/api/session");
+  } catch (error) {
+    const gone = error instanceof ApiError && error.status === 401;
+    if (!gone) return toast(explain(/** @type {Error} */ (error))); // still signed in
+  }
+  setTemporary(false);
+  storage.forget(PERSONAL);
+  location.replace("/"); // what the page holds goes, too
+}
+
+/** Who was signed in last in this browser. */
+let person = storage.get("person");
+addEventListener("storage", ({ key, newValue }) => {
+  // Another tab signed out, or somebody else in: this one shows and does nothing of theirs.
+  if (key === "consigne.person" && session.peek() && newValue !== person) location.reload();
+});
+
+/**
+ * Let somebody in; of another person before them nothing is left, here and in this browser.
+ * @param {Session} found
+ */
+function letIn(found) {
+  const { id } = found.user;
+  const another = person !== null && person !== id;
+  if (another) storage.forget(PERSONAL);
+  person = id;
+  storage.set("person", id);
+  if (!another) session.value = found;
+  else if (session.peek() === undefined) location.reload(); // nothing of theirs is on the page
+  else location.replace("/");
 }
 
 /**
@@ -55,7 +89,7 @@ export async function signOut() {
 async function attempt(method, body) {
   signInError.value = null;
   try {
-    session.value = await request(method, "/api/session", body);
+    letIn(await request(method, "/api/session", body));
     unreachable.value = false;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -71,7 +105,7 @@ async function attempt(method, body) {
 /** A used link does not sign out whoever is signed in already. */
 async function known() {
   try {
-    session.value = await request("GET", "/api/session");
+    letIn(await request("GET", "/api/session"));
     signInError.value = null;
     return true;
   } catch {
