@@ -16,6 +16,7 @@ import msgspec
 from consigne import settings as settings_module
 from consigne.cli.main import cli
 from consigne.settings import Settings
+from consigne.settings import usage as usage_settings
 from consigne.settings import values as settings_values
 
 LIST = "[[]]"
@@ -38,6 +39,7 @@ def configuration() -> str:
         "",
     ]
     described = _field_docstrings(Path(settings_values.__file__).read_text("utf-8"))
+    described |= _field_docstrings(Path(usage_settings.__file__).read_text("utf-8"))
     for title, prefix, kind in _tables():
         lines += [f"## {title}", "", "| setting | default | environment | meaning |"]
         lines += ["| --- | --- | --- | --- |"]
@@ -68,7 +70,9 @@ def _lists(kind: type[msgspec.Struct], prefix: str) -> list[tuple[str, str, type
         inner = next(iter(typing.get_args(field.type)), None)
         if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
             path = f"{prefix}{field.name}"
-            found += [(f"`[[{path}]]`", LIST, inner), *_lists(inner, f"{path}.")]
+            one = typing.get_origin(field.type) is not tuple
+            title = f"`[{path}]`" if one else f"`[[{path}]]`"
+            found += [(title, LIST, inner), *_lists(inner, f"{path}.")]
     return found
 
 

@@ -67,7 +67,7 @@ def tool_use(name: str, *pieces: str, index: int = 0, call: str = "toolu_1") -> 
 
 def stop(reason: StopReason = "end_turn", sequence: str | None = None) -> MessageStop:
     """Return the end of an answer of 5 tokens, 2 of them thinking, to 12, 4 of them cached."""
-    return MessageStop(reason, Usage(12, 4, 5, 2), sequence)
+    return MessageStop(reason, Usage(12, 4, 5, reasoning_tokens=2), sequence)
 
 
 class ScriptedGateway:
@@ -229,4 +229,5 @@ def scripted_services(
         grounding=None,
         batches=SimpleNamespace(answer_through=lambda api: None),
         shares=SimpleNamespace(leads=_nowhere),
+        usage=None,
     )

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from consigne.api import anthropic, body_marks, errors, middleware, openai, text_marks
 from consigne.api.connections import Connection
 from consigne.api.direct import Application
+from consigne.business.usage import UsageLog
 from doubles.scripted import KEY, ScriptedGateway, scripted_services
 from support.records import LazyDatabase, records_on
 
@@ -44,7 +45,10 @@ class _Transport(httpx.ASGITransport):
 
 
 def dialects_app(
-    gateway: ScriptedGateway, keeping: RecordKeeping | None = None, **server: Any
+    gateway: ScriptedGateway,
+    keeping: RecordKeeping | None = None,
+    usage: UsageLog | None = None,
+    **server: Any,
 ) -> FastAPI:
     """Return an application of both dialects, all middleware on."""
     services = scripted_services(gateway, **server)
@@ -56,7 +60,9 @@ def dialects_app(
     errors.install(app)
     disclosure = text_marks.value_of(services.settings.provenance)
     member = body_marks.value_of(services.settings.provenance)
-    middleware.install(app, services.settings.server, disclosure=disclosure, member=member)
+    middleware.install(
+        app, services.settings.server, disclosure=disclosure, member=member, usage=usage
+    )
     return app
 
 

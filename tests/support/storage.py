@@ -26,6 +26,7 @@ from consigne.business.home import ensure_home
 from consigne.business.keys import Keys
 from consigne.business.limits import Limiter
 from consigne.business.uploads import Uploads
+from consigne.business.usage import UsageLog
 from consigne.chat.assistants import Assistants
 from consigne.chat.grounding import Grounding
 from consigne.documents.attachments import Attachments
@@ -111,14 +112,15 @@ async def storage(
         assistants=Assistants(db),
         documents=documents,
         grounding=Grounding(documents, Retrieval(db, gateway)),
+        usage=UsageLog(db, whole.usage),
     )
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.state.services = services
     app.include_router(anthropic.router)
     app.include_router(openai.router)
     errors.install(app)
-    middleware.install(app, server, body_limits(whole))
-    batches.answer_through(Within(app))
+    middleware.install(app, server, body_limits(whole), usage=services.usage)
+    batches.answer_through(Within(app, services.usage))
     await batches.start()
     try:
         yield Storage(app, services, await _customers(db, keys))
@@ -126,6 +128,7 @@ async def storage(
         await batches.close()
         await indexing.idle()
         await records.close()
+        await services.usage.close()
         await db.close()
 
 

@@ -8,6 +8,7 @@ from consigne.api import (
     app_routes,
     body_marks,
     errors,
+    metrics,
     middleware,
     openai,
     openapi,
@@ -37,6 +38,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(app_routes.router)
     openapi.install(app)
     _health(app, services)
+    app.include_router(metrics.router)
     app.router.routes.extend(static.routes(services.shares.leads))
     python = python_package.installed(services.settings.data_dir)
     app.router.routes.extend(python_frame.routes(python, services.settings.server.public_url))
@@ -44,8 +46,9 @@ def create_app(services: Services) -> FastAPI:
     settings = services.settings
     disclosure = text_marks.value_of(settings.provenance)
     member = body_marks.value_of(settings.provenance)
-    middleware.install(app, settings.server, body_limits(settings), disclosure, member)
-    services.batches.answer_through(Within(app))
+    limits = body_limits(settings)
+    middleware.install(app, settings.server, limits, disclosure, member, services.usage)
+    services.batches.answer_through(Within(app, services.usage))
     return app
 
 

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from consigne.business.guard import guarded
 from consigne.chat.assisting import assisting
 from consigne.domain.errors import NotAuthenticated, NotPermitted
+from consigne.gateway import metering
 
 if TYPE_CHECKING:
     from consigne.api.services import Services
@@ -48,7 +49,10 @@ async def authenticate(request: Request) -> "Caller":
         RateLimited: The key made too many requests.
     """
     state = request.scope["state"]
+    use = metering.current()
     if known := cast("Caller | None", state.get("caller")):
+        if use is not None:
+            use.whose = known
         # Known already, or the service's own call, which says on whose behalf it is.
         if "account" not in state and "services" not in state:
             await _bind_gateway(request, known)
@@ -65,6 +69,8 @@ async def authenticate(request: Request) -> "Caller":
     account = _bind(request, caller.grant, caller.key_id or "") if caller.grant else None
     await _bind_gateway(request, caller, account)
     state["caller"] = caller
+    if use is not None:
+        use.whose = caller
     return caller
 
 

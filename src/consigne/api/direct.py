@@ -6,6 +6,7 @@ routes all the same, to the API's document, to other methods and to batches.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consigne.api import errors
 from consigne.api.anthropic import routes as messages
+from consigne.api.metered import is_metered
 from consigne.api.openai import embeddings
 from consigne.api.openai.chat import routes as chat
 from consigne.api.openai.completions import routes as completions
@@ -34,7 +36,13 @@ ENDPOINTS: Mapping[str, Endpoint] = {
 
 
 class Application(FastAPI):
-    """FastAPI, passed by where ``ENDPOINTS`` answer; the middleware added to it surrounds both."""
+    """FastAPI, passed by where ``ENDPOINTS`` answer; the middleware added to it surrounds both.
+
+    The calls that have a model do something get their spans of ``Metered``, on both ways.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(telemetry={"exclude": is_metered}, **settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""

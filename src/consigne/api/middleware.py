@@ -12,9 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from consigne.api import body_marks, encodings, errors, limit_headers, text_marks
 from consigne.api.body_limits import BodyLimit
 from consigne.api.idempotency import Idempotency
+from consigne.api.metered import ENDPOINTS, Metered
+from consigne.business.usage import UsageLog
 from consigne.domain.errors import RequestTooLarge
 from consigne.domain.ids import new_id
 from consigne.settings import ServerSettings
+from consigne.telemetry.meters import Meters
 
 _EXPOSED = [
     "request-id",
@@ -25,6 +28,8 @@ _EXPOSED = [
     text_marks.HEADER,
 ]
 _NOTED = (b"content-length", b"content-encoding", b"accept-encoding", b"idempotency-key", b"cookie")
+GONE = 499
+"""How answers are counted that their client did not wait for."""
 _HEAD_FROM_GET = ("/v1/", "/healthz", "/readyz")
 
 
@@ -34,14 +39,18 @@ def install(
     body_limit: BodyLimit | None = None,
     disclosure: bytes | None = None,
     member: bytes | None = None,
+    usage: UsageLog | None = None,
 ) -> None:
     """Put the middleware around the application.
 
     ``body_limit`` knows paths with limits apart; ``disclosure`` marks answers that models write,
-    ``member`` their bodies.
+    ``member`` their bodies; ``usage`` counts what they use.
     """
     limit = body_limit or (lambda _: settings.max_body_bytes)
-    app.add_middleware(Edge, body_limit=limit, disclosure=disclosure, member=member)
+    if usage is not None:
+        app.add_middleware(Metered, usage=usage)
+    meters = usage.meters if usage is not None else None
+    app.add_middleware(Edge, body_limit=limit, disclosure=disclosure, member=member, meters=meters)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -66,8 +75,10 @@ class Edge:
         body_limit: BodyLimit,
         disclosure: bytes | None = None,
         member: bytes | None = None,
+        meters: Meters | None = None,
     ) -> None:
         self._app = app
+        self._meters = meters
         self._repeatable = Idempotency(app)
         self._limit_of = body_limit
         self._disclosure = disclosure
@@ -104,15 +115,18 @@ class Edge:
             pass
         except Exception as error:  # noqa: BLE001 - the last line of defence
             told = errors.response(error, scope)
-            if not answer.started:
+            if not answer.status:
                 await told(scope, receive, outward)
+        finally:
+            if self._meters is not None:
+                self._meters.responded(_kind_of(scope), answer.status or GONE)
 
 
 class _Answer:
     """The answer's way out: its id and what the key has left of its limits go with it."""
 
     def __init__(self, scope: Scope, send: Send, disclosure: bytes | None = None) -> None:
-        self.started = False
+        self.status = 0
         self._disclosure = disclosure
         self._send = send
         self._state = scope.setdefault("state", {})
@@ -121,7 +135,7 @@ class _Answer:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.started = True
+            self.status = message["status"]
             name = b"request-id" if self._anthropic else b"x-request-id"
             headers = [*message.get("headers", ()), (name, self._id.encode())]
             if account := self._state.get("account"):
@@ -136,6 +150,13 @@ class _Answer:
         if message["type"] == "http.response.start":
             await self.send(message)
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _kind_of(scope: Scope) -> str:
+    path = scope["path"]
+    if scope["method"] == "POST" and (endpoint := ENDPOINTS.get(path)):
+        return endpoint
+    return "api" if path.startswith("/v1/") else "app" if path.startswith("/api/") else "other"
 
 
 def _bounded(noted: dict[bytes, bytes], receive: Receive, limit: int) -> Receive:

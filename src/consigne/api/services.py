@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from consigne.business.limits import Limiter
     from consigne.business.pictures import Pictures
     from consigne.business.uploads import Uploads
+    from consigne.business.usage import UsageLog
+    from consigne.business.usage_report import UsageReport
     from consigne.chat.artifacts import Artifacts
     from consigne.chat.assistants import Assistants
     from consigne.chat.conversations import Conversations
@@ -95,6 +97,9 @@ class Services(msgspec.Struct, frozen=True):
     pictures: "Pictures"
     projects: "Projects"
     shares: "Shares"
+    usage: "UsageLog"
+    usage_report: "UsageReport"
+    jobs: "Jobs"
 
 
 class Engines(msgspec.Struct, frozen=True):
@@ -146,6 +151,7 @@ def _import_store() -> None:
     import consigne.business.keys
     import consigne.business.pictures
     import consigne.business.uploads
+    import consigne.business.usage_report
     import consigne.chat.conversations
     import consigne.chat.feedback
     import consigne.chat.folders
@@ -173,6 +179,8 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.business.keys import Keys
     from consigne.business.limits import Limiter
     from consigne.business.pictures import Pictures
+    from consigne.business.usage import UsageLog
+    from consigne.business.usage_report import UsageReport
     from consigne.chat.artifacts import Artifacts
     from consigne.chat.conversations import Conversations
     from consigne.chat.feedback import Feedback
@@ -204,6 +212,8 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
 
     db = await Database.open(settings.database_path)
     stack.push_async_callback(db.close)
+    usage = UsageLog(db, settings.usage)
+    stack.push_async_callback(usage.close)
     personal, skills = Personal(db), Skills(db, settings.data_dir / "skills")
     conversations, jobs = Conversations(db), Jobs(settings.jobs_path)
     files, uploads, batches = await _open_files(settings, engines, db, jobs, stack)
@@ -214,7 +224,8 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     toolbox = open_toolbox(settings, db, own, tool_servers, (pictures, engines.gateway))
     guide = Guiding(personal, skills, engines.gateway)
     grounding = Grounding(documents, Retrieval(db, engines.gateway))
-    chats = await _open_chats(db, engines, stack, guide, toolbox, grounding, Picturing(pictures))
+    helpers = guide, toolbox, grounding, Picturing(pictures), usage
+    chats = await _open_chats(db, engines, stack, *helpers)
     runs, temporary, assistants = chats
     records = Records(db, settings.records)
     stack.push_async_callback(records.close)
@@ -261,6 +272,9 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         pictures=pictures,
         projects=Projects(db),
         shares=Shares(db, enabled=settings.sharing.public_links),
+        usage=usage,
+        usage_report=UsageReport(db, settings.usage),
+        jobs=jobs,
     )
 
 
@@ -272,15 +286,16 @@ async def _open_chats(
     toolbox: "Toolbox",
     grounding: "Grounding",
     picturing: "Picturing",
+    usage: "UsageLog",
 ) -> "tuple[Runs, Temporary, Assistants]":
     from consigne.chat.assistants import Assistants
     from consigne.chat.runs import Runs
     from consigne.chat.temporary import Temporary
 
-    runs = Runs(db, engines.gateway, guide, toolbox, grounding, picturing)
+    runs = Runs(db, engines.gateway, guide, toolbox, grounding, picturing, usage)
     await runs.recover()
     stack.push_async_callback(runs.close)
-    temporary = Temporary(db, engines.gateway, guide, grounding)
+    temporary = Temporary(db, engines.gateway, guide, grounding, usage)
     stack.push_async_callback(temporary.close)
     return runs, temporary, Assistants(db)
 

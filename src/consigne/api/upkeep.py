@@ -35,6 +35,7 @@ async def _look_after(services: Services) -> None:
             services.documents,
             services.pictures,
             services.importing,
+            services.usage,
         ):
             await _try(owner.sweep())
         await asyncio.sleep(SWEEP_EVERY_S)

@@ -17,9 +17,12 @@ from starlette.types import Message, Scope
 
 from consigne.api import errors
 from consigne.api.errors import InvalidField
+from consigne.api.metered import ENDPOINTS
 from consigne.batches.values import Reply
 from consigne.business.caller import Caller
+from consigne.business.usage import UsageLog
 from consigne.domain.ids import new_id
+from consigne.gateway.metering import within
 
 TRANSIENT = (429, 503, 529)
 
@@ -35,8 +38,9 @@ _modes = msgspec.json.Decoder(_Modes)
 class Within:
     """Answers requests through an application's routes."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, usage: UsageLog | None = None) -> None:
         self._app = app
+        self._usage = usage
 
     def serves(self, path: str) -> bool:
         """Say whether something answers to POST on this path."""
@@ -53,6 +57,10 @@ class Within:
             await self._app.state.services.keys.recheck(caller)
             _refuse_modes(body)
             async with AsyncExitStack() as stack:
+                if self._usage is not None and path in ENDPOINTS:
+                    request_id = scope["state"]["request_id"]
+                    use = self._usage.begin(ENDPOINTS[path], request_id, caller, batch=True)
+                    stack.enter_context(within(use))
                 scope["fastapi_middleware_astack"] = stack
                 await self._app.router(scope, exchange.receive, exchange.send)
         except Exception as error:  # noqa: BLE001 - the last line of defence, as at the edge

@@ -3,16 +3,9 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, cast
 
-from consigne.business.limits import Account, Reservation
+from consigne.business.limits import Account
 from consigne.domain.errors import ConsigneError, ModelNotPermitted
-from consigne.domain.events import (
-    Event,
-    InputDelta,
-    MessageStart,
-    MessageStop,
-    TextDelta,
-    ThinkingDelta,
-)
+from consigne.domain.events import Event, MessageStart, MessageStop
 from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request, TextBlock, ThinkingBlock, ToolResultBlock
 from consigne.domain.models import Modality, Model
@@ -20,6 +13,7 @@ from consigne.domain.usage import Usage
 from consigne.engines.base import Embeddings, Scores
 from consigne.gateway.gateway import Gateway
 from consigne.gateway.passing import Passing
+from consigne.gateway.traffic import DELTAS, cut
 
 BYTES_PER_TOKEN = 4
 """Of most languages' text in most vocabularies: good enough for what is settled afterwards."""
@@ -109,14 +103,21 @@ class _Guarded:
     async def _metered(
         self, events: AsyncIterator[Event], request: Request, account: Account
     ) -> AsyncGenerator[Event, None]:
+        """Count what is used; of an answer that is cut, as far as it came."""
         reserved = account.reserve(*estimate(request))
-        meter = _Meter(reserved)
+        used, deltas = Usage(), 0
         try:
             async for event in events:
-                meter.see(event)
+                if type(event) in DELTAS:
+                    deltas += 1
+                elif isinstance(event, MessageStart):
+                    used = event.usage
+                elif isinstance(event, MessageStop):
+                    used, deltas = event.usage, 0
+                    reserved.settle(used)
                 yield event
         finally:
-            meter.settle()
+            reserved.settle(cut(used, deltas))
             close = getattr(events, "aclose", None)
             if close is not None:
                 await close()
@@ -143,30 +144,6 @@ class _Guarded:
             except ConsigneError:
                 continue
         return found
-
-
-class _Meter:
-    """Follows one generation, so that one that is cut is counted as far as it came."""
-
-    def __init__(self, reserved: Reservation) -> None:
-        self._reserved = reserved
-        self._used = Usage()
-        self._deltas = 0
-
-    def see(self, event: Event) -> None:
-        match event:
-            case TextDelta() | ThinkingDelta() | InputDelta():
-                self._deltas += 1
-            case MessageStart():
-                self._used = event.usage
-            case MessageStop():
-                self._used, self._deltas = event.usage, 0
-                self.settle()
-            case _:
-                pass
-
-    def settle(self) -> None:
-        self._reserved.settle(self._used + Usage(0, 0, self._deltas))
 
 
 def estimate(request: Request) -> tuple[int, int]:

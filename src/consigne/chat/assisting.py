@@ -20,6 +20,7 @@ from consigne.domain.messages import Message, Request, TextBlock
 from consigne.domain.models import Modality, Model
 from consigne.engines.base import Scores
 from consigne.gateway.gateway import Gateway
+from consigne.gateway.metering import name_model
 from consigne.gateway.passing import Passing
 
 
@@ -134,6 +135,7 @@ class _Assisting:
         assistant = self._assistants.get(name)
         if assistant is None:
             return self._gateway.resolve(name, modality)
+        name_model(name)
         return as_model(assistant, self._gateway.resolve(assistant.model, modality))
 
     def generate(self, request: Request) -> AsyncIterator[Event]:

@@ -15,12 +15,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from consigne.business.caller import Caller
+from consigne.business.usage import UsageLog
 from consigne.chat import history, repository, titles, turns
 from consigne.chat.conversations import set_model_title
 from consigne.chat.grounding import Grounding
 from consigne.chat.guidance import Guidance, Guide
 from consigne.chat.journal import NOT_SAVED, Journal
 from consigne.chat.live import Ending, LiveRun, done_event, start_body
+from consigne.chat.recording import recorded
 from consigne.chat.recovery import interrupt
 from consigne.chat.tools.guidance import plan_of
 from consigne.chat.tools.loop import Loop, unanswered
@@ -34,6 +36,7 @@ from consigne.domain.events import Event, TextDelta
 from consigne.domain.ids import new_id
 from consigne.domain.messages import Request, ToolResultBlock, ToolUseBlock
 from consigne.domain.models import Model
+from consigne.gateway.metering import apart
 from consigne.store.db import Database
 from consigne.store.tables import RunRow
 
@@ -67,8 +70,10 @@ class Runs:
         toolbox: Toolbox | None = None,
         grounding: Grounding | None = None,
         picturing: Picturing | None = None,
+        usage: UsageLog | None = None,
     ) -> None:
         self._db = db
+        self._usage = usage
         self._picturing = picturing
         self._toolbox = toolbox or Toolbox(db)
         self._gateway = gateway
@@ -202,7 +207,7 @@ class Runs:
         if turn.new_title:
             run.say("title", {"title": turn.new_title})
         self._journal.note(run)
-        run.work = asyncio.create_task(self._generate(run, turn))
+        run.work = asyncio.create_task(recorded(self._usage, turn, self._generate(run, turn)))
         self._keep(self._tasks, asyncio.create_task(self._own(run)))
 
     def _keep(self, tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:
@@ -292,7 +297,8 @@ class Runs:
     async def _entitle(self, run: LiveRun, turn: Turn) -> None:
         asked = titles.request(turn.model.id, turn.question.text)
         try:
-            events = [event async for event in self._gateway.generate(asked)]
+            with apart("title"):
+                events = [event async for event in self._gateway.generate(asked)]
             written = "".join(event.text for event in events if isinstance(event, TextDelta))
             title = titles.from_model(written.replace("\x00", ""))
             if not title:

@@ -1,5 +1,7 @@
 """Temporary chats: nothing of them is stored, neither in the database nor in a log.
 
+Only what they used is counted, to the organisation alone: not whose they were, nor which.
+
 The page holds the conversation and sends it whole with each question. The server holds one answer
 in its memory while it is written, and a minute longer for a reader whose connection broke.
 """
@@ -12,12 +14,14 @@ from typing import Literal
 import msgspec
 
 from consigne.business.caller import Caller
+from consigne.business.usage import UsageLog
 from consigne.chat import history
 from consigne.chat.belongings import person
 from consigne.chat.conversations import set_rule_title
 from consigne.chat.grounding import Grounding
 from consigne.chat.guidance import Guidance, Guide
 from consigne.chat.live import Ending, LiveRun, start_body
+from consigne.chat.recording import recorded
 from consigne.chat.repository import as_conversation, encode_content
 from consigne.chat.runs import Generator
 from consigne.chat.titles import by_rule
@@ -62,8 +66,10 @@ class Temporary:
         gateway: Generator,
         guide: Guide | None = None,
         grounding: Grounding | None = None,
+        usage: UsageLog | None = None,
     ) -> None:
         self._db = db
+        self._usage = usage
         self._gateway = gateway
         self._guide = guide
         self._grounding = grounding
@@ -100,7 +106,8 @@ class Temporary:
         self._live[run.id] = run, caller.organisation_id, user_id
         run.say("start", start_body(answer))
         run.publish(run.take())
-        run.work = asyncio.create_task(self._generate(run, turn, branch))
+        work = self._generate(run, turn, branch)
+        run.work = asyncio.create_task(recorded(self._usage, turn, work))
         task = asyncio.create_task(self._own(run))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

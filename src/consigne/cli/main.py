@@ -27,6 +27,7 @@ class LazyGroup(click.Group):
         "verify": "Say who made a picture, with what, and whether it was changed since.",
         "models": "Install, list and remove models.",
         "keys": "Make and revoke API keys.",
+        "usage": "Say what was used, by whom, and what it cost.",
         "users": "Make users and sign-in links.",
         "feedback": "Read what people think of the answers.",
         "tools": "Bring what tools of the chat need.",

@@ -169,6 +169,8 @@ class Request(msgspec.Struct, frozen=True):
     """The caller's own opaque name for the person who asks."""
     whole: bool = False
     """Whether the answer is read only once it is whole: its source may bring it in one piece."""
+    again: bool = False
+    """Whether another of the same call's generations has this very prompt: it is counted there."""
 
 
 def files_of(request: Request) -> list[ImageBlock | DocumentBlock]:

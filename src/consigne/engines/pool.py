@@ -125,6 +125,8 @@ class EnginePool:
         self._released = asyncio.Condition()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sweeper: asyncio.Task[None] | None = None
+        self.restarts: dict[str, int] = {}
+        """How often each model's process was started anew after it had died."""
 
     def text(self, model: InstalledModel) -> TextEngine:
         """Return the text engine of a model; it is loaded when first used."""
@@ -260,6 +262,8 @@ class EnginePool:
         )
         try:
             async with self._making_room:
+                if slot.worker is not None:  # it is dead, or nobody would load the model
+                    self.restarts[slot.model.id] = self.restarts.get(slot.model.id, 0) + 1
                 await self._end(slot)
                 await self._make_room(slot)
                 slot.worker = await self._start(load)

@@ -17,6 +17,7 @@ from consigne.domain.events import Event, TextDelta
 from consigne.domain.images import ImageEvent, ImageMade, ImageRequest, ImagesStart
 from consigne.domain.messages import Message, Request, Sampling, TextBlock
 from consigne.domain.models import Modality, Model
+from consigne.gateway import metering
 
 log = logging.getLogger(__name__)
 
@@ -108,8 +109,9 @@ async def caption_of(instruction: str, models: Models) -> str:
         whole=True,
     )
     try:
-        async with aclosing(models.generate(asked)) as events:  # type: ignore[type-var]
-            pieces = [event.text async for event in events if isinstance(event, TextDelta)]
+        with metering.apart("caption"):
+            async with aclosing(models.generate(asked)) as events:  # type: ignore[type-var]
+                pieces = [event.text async for event in events if isinstance(event, TextDelta)]
     except ConsigneError as error:
         log.warning("No caption was written: %s", error)
         return ""

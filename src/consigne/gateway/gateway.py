@@ -8,6 +8,7 @@ from consigne.domain.events import Event
 from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request
 from consigne.domain.models import Modality, Model
+from consigne.domain.usage import Usage
 from consigne.engines.base import (
     EmbeddingEngine,
     Embeddings,
@@ -17,9 +18,11 @@ from consigne.engines.base import (
     TextEngine,
 )
 from consigne.gateway import captions
+from consigne.gateway.metering import Part, counted, name_model
 from consigne.gateway.targets import Target, Targets
 from consigne.gateway.traffic import Traffic
 from consigne.providers.base import Provider
+from consigne.providers.faults import Troubles
 from consigne.settings import BatchSettings, ModelSettings
 
 ModelState = Literal["idle", "loading", "ready"]
@@ -80,12 +83,17 @@ class Gateway:
         self._library = library
         self._engines = engines
         self._targets = Targets(providers)
+        self._prices = {name: price.exact for name, price in settings.prices.items()}
 
     def models(self) -> list[Model]:
         """Return every model that a caller can name: those here, oldest first, then the others."""
         here = [installed.as_model() for installed in self._library.list()]
         ids = {model.id for model in here}
         return here + [model for model in self._targets.models() if model.id not in ids]
+
+    def troubles(self) -> dict[str, Troubles]:
+        """Return what went wrong with each provider, by its name."""
+        return self._targets.troubles()
 
     def resolve(self, name: str, modality: Modality = "text") -> Model:
         """Return the model that ``name`` means; an empty name means the default.
@@ -124,9 +132,10 @@ class Gateway:
             InvalidRequest: The model does not write text.
         """
         found = self._find(request.model, "text")
+        part = self._part(found, again=request.again)
         if isinstance(found, InstalledModel):
-            return self.traffic.watched(self._engines.text(found).generate(request))
-        return self.traffic.watched(found.generate(request))
+            return self.traffic.watched(self._engines.text(found).generate(request), part)
+        return self.traffic.watched(found.generate(request, part), part)
 
     async def count_tokens(self, request: Request) -> int:
         """Return how many tokens the request's prompt has.
@@ -149,8 +158,11 @@ class Gateway:
         """
         found = self._find(request.model, "text")
         if isinstance(found, InstalledModel):
-            with self.traffic.waited_for():
-                return await self._engines.text(found).score(request)
+            with self.traffic.waited_for(), counted(self._part(found, again=request.again)) as used:
+                scores = await self._engines.text(found).score(request)
+                written = 0 if request.again else request.max_tokens or 0
+                used.append(Usage(len(scores.tokens), output_tokens=written))
+                return scores
         raise Unsupported(f"The model {found.id} runs at a provider, which scores no prompts.")
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
@@ -161,10 +173,14 @@ class Gateway:
             InvalidRequest: The model does not embed.
         """
         found = self._find(model, "embedding")
-        with self.traffic.waited_for():
+        part = self._part(found)
+        with self.traffic.waited_for(), counted(part) as used:
             if isinstance(found, InstalledModel):
-                return await self._engines.embedding(found).embed(texts)
-            return await found.embed(texts)
+                vectors = await self._engines.embedding(found).embed(texts)
+            else:
+                vectors = await found.embed(texts, part)
+            used.append(Usage(vectors.input_tokens))
+            return vectors
 
     def draw(self, request: ImageRequest) -> AsyncIterator[ImageEvent]:
         """Make pictures (see ``ImageEngine.draw`` and ``Provider.draw``).
@@ -174,12 +190,19 @@ class Gateway:
             InvalidRequest: The model makes no pictures.
         """
         found = self._find(request.model, "image")
+        part = self._part(found)
         if isinstance(found, InstalledModel):
             draw = self._engines.image(found).draw
-            return self.traffic.drawn(captions.drawn(request, draw, self))
-        return self.traffic.drawn(found.draw(request))
+            return self.traffic.drawn(captions.drawn(request, draw, self), part)
+        return self.traffic.drawn(found.draw(request, part), part)
+
+    def _part(self, found: InstalledModel | Target, *, again: bool = False) -> Part:
+        part = Part(found.modality, found.id, again=again)
+        part.price = self._prices.get(found.id)
+        return part
 
     def _find(self, name: str, modality: Modality) -> InstalledModel | Target:
+        name_model(name)
         wanted = self._settings.aliases.get(name, name)
         found = self._named(wanted) if wanted else self._default(modality)
         if found is None:

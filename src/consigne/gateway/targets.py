@@ -11,7 +11,9 @@ from consigne.domain.events import Event
 from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request
 from consigne.domain.models import Modality, Model
+from consigne.gateway.metering import Part
 from consigne.providers.base import Deployment, Provider
+from consigne.providers.faults import Troubles
 
 E = TypeVar("E")
 
@@ -39,22 +41,26 @@ class Target(msgspec.Struct, frozen=True):
         """What it makes."""
         return self.model.modality
 
-    def generate(self, request: Request) -> AsyncIterator[Event]:
+    def generate(self, request: Request, part: Part) -> AsyncIterator[Event]:
         """Generate an answer at the first provider that can (see ``Provider.generate``)."""
         if len(self.routes) == 1:
             provider, deployment = self.routes[0]
+            part.by(deployment.model.where, deployment.price)
             return provider.generate(deployment, request)
-        return self._first(lambda provider, deployment: provider.generate(deployment, request))
+        return self._first(
+            part, lambda provider, deployment: provider.generate(deployment, request)
+        )
 
-    def draw(self, request: ImageRequest) -> AsyncIterator[ImageEvent]:
+    def draw(self, request: ImageRequest, part: Part) -> AsyncIterator[ImageEvent]:
         """Make pictures at the first provider that can (see ``Provider.draw``)."""
-        return self._first(lambda provider, deployment: provider.draw(deployment, request))
+        return self._first(part, lambda provider, deployment: provider.draw(deployment, request))
 
     async def _first(
-        self, begin: Callable[[Provider, Deployment], AsyncIterator[E]]
+        self, part: Part, begin: Callable[[Provider, Deployment], AsyncIterator[E]]
     ) -> AsyncIterator[E]:
         """Try one after the other; what has begun to answer goes on alone."""
         for at, (provider, deployment) in enumerate(self.routes):
+            part.by(deployment.model.where, deployment.price)
             events = begin(provider, deployment)
             begun = False
             try:
@@ -74,14 +80,17 @@ class Target(msgspec.Struct, frozen=True):
         provider, deployment = self.routes[0]
         return await provider.count_tokens(deployment, request)
 
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
+    async def embed(self, texts: Sequence[str], part: Part) -> Embeddings:
         """Return one vector for each text, from the first provider that can."""
-        for provider, deployment in self.routes[:-1]:
+        *others, last = self.routes
+        for provider, deployment in others:
+            part.by(deployment.model.where, deployment.price)
             try:
                 return await provider.embed(deployment, texts)
             except _ELSEWHERE:
                 continue
-        provider, deployment = self.routes[-1]
+        provider, deployment = last
+        part.by(deployment.model.where, deployment.price)
         return await provider.embed(deployment, texts)
 
 
@@ -94,6 +103,11 @@ class Targets:
             for deployment in provider.deployments:
                 routes.setdefault(deployment.model.id, []).append((provider, deployment))
         self._targets = {name: Target(tuple(found)) for name, found in routes.items()}
+
+    def troubles(self) -> dict[str, Troubles]:
+        """Return what went wrong with each provider, by its name."""
+        routes = (route for target in self._targets.values() for route in target.routes)
+        return {deployment.model.where: provider.troubles for provider, deployment in routes}
 
     def models(self) -> list[Model]:
         """Return the models, in the order of the settings."""

@@ -6,12 +6,26 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from consigne.domain.events import Event
-from consigne.domain.images import ImageEvent
+import msgspec
+
+from consigne.domain.events import (
+    Event,
+    InputDelta,
+    MessageStart,
+    MessageStop,
+    TextDelta,
+    ThinkingDelta,
+)
+from consigne.domain.images import ImageEvent, ImageMade, ImagesStop
+from consigne.domain.usage import Usage
+from consigne.gateway.metering import CANCELLED, OK, Part, status_of
 from consigne.gateway.passing import Passing
 
 QUIET_S = 3.0
 """How long nobody must have waited before background work takes all places again."""
+
+DELTAS = frozenset({TextDelta, ThinkingDelta, InputDelta})
+_NOTHING = Usage()
 
 _in_background: ContextVar[bool] = ContextVar("in_background", default=False)
 
@@ -24,6 +38,16 @@ def in_background() -> Iterator[None]:
         yield
     finally:
         _in_background.reset(mark)
+
+
+def cut(usage: Usage, deltas: int) -> Usage:
+    """Return what an answer used that ended so many pieces after its source's last word on it.
+
+    A piece is about a token.
+    """
+    if not deltas:
+        return usage
+    return msgspec.structs.replace(usage, output_tokens=max(usage.output_tokens, deltas))
 
 
 class Traffic:
@@ -52,26 +76,58 @@ class Traffic:
         """How many run in the background."""
         return self._background
 
-    def watched(self, events: AsyncIterator[Event]) -> Passing:
-        """Pass a generation's events on, counted while it runs."""
-        return Passing(self._watched(events), events)
+    def watched(self, events: AsyncIterator[Event], part: Part) -> Passing:
+        """Pass a generation's events on, counted while it runs; ``part`` is told what it used."""
+        return Passing(self._watched(events, part), events)
 
-    async def _watched(self, events: AsyncIterator[Event]) -> AsyncGenerator[Event, None]:
+    async def _watched(
+        self, events: AsyncIterator[Event], part: Part
+    ) -> AsyncGenerator[Event, None]:
+        usage, deltas, begun, status = _NOTHING, 0, False, CANCELLED
         with self.waited_for():
             try:
                 async for event in events:
+                    if type(event) in DELTAS:
+                        if not deltas:
+                            part.first()
+                        deltas += 1
+                    elif isinstance(event, MessageStart):
+                        usage, begun = event.usage, True
+                    elif isinstance(event, MessageStop):
+                        usage, deltas, status = event.usage, 0, OK
                     yield event
+            except BaseException as error:
+                if status != OK:
+                    status = status_of(error)
+                raise
             finally:
+                part.end(status, cut(usage, deltas), begun=begun)
                 if (close := getattr(events, "aclose", None)) is not None:
                     await close()
 
-    async def drawn(self, events: AsyncIterator[ImageEvent]) -> AsyncGenerator[ImageEvent, None]:
+    async def drawn(
+        self, events: AsyncIterator[ImageEvent], part: Part
+    ) -> AsyncGenerator[ImageEvent, None]:
         """Pass the events of pictures on, counted while they are made."""
+        images, tokens, begun, status = 0, 0, False, CANCELLED
         with self.waited_for():
             try:
                 async for event in events:
+                    begun = True
+                    match event:
+                        case ImageMade():
+                            images += 1
+                        case ImagesStop():
+                            tokens, status = event.usage.input_tokens, OK
+                        case _:
+                            pass
                     yield event
+            except BaseException as error:
+                if status != OK:
+                    status = status_of(error)
+                raise
             finally:
+                part.end(status, Usage(tokens), images, begun=begun)
                 if (close := getattr(events, "aclose", None)) is not None:
                     await close()
 

@@ -61,6 +61,13 @@ class Jobs:
         self._engine: Engine | None = None
         self._enqueue: Callable[[str, str], None] | None = None
         self._running: set[asyncio.Task[None]] = set()
+        self.ended = {"done": 0, "failed": 0}
+        """How many steps ended, and how."""
+
+    @property
+    def running(self) -> int:
+        """How many steps are at work."""
+        return len(self._running)
 
     def register(self, name: str, kind: Kind) -> None:
         """Say what jobs of this kind do; before the first is submitted."""
@@ -138,7 +145,9 @@ class Jobs:
         self._running.add(task)
         try:
             await work(subject)
+            self.ended["done"] += 1
         except Exception as error:
+            self.ended["failed"] += 1
             log.exception("A step of the job of %s failed; it is tried again later.", subject)
             # DBOS stores the error, so it must be one that any process can read.
             raise RuntimeError(str(error)) from None

@@ -17,6 +17,8 @@ from consigne.domain.messages import (
     ToolResultBlock,
 )
 from consigne.domain.models import Model
+from consigne.domain.usage import Price
+from consigne.providers.faults import Troubles
 
 
 class Deployment(msgspec.Struct, frozen=True):
@@ -30,6 +32,8 @@ class Deployment(msgspec.Struct, frozen=True):
     """Most tokens of one answer; 0 where unknown."""
     prompt_cache: bool = False
     """Whether the provider is asked to cache prompts."""
+    price: Price | None = None
+    """What it costs, where the operator says so."""
 
 
 class Provider(Protocol):
@@ -38,6 +42,11 @@ class Provider(Protocol):
     @property
     def deployments(self) -> Sequence[Deployment]:
         """The models it answers for."""
+        ...
+
+    @property
+    def troubles(self) -> Troubles:
+        """What went wrong with it."""
         ...
 
     def generate(self, deployment: Deployment, request: Request) -> AsyncIterator[Event]:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -41,6 +42,8 @@ class _Body(msgspec.Struct, frozen=True):
     detail: str | None = None
 
 
+E = TypeVar("E", bound=ConsigneError)
+
 _decoder = msgspec.json.Decoder(_Body)
 
 
@@ -55,11 +58,27 @@ def read_fault(body: bytes) -> Fault:
     return Fault(message=found.error or found.message or found.detail)
 
 
+class Troubles:
+    """What went wrong with one provider since the start."""
+
+    def __init__(self) -> None:
+        self.faults: dict[str, int] = {}
+        """How often, by the code of the error that it became."""
+        self.retries = 0
+        """How often a request was sent again on a fresh connection."""
+
+    def count(self, error: E) -> E:
+        """Count an error and return it."""
+        self.faults[error.code] = self.faults.get(error.code, 0) + 1
+        return error
+
+
 class Teller:
-    """Tells a provider's refusals; its key is in none of them."""
+    """Tells a provider's refusals, and counts them; its key is in none of them."""
 
     def __init__(self, provider: str, secrets: tuple[str, ...]) -> None:
         self.provider = provider
+        self.troubles = Troubles()
         self._secrets = tuple(s for s in secrets if len(s) >= _SHORTEST_SECRET)
 
     def from_status(
@@ -79,6 +98,11 @@ class Teller:
             fault.code or fault.type,
             asked_as,
         )
+        return self.troubles.count(self._meant(status, headers, fault, model))
+
+    def _meant(
+        self, status: int, headers: Mapping[str, str], fault: Fault, model: str
+    ) -> ConsigneError:
         if status in _OURS or fault.code == "insufficient_quota":
             return self._ours(status, model)
         if status == 429:
@@ -99,6 +123,9 @@ class Teller:
 
     def in_stream(self, fault: Fault) -> ConsigneError:
         """Return the error that a stream ended with."""
+        return self.troubles.count(self._meant_in_stream(fault))
+
+    def _meant_in_stream(self, fault: Fault) -> ConsigneError:
         if fault.type == "overloaded_error":
             return Overloaded(f"The provider {self.provider} has too much to do; try later.")
         if fault.type == "rate_limit_error":
@@ -110,18 +137,24 @@ class Teller:
 
     def cut(self) -> UpstreamFailed:
         """Return the error for a stream that ended before its answer did."""
-        return UpstreamFailed(
-            f"The connection to the provider {self.provider} ended before its answer did."
+        return self.troubles.count(
+            UpstreamFailed(
+                f"The connection to the provider {self.provider} ended before its answer did."
+            )
         )
 
     def unreadable(self) -> UpstreamFailed:
         """Return the error for an answer that is not of the API that was asked."""
-        return UpstreamFailed(f"The provider {self.provider} sent what can't be understood.")
+        return self.troubles.count(
+            UpstreamFailed(f"The provider {self.provider} sent what can't be understood.")
+        )
 
     def unreachable(self, reason: str) -> UpstreamFailed:
         """Return the error for a server that can't be reached; the log says why."""
         log.warning("provider %s can't be reached: %s", self.provider, self._clean(reason))
-        return UpstreamFailed(f"The provider {self.provider} can't be reached.")
+        return self.troubles.count(
+            UpstreamFailed(f"The provider {self.provider} can't be reached.")
+        )
 
     def without_credentials(self, reason: str) -> UpstreamFailed:
         """Return the error where a cloud gives this service no token; the log says why."""
@@ -133,7 +166,9 @@ class Teller:
 
     def timed_out(self) -> UpstreamTimedOut:
         """Return the error for a server that is silent for too long."""
-        return UpstreamTimedOut(f"The provider {self.provider} did not answer in time.")
+        return self.troubles.count(
+            UpstreamTimedOut(f"The provider {self.provider} did not answer in time.")
+        )
 
     def _ours(self, status: int, model: str) -> UpstreamFailed:
         if status == 404:

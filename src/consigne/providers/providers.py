@@ -94,4 +94,5 @@ def _deployment(settings: ProviderSettings, model: ProviderModel) -> Deployment:
         upstream=model.upstream or model.id,
         max_output=model.max_output,
         prompt_cache=model.prompt_cache,
+        price=model.price.exact if model.price else None,
     )

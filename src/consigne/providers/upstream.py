@@ -214,6 +214,7 @@ class Upstream:
             raise
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             # A pooled connection that the server had closed meanwhile: a fresh one works.
+            self.teller.troubles.retries += 1
             return await self._once(path, encoded, headers)
 
     async def _once(

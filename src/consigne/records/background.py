@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consigne.business.caller import Caller
 from consigne.domain.errors import ConsigneError, InvalidRequest, OperatorError
 from consigne.domain.events import Event
+from consigne.gateway import metering
 from consigne.records import repository
 from consigne.records.rebuilt import rebuilt
 from consigne.records.responses import Responses
@@ -68,6 +69,8 @@ class _Live:
         """Nothing more will be told."""
         self.cut: Literal["cancelled", "stopped", "failed"] | None = None
         self.work: asyncio.Task[None] | None = None
+        self.use: metering.Use | None = None
+        """What it counts to; it outlives the request that began it."""
         self.wake = asyncio.Event()
         self.status: str = teller.response["status"]
         """As it is stored."""
@@ -145,6 +148,9 @@ class Background:
             await repository.add_response(session, caller, queued, draft, expires_at)
             await self._responses.renew(session, caller, draft, expires_at)
         self._live[live.id] = live
+        live.use = metering.current()
+        if live.use is not None:
+            live.use.enter()
         live.work = asyncio.create_task(_write(live, generate))
         owner = asyncio.create_task(self._own(live))
         self._owners.add(owner)
@@ -232,6 +238,8 @@ class Background:
         _conclude(live)
         await self._store(live, last=True)
         del self._live[live.id]
+        if live.use is not None:
+            live.use.leave()
         live.end()
 
     async def _store(self, live: _Live, *, last: bool = False) -> None:

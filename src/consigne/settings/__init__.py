@@ -5,6 +5,7 @@ environment: ``[server] port = 80`` is ``CONSIGNE_SERVER__PORT=80``.
 """
 
 from consigne.settings.reading import load_settings
+from consigne.settings.usage import MetricsSettings, PriceSettings, UsageSettings
 from consigne.settings.values import (
     BatchSettings,
     Capability,
@@ -35,7 +36,9 @@ __all__ = [
     "FileSettings",
     "IdempotencySettings",
     "LimitSettings",
+    "MetricsSettings",
     "ModelSettings",
+    "PriceSettings",
     "ProvenanceSettings",
     "ProviderModel",
     "ProviderSettings",
@@ -46,6 +49,7 @@ __all__ = [
     "SharingSettings",
     "ToolServerSettings",
     "ToolSettings",
+    "UsageSettings",
     "default_data_dir",
     "load_settings",
 ]

@@ -4,6 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 from consigne.domain.errors import OperatorError
+from consigne.settings.usage import PriceSettings, check_usage
 from consigne.settings.values import ProviderSettings, Settings, ToolSettings
 
 _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -13,6 +14,7 @@ def check(settings: Settings) -> None:
     """Raise OperatorError for settings that don't go together."""
     _check_providers(settings.providers)
     _check_tools(settings.tools)
+    check_usage(settings.usage, settings.metrics, _prices(settings))
 
 
 def _check_providers(providers: tuple[ProviderSettings, ...]) -> None:
@@ -36,6 +38,16 @@ def _check_providers(providers: tuple[ProviderSettings, ...]) -> None:
             if not (_HEADER.fullmatch(header) and value.isascii() and value.isprintable()):
                 raise OperatorError(f"{where}.headers: {header!r} is not a valid header.")
         _check_provider_models(provider, where)
+
+
+def _prices(settings: Settings) -> dict[str, PriceSettings]:
+    """Return all prices, each with where it is set."""
+    found = {f"models.prices.{name}": price for name, price in settings.models.prices.items()}
+    for at, provider in enumerate(settings.providers):
+        for model in provider.models:
+            if model.price is not None:
+                found[f"providers[{at}].models, {model.id}: price"] = model.price
+    return found
 
 
 def _check_tools(tools: ToolSettings) -> None:

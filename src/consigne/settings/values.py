@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from consigne.settings.usage import MetricsSettings, PriceSettings, UsageSettings
+
 Capability = Literal[
     "tools", "structured_output", "images_in", "documents_in", "thinking", "logprobs"
 ]
@@ -61,6 +63,9 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """The model of pictures by default; empty takes the first installed, else the built-in one."""
     aliases: dict[str, str] = {}
     """Other names for models: ``{"gpt-4o-mini" = "smollm2-135m-instruct"}``."""
+    prices: dict[str, PriceSettings] = {}
+    """What models that run here cost: a table ``[models.prices."ID"]`` for each, with any of
+    ``input``, ``cached_input``, ``output`` (a million tokens) and ``image`` (one)."""
 
 
 class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -215,6 +220,9 @@ class ProviderModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     prompt_cache: bool = False
     """Whether an Anthropic server is asked to cache prompts: cheaper for conversations that go on,
     dearer for single questions."""
+    price: PriceSettings | None = None
+    """What it costs: a table with any of ``input``, ``cached_input``, ``cache_creation``,
+    ``output`` (a million tokens) and ``image`` (one); unset: no cost is told."""
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -265,6 +273,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     files: FileSettings = FileSettings()
     batches: BatchSettings = BatchSettings()
     records: RecordSettings = RecordSettings()
+    usage: UsageSettings = UsageSettings()
+    metrics: MetricsSettings = MetricsSettings()
     tools: ToolSettings = ToolSettings()
     sharing: SharingSettings = SharingSettings()
     provenance: ProvenanceSettings = ProvenanceSettings()

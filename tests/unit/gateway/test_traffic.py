@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consigne.domain.events import Event
+from consigne.gateway.metering import Part
 from consigne.gateway.traffic import Traffic, in_background
 from doubles.scripted import START, stop, text
+
+PART = Part("text", "tiny")
 
 
 async def settled() -> None:
@@ -41,7 +44,7 @@ async def test_alone_it_uses_all_places():
 
 async def test_beside_somebody_who_waits_one_at_a_time():
     traffic, gate = Traffic(3, quiet_s=0), asyncio.Event()
-    events = traffic.watched(answer(gate))
+    events = traffic.watched(answer(gate), PART)
     await anext(events)
     assert traffic.online == 1
     await traffic.enter_background()
@@ -72,7 +75,7 @@ async def test_after_an_answer_it_is_quiet_for_a_while():
 
 async def test_a_reader_who_leaves_is_counted_no_more():
     traffic = Traffic(3, quiet_s=0)
-    events = traffic.watched(answer(asyncio.Event()))
+    events = traffic.watched(answer(asyncio.Event()), PART)
     await anext(events)
     await events.aclose()
     assert traffic.online == 0
@@ -84,7 +87,7 @@ async def test_work_in_the_background_is_not_somebody_who_waits():
 
     async def one() -> int:
         seen = 0
-        async for _ in traffic.watched(answer(gate)):
+        async for _ in traffic.watched(answer(gate), PART):
             seen = max(seen, traffic.online)
         return seen
 

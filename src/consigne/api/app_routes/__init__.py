@@ -24,6 +24,7 @@ from consigne.api.app_routes import (
     temporary,
     tools,
     transfers,
+    usage,
     verify,
 )
 from consigne.api.app_routes.access import require_same_origin
@@ -33,7 +34,7 @@ _parts = (
     session, models, pulls, conversations, folders, search, runs,
     feedback, personal, prompts, assistants, schedules, skills, temporary,
     tools, artifacts, documents, pictures, transfers, verify,
-    projects, shares,
+    projects, shares, usage,
 )  # fmt: skip
 for _part in _parts:
     router.include_router(_part.router)

@@ -116,7 +116,8 @@ class Generation:
             usage.input_tokens,
             usage.cached_input_tokens,
             usage.output_tokens + len(tokens),
-            usage.reasoning_tokens + (len(tokens) if before or self._thinks else 0),
+            reasoning_tokens=usage.reasoning_tokens
+            + (len(tokens) if before or self._thinks else 0),
         )
         return events
 

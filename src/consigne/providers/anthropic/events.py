@@ -217,10 +217,11 @@ def whole(message: WholeMessage, model: str) -> Sequence[Event]:
 def as_usage(counts: Counts) -> Usage:
     """Return the counts as ours: all of the prompt's together, and those read from the cache."""
     cached = counts.cache_read_input_tokens or 0
-    prompt = (counts.input_tokens or 0) + (counts.cache_creation_input_tokens or 0) + cached
+    written = counts.cache_creation_input_tokens or 0
+    prompt = (counts.input_tokens or 0) + written + cached
     wrote, details = counts.output_tokens or 0, counts.output_tokens_details
     thinking = min(details.thinking_tokens or 0, wrote) if details else 0
-    return Usage(prompt, cached, wrote, thinking)
+    return Usage(prompt, cached, wrote, written, thinking)
 
 
 def _merge(before: Counts, after: Counts) -> Counts:

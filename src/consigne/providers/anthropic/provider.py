@@ -21,7 +21,7 @@ from consigne.providers.anthropic.events import (
 from consigne.providers.base import Deployment, check_capabilities
 from consigne.providers.batches import Events
 from consigne.providers.cloud_tokens import CloudToken
-from consigne.providers.faults import Fault
+from consigne.providers.faults import Fault, Troubles
 from consigne.providers.upstream import Pool, Upstream
 from consigne.settings import ProviderSettings
 
@@ -49,6 +49,11 @@ class AnthropicProvider:
         if key:
             headers["x-api-key"] = key
         self._upstream = Upstream(settings, pool, headers, key, token)
+
+    @property
+    def troubles(self) -> Troubles:
+        """What went wrong with it."""
+        return self._upstream.teller.troubles
 
     def generate(self, deployment: Deployment, request: Request) -> AsyncIterator[Event]:
         """Generate an answer (see ``Provider.generate``)."""

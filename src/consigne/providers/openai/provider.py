@@ -13,7 +13,7 @@ from consigne.domain.messages import Request
 from consigne.providers.base import Deployment, check_capabilities
 from consigne.providers.batches import Events
 from consigne.providers.cloud_tokens import CloudToken
-from consigne.providers.faults import Fault
+from consigne.providers.faults import Fault, Troubles
 from consigne.providers.openai import images, requests
 from consigne.providers.openai.events import EventReader, Unreadable, whole
 from consigne.providers.openai.wire import Chunk, Vectors
@@ -40,6 +40,11 @@ class OpenAIProvider:
         credentials = {"authorization": f"Bearer {key}"} if key else {}
         self._upstream = Upstream(settings, pool, credentials, key, token)
         self._dialect = requests.Dialect(settings.max_tokens_field, frozenset(settings.extensions))
+
+    @property
+    def troubles(self) -> Troubles:
+        """What went wrong with it."""
+        return self._upstream.teller.troubles
 
     def generate(self, deployment: Deployment, request: Request) -> AsyncIterator[Event]:
         """Generate an answer (see ``Provider.generate``)."""

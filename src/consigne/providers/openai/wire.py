@@ -67,7 +67,7 @@ class _PromptDetails(msgspec.Struct, frozen=True):
     cached_tokens: int | None = None
 
 
-class _CompletionDetails(msgspec.Struct, frozen=True):
+class _AnswerDetails(msgspec.Struct, frozen=True):
     reasoning_tokens: int | None = None
 
 
@@ -77,19 +77,19 @@ class Counts(msgspec.Struct, frozen=True):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
+    completion_tokens_details: _AnswerDetails | None = None
 
     def as_usage(self) -> Usage:
         """Return the counts as ours."""
         details = self.prompt_tokens_details
         cached = (details.cached_tokens or 0) if details else 0
         wrote = self.completion_tokens_details
-        reasoning = (wrote.reasoning_tokens or 0) if wrote else 0
+        thought = (wrote.reasoning_tokens or 0) if wrote else 0
         return Usage(
             input_tokens=self.prompt_tokens,
             cached_input_tokens=min(cached, self.prompt_tokens),
             output_tokens=self.completion_tokens,
-            reasoning_tokens=min(reasoning, self.completion_tokens),
+            reasoning_tokens=min(thought, self.completion_tokens),
         )
 
 

@@ -15,6 +15,7 @@ from consigne.store import (  # noqa: F401 - their tables join the metadata
     responses_tables,
     shares_tables,
     tools_tables,
+    usage_tables,
 )
 from consigne.store.tables import Table
 

@@ -121,4 +121,4 @@ def test_a_character_cut_by_the_limit_shows_as_one_replacement() -> None:
 def test_tokens_of_thinking_are_counted_apart() -> None:
     made = generation(request(), OutputParser(thinks=True, thinking_open=True))
     usage = last(run(made, [*b"ab</think>", *b"text", END])).usage
-    assert usage == Usage(3, 0, 15, len(b"ab</think>"))
+    assert usage == Usage(3, 0, 15, reasoning_tokens=len(b"ab</think>"))

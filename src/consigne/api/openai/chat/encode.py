@@ -58,7 +58,13 @@ def total(counts: Sequence[Usage]) -> Usage:
     first = counts[0]
     output = sum(count.output_tokens for count in counts)
     reasoning = sum(count.reasoning_tokens for count in counts)
-    return Usage(first.input_tokens, first.cached_input_tokens, output, reasoning)
+    return Usage(
+        first.input_tokens,
+        first.cached_input_tokens,
+        output,
+        first.cache_creation_tokens,
+        reasoning,
+    )
 
 
 class Choice:

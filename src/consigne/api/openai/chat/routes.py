@@ -68,14 +68,17 @@ async def _keep(
 def spread(request: Request, n: int) -> list[Request]:
     """Return ``n`` requests like this one, each with a seed of its own where one is set."""
     seed = request.sampling.seed
-    if n == 1 or seed is None:
-        return [request] * n
-    seeds = [_wrapped(seed + i) for i in range(n)]
+    if n == 1:
+        return [request]
+    samplings = [
+        request.sampling
+        if seed is None
+        else msgspec.structs.replace(request.sampling, seed=_wrapped(seed + i))
+        for i in range(n)
+    ]
     return [
-        msgspec.structs.replace(
-            request, sampling=msgspec.structs.replace(request.sampling, seed=each)
-        )
-        for each in seeds
+        msgspec.structs.replace(request, sampling=sampling, again=i > 0)
+        for i, sampling in enumerate(samplings)
     ]
 
 

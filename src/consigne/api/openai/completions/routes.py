@@ -62,12 +62,16 @@ async def _echoes(gateway: "Gateway", wanted: Plan) -> Sequence[Scores | str | N
     if not wanted.echo:
         return [None] * len(wanted.prompts)
     if wanted.scored or not all(isinstance(p.raw_prompt, str) for p in wanted.prompts):
-        return await _scores(gateway, wanted)
+        return await _scores(gateway, wanted, again=True)
     return [str(prompt.raw_prompt) for prompt in wanted.prompts]
 
 
-async def _scores(gateway: "Gateway", wanted: Plan) -> list[Scores]:
-    asked = [msgspec.structs.replace(p, logprobs=wanted.logprobs) for p in wanted.prompts]
+async def _scores(gateway: "Gateway", wanted: Plan, *, again: bool = False) -> list[Scores]:
+    """Score the prompts; ``again`` where answers to them are generated, too."""
+    asked = [
+        msgspec.structs.replace(prompt, logprobs=wanted.logprobs, again=again)
+        for prompt in wanted.prompts
+    ]
     return list(await asyncio.gather(*(gateway.score(each) for each in asked)))
 
 
