@@ -18,7 +18,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     cache_creation_tokens: int = 0
     """Those of ``input_tokens`` that a provider wrote to its cache, where it says so."""
     reasoning_tokens: int = 0
-    """Those of ``output_tokens`` that were thinking, where a provider says so."""
+    """Those of ``output_tokens`` that were thinking, where it is known."""
 
     def __add__(self, other: "Usage") -> "Usage":
         """Return the sum of two usages."""
