@@ -211,7 +211,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.records.records import Records
     from consigne.store.db import Database
 
-    db = await Database.open(settings.database_path)
+    db = await Database.open(settings.database_target)
     stack.push_async_callback(db.close)
     usage = UsageLog(db, settings.usage)
     stack.push_async_callback(usage.close)

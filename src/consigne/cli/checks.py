@@ -1,5 +1,6 @@
 """What ``consigne doctor`` looks at; each check returns what it found and changes nothing."""
 
+import asyncio
 import importlib.metadata
 import importlib.util
 import os
@@ -13,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from consigne import __version__
+from consigne.domain.errors import ConsigneError
 from consigne.engines.base import InstalledModel
 from consigne.engines.downloads.steps import sha256_of, size
 from consigne.settings import Settings
@@ -98,8 +100,30 @@ def data_folder(path: Path) -> list[Finding]:
     return found
 
 
-def database(path: Path) -> list[Finding]:
+def database(target: Path | str) -> list[Finding]:
     """Check that the database is whole and of this version; it is only read."""
+    return [_server(target)] if isinstance(target, str) else _file(target)
+
+
+def _server(url: str) -> Finding:
+    from consigne.store.db import SCHEMA, Database
+
+    try:
+        version = asyncio.run(Database.version_at(url))
+    except ConsigneError as error:
+        return Finding("database", "bad", error.message, "Start it, or mend database.url.")
+    if version is not None and version > SCHEMA:
+        return _newer("The PostgreSQL", version, SCHEMA)
+    behind = "" if version == SCHEMA else "; the next start brings it up to date"
+    return Finding("database", "ok", f"PostgreSQL answers{behind}")
+
+
+def _newer(what: str, version: str, known: str) -> Finding:
+    says = f"{what} is of a newer Consigne (schema {version}, known {known})."
+    return Finding("database", "bad", says, "Upgrade: pip install --upgrade consigne")
+
+
+def _file(path: Path) -> list[Finding]:
     if not path.exists():
         return [Finding("database", "ok", "not made yet; the first start makes it")]
     from consigne.store.db import SCHEMA
@@ -120,8 +144,7 @@ def database(path: Path) -> list[Finding]:
         return [Finding("database", "bad", says, "Restore it from a backup.")]
     version = row[0] if row else None
     if version is not None and version > SCHEMA:
-        says = f"{path} is of a newer Consigne (schema {version}, known {SCHEMA})."
-        return [Finding("database", "bad", says, "Upgrade: pip install --upgrade consigne")]
+        return [_newer(str(path), version, SCHEMA)]
     behind = "" if version == SCHEMA else "; the next start brings it up to date"
     return [Finding("database", "ok", f"whole, {size(path.stat().st_size)}{behind}")]
 

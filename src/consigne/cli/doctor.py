@@ -30,7 +30,7 @@ def doctor(ctx: click.Context, deep: bool, network: bool, as_json: bool) -> None
         findings.append(checks.Finding("settings", "bad", error.message, "Mend or remove it."))
     else:
         findings += checks.data_folder(settings.data_dir)
-        findings += checks.database(settings.database_path)
+        findings += checks.database(settings.database_target)
         findings += checks.models(settings, deep=deep)
         findings += checks.server(settings)
     if network:

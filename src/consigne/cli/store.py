@@ -33,7 +33,7 @@ def on_database(ctx: click.Context, work: "Callable[[Database], Awaitable[T]]") 
         ) from None
 
     async def run() -> T:
-        db = await Database.open(settings.database_path)
+        db = await Database.open(settings.database_target)
         try:
             return await work(db)
         finally:

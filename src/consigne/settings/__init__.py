@@ -9,6 +9,7 @@ from consigne.settings.usage import MetricsSettings, PriceSettings, UsageSetting
 from consigne.settings.values import (
     BatchSettings,
     Capability,
+    DatabaseSettings,
     EngineSettings,
     Extension,
     FileSettings,
@@ -31,6 +32,7 @@ from consigne.settings.values import (
 __all__ = [
     "BatchSettings",
     "Capability",
+    "DatabaseSettings",
     "EngineSettings",
     "Extension",
     "FileSettings",

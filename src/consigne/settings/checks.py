@@ -5,16 +5,27 @@ from urllib.parse import urlsplit
 
 from consigne.domain.errors import OperatorError
 from consigne.settings.usage import PriceSettings, check_usage
-from consigne.settings.values import ProviderSettings, Settings, ToolSettings
+from consigne.settings.values import DatabaseSettings, ProviderSettings, Settings, ToolSettings
 
 _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 def check(settings: Settings) -> None:
     """Raise OperatorError for settings that don't go together."""
+    _check_database(settings.database)
     _check_providers(settings.providers)
     _check_tools(settings.tools)
     check_usage(settings.usage, settings.metrics, _prices(settings))
+
+
+def _check_database(database: DatabaseSettings) -> None:
+    where = "The settings are wrong: database"
+    if database.url and database.url_env:
+        raise OperatorError(f"{where}: set url or url_env, not both.")
+    if database.url_env and not database.secret:
+        raise OperatorError(f"{where}.url_env: {database.url_env} is not set.")
+    if database.secret and not database.secret.startswith(("postgresql://", "postgres://")):
+        raise OperatorError(f"{where}.url must begin with postgresql://.")
 
 
 def _check_providers(providers: tuple[ProviderSettings, ...]) -> None:

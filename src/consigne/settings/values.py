@@ -258,6 +258,21 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     """Its models, each a table ``[[providers.models]]``."""
 
 
+class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where everything but files and models is kept."""
+
+    url: str = ""
+    """A PostgreSQL: ``postgresql://user@host/name``; empty is a file in the data folder. Wants the
+    extra ``postgres``, and one server alone to each database."""
+    url_env: str = ""
+    """The environment variable that holds the URL; better, where it has a password."""
+
+    @property
+    def secret(self) -> str:
+        """The URL, wherever it is kept."""
+        return os.environ.get(self.url_env, "") if self.url_env else self.url
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything an operator can set."""
 
@@ -266,6 +281,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is written to the log."""
     server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
     engine: EngineSettings = EngineSettings()
     models: ModelSettings = ModelSettings()
     limits: LimitSettings = LimitSettings()
@@ -297,6 +313,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def database_path(self) -> Path:
         """The embedded database's file."""
         return self.data_dir / "consigne.db"
+
+    @property
+    def database_target(self) -> Path | str:
+        """What ``Database.open`` opens: the file, or the URL that is set."""
+        return self.database.secret or self.database_path
 
     @property
     def objects_dir(self) -> Path:

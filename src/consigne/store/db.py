@@ -33,7 +33,7 @@ class Database:
 
     @classmethod
     async def open(cls, target: Path | str) -> "Database":
-        """Open a database: a file's path, or a URL such as ``postgresql+asyncpg://…``.
+        """Open a database: a file's path, or a URL such as ``postgresql://user@host/name``.
 
         The schema is brought up to date first, if it is behind.
 
@@ -41,7 +41,7 @@ class Database:
             OperatorError: It can't be opened or written, is damaged, or was written by a newer
                 version of Consigne.
         """
-        url = _sqlite_url(target) if isinstance(target, Path) else make_url(target)
+        url = _sqlite_url(target) if isinstance(target, Path) else _server_url(target)
         database = cls(_create_engine(url))
         try:
             await database._prepare()
@@ -49,6 +49,21 @@ class Database:
             await database.close()
             raise
         return database
+
+    @classmethod
+    async def version_at(cls, url: str) -> str | None:
+        """Return the schema's version in a database of a server; nothing is changed there.
+
+        Raises:
+            OperatorError: It can't be reached.
+        """
+        database = cls(_create_engine(_server_url(url)))
+        try:
+            async with database.reading() as session:
+                await session.execute(text("SELECT 1"))
+            return await database._version()
+        finally:
+            await database.close()
 
     @property
     def dialect(self) -> str:
@@ -115,9 +130,27 @@ def _sqlite_url(path: Path) -> URL:
     return URL.create("sqlite+aiosqlite", database=str(path))
 
 
+def _server_url(address: str) -> URL:
+    """Return the URL for the driver, which calls libpq's ``sslmode`` just ``ssl``."""
+    try:
+        url = make_url(address)
+    except exc.ArgumentError:
+        raise OperatorError("The database's URL can't be understood.") from None
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+asyncpg")
+    if mode := url.query.get("sslmode"):
+        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+    return url
+
+
 def _create_engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_pre_ping=True)
+        try:
+            return create_async_engine(url, pool_pre_ping=True)
+        except ImportError:
+            raise OperatorError(
+                "PostgreSQL needs a library that is not installed: pip install 'consigne[postgres]'"
+            ) from None
     engine = create_async_engine(url, pool_size=4, max_overflow=16)
     event.listen(engine.sync_engine, "connect", _on_connect)
     event.listen(engine.sync_engine, "begin", _on_begin)

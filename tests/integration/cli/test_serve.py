@@ -66,6 +66,17 @@ def test_a_database_that_is_not_one(make_data_dir: Callable[[], Path]) -> None:
     assert_one_line(serve(data_dir), "consigne.db")
 
 
+def test_a_postgresql_that_is_not_there(make_data_dir: Callable[[], Path], tmp_path: Path) -> None:
+    data_dir = make_data_dir()
+    config = tmp_path / "consigne.toml"
+    config.write_text(f'[database]\nurl = "postgresql://ann:secret@/far?host={tmp_path}"\n')
+    done = serve(data_dir, cwd=tmp_path)
+    assert_one_line(done, "far", "Can't reach")
+    assert "secret" not in done.stderr
+    config.write_text('[database]\nurl = "mysql://far"\n')
+    assert_one_line(serve(data_dir, cwd=tmp_path), "postgresql://")
+
+
 def test_an_address_that_others_reach_needs_an_owner_first(
     make_data_dir: Callable[[], Path],
 ) -> None:
