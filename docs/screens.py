@@ -28,6 +28,7 @@ from consigne.store.tables import ConversationRow  # noqa: E402
 from doubles.scripted import START, stop, text, tool_use  # noqa: E402
 from e2e.conftest import ARGUMENTS, DESKTOP, PHONE  # noqa: E402
 from e2e.site import ServedSite, served_site  # noqa: E402
+from e2e.test_usage import use_some  # noqa: E402
 from support.files import pdf  # noqa: E402
 from support.seeding import conversation, grow  # noqa: E402
 
@@ -200,6 +201,15 @@ def library(tab: str) -> Screen:
     return show
 
 
+async def usage(page: Page, site: ServedSite) -> None:
+    """Show what was used, as an owner reads it."""
+    await use_some(site)
+    await open_side(page)
+    await page.get_by_role("button", name="Account and settings").click()
+    await page.get_by_role("menuitem", name="Usage").click()
+    await page.get_by_role("dialog", name="Usage").get_by_role("img").wait_for()
+
+
 def narrow(page: Page) -> bool:
     """Say whether the page is a phone's."""
     return page.viewport_size == PHONE
@@ -231,6 +241,7 @@ SCREENS: dict[str, Screen] = {
     "assistants": library("Assistants"),
     "files": library("Files"),
     "personal": library("About you"),
+    "usage": usage,
 }
 
 

@@ -40,6 +40,7 @@ class Cluster:
     def __init__(self, socket: Path) -> None:
         self._socket = socket
         self._made = 0
+        self._has_template = False
 
     def url(self, name: str) -> str:
         """Return how a database is reached."""
@@ -47,9 +48,10 @@ class Cluster:
 
     async def new(self, *, empty: bool = False) -> str:
         """Make a database, with the newest schema unless it is to be empty; return its URL."""
-        if not empty and not self._made:
+        if not empty and not self._has_template:
             await self._create(_MIGRATED, "template0")
             await (await _open(self.url(_MIGRATED))).close()
+            self._has_template = True
         self._made += 1
         name = f"test_{self._made}"
         await self._create(name, "template0" if empty else _MIGRATED)
