@@ -1,7 +1,7 @@
 """What the web app's API takes for an organisation of a thousand people.
 
     python benchmarks/web_app.py [--users 1000] [--messages 200000] [--requests 300] [--clients 8]
-        [--database postgresql+asyncpg://…] [--keep FOLDER]
+        [--database postgresql://…] [--keep FOLDER]
 
 Seeds people, conversations and messages (one conversation has 10,000), then opens lists and
 conversations, searches and sends over HTTP, as random people, one request at a time and then as
@@ -46,7 +46,7 @@ from consigne.domain.usage import Usage
 from consigne.engines.library import ModelLibrary
 from consigne.engines.pool import EnginePool
 from consigne.gateway.traffic import Traffic
-from consigne.settings import Settings
+from consigne.settings import DatabaseSettings, Settings
 from consigne.store.db import Database
 from consigne.store.tables import (
     ConversationRow,
@@ -245,17 +245,6 @@ async def _write(db: Database, base: Row, person: Person, count: int, words: Wor
     person.conversations.append((conversation, ids[-1]))
 
 
-class Elsewhere(Settings, frozen=True):
-    """Settings whose database is not the embedded one."""
-
-    database: str = ""
-
-    @property
-    def database_path(self) -> Any:
-        """The database's address, or the embedded one's file."""
-        return self.database or super().database_path
-
-
 @asynccontextmanager
 async def served(settings: Settings) -> AsyncIterator[tuple[FastAPI, str]]:
     """Serve the whole application on loopback; yields it and its address."""
@@ -401,8 +390,8 @@ async def measure(args: argparse.Namespace, folder: Path) -> None:
     """Seed, measure and print the table."""
     words = Words(1)
     random.seed(2)
-    settings = Elsewhere(data_dir=folder, database=args.database)
-    db = await Database.open(settings.database_path)
+    settings = Settings(data_dir=folder, database=DatabaseSettings(url=args.database))
+    db = await Database.open(settings.database_target)
     began = time.perf_counter()
     people = await again(db)
     if not people:
