@@ -26,6 +26,7 @@ class ServerProcess:
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [*COMMAND, "--data-dir", str(data_dir), "serve", "--port", str(port)],
+                bufsize=0,  # select sees no line that waits in a buffer
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=self.environ,

@@ -35,7 +35,7 @@ STAGES = (
 _NEEDED = ("torch", "diffusers", "transformers", "optimum", "nncf", "resvg_py", "PIL")
 _MAY_CHANGE = (
     "minutes", "first_minutes", "first_objects", "objects", "threads", "checkpoint_seconds",
-    "sampling", "together",
+    "sampling", "together", "batch", "learning_rate",
 )  # fmt: skip
 """What may differ between two calls in one work folder."""
 _SCORED = 100
