@@ -38,7 +38,7 @@ _MAY_CHANGE = (
     "sampling", "together", "batch", "learning_rate",
 )  # fmt: skip
 """What may differ between two calls in one work folder."""
-_SCORED = 100
+_SCORED = 300
 """Pictures of each set."""
 
 
@@ -215,7 +215,7 @@ def _train(place: Work, stage: str, listener: "Listener", stop: "Stop") -> str:
         listener=listener,
         stop=stop,
     )
-    return f"{steps} steps, {steps * trainee.batch} samples. {trainee.detail()}"
+    return f"{steps} steps. {trainee.detail()}"
 
 
 def _score(place: Work) -> str:
