@@ -272,11 +272,8 @@ def _document(block: DocumentParam, path: str) -> Iterable[TextBlock | ImageBloc
         case Base64Source(media_type=media_type, data=encoded):
             content = from_base64(encoded, f"{path}.data")
             yield DocumentBlock(media_type, content, title=block.title, cite=cite)
-        case UrlSource() if cite:
-            where = f"{path.removesuffix('.source')}.citations"
-            _refuse(where, "A document at an address can't be cited here; send its content")
         case UrlSource(url=url):
-            yield DocumentBlock(url=url, title=block.title)
+            yield DocumentBlock(url=url, title=block.title, cite=cite)
         case FileSource(file_id=file_id):
             yield DocumentBlock(title=block.title, file_id=file_id, cite=cite)
         case PlainTextSource(data=text) if cite:

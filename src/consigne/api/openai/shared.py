@@ -210,6 +210,9 @@ def document(file: FileParam, url: str | None, path: str) -> DocumentBlock:
     given = [each for each in (file.file_data, file.file_id, url) if each]
     if len(given) != 1:
         refuse(path, "give the file in one way: its content, its id or its address")
+    if url and url.startswith("data:"):
+        media_type, content = from_data_url(url, f"{path}.file_url")
+        return DocumentBlock(media_type=media_type, data=content, title=file.filename)
     if file.file_data:
         media_type, content = from_data_url(file.file_data, f"{path}.file_data")
         return DocumentBlock(media_type=media_type, data=content, title=file.filename)
