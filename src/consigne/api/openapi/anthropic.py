@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, RootModel
 
 from consigne.api.openapi.citations import AnswerCitation
+from consigne.api.openapi.marks import Marked
 
 StopReason = Literal[
     "end_turn",
@@ -183,7 +184,7 @@ class MessageDiagnostics(BaseModel):
     cache_miss_reason: CacheMissReason
 
 
-class AnthropicMessage(BaseModel):
+class AnthropicMessage(Marked):
     """An answer."""
 
     id: str

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Discriminator, Field, RootModel, Tag
 
+from consigne.api.openapi.marks import Marked
+
 
 class OpenAIErrorDetail(BaseModel):
     """What went wrong."""
@@ -104,7 +106,7 @@ class ChatChoice(BaseModel):
     finish_reason: FinishReason
 
 
-class ChatCompletion(BaseModel):
+class ChatCompletion(Marked):
     """Answers to a chat."""
 
     id: str
@@ -153,7 +155,7 @@ class ChunkChoice(BaseModel):
     finish_reason: FinishReason | None
 
 
-class ChatChunk(BaseModel):
+class ChatChunk(Marked):
     """One piece of streamed answers."""
 
     id: str
@@ -201,7 +203,7 @@ class CompletionChoice(BaseModel):
     )
 
 
-class TextCompletion(BaseModel):
+class TextCompletion(Marked):
     """Answers to texts, or a piece of them."""
 
     id: str

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from consigne.api.openapi.marks import Marked
 from consigne.api.openapi.openai import ChosenLogprob
 
 Count = Annotated[int, Field(ge=0)]
@@ -176,7 +177,7 @@ class TextOut(BaseModel):
     verbosity: str
 
 
-class Response(BaseModel):
+class Response(Marked):
     """A response: every field is there, null or not."""
 
     id: str
