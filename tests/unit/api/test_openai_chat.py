@@ -279,7 +279,7 @@ async def test_a_conversation_with_tools_and_a_picture() -> None:
         ({"functions": [], "tools": []}, ("Invalid value for", "functions", "invalid_value")),
         ({"modalities": ["audio"]}, ("Invalid value for", "modalities", "invalid_value")),
         ({"verbosity": "low"}, ("Invalid value for", "verbosity", "invalid_value")),
-        ({"tools": [{"type": "custom"}]}, ("Invalid value", "tools[0].type", "invalid_value")),
+        ({"tools": [{"type": "mcp"}]}, ("Invalid value", "tools[0].type", "invalid_value")),
         ({"tools": [TOOL, TOOL]}, ("Invalid", "tools[1].function.name", "invalid_value")),
         ({"tool_choice": "required"}, ("Invalid value for", "tool_choice", "invalid_value")),
         ({"top_logprobs": 3}, ("Invalid value for", "top_logprobs", "invalid_value")),

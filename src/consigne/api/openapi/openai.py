@@ -59,6 +59,24 @@ class ToolCallOut(BaseModel):
     function: CalledFunctionOut
 
 
+class CalledCustomOut(BaseModel):
+    """A custom tool and the text for it."""
+
+    name: str
+    input: str
+
+
+class CustomCallOut(BaseModel):
+    """A custom tool that the model wants called."""
+
+    id: str
+    type: Literal["custom"]
+    custom: CalledCustomOut
+
+
+CallOut = Annotated[ToolCallOut | CustomCallOut, Field(discriminator="type")]
+
+
 class ChatAnswer(BaseModel):
     """What the model wrote."""
 
@@ -67,7 +85,7 @@ class ChatAnswer(BaseModel):
     refusal: str | None
     annotations: list[dict[str, Any]]
     reasoning_content: str | None = None
-    tool_calls: list[ToolCallOut] | None = None
+    tool_calls: list[CallOut] | None = None
     function_call: CalledFunctionOut | None = Field(
         None, description="In answer to `functions`, the form before tools."
     )
@@ -126,13 +144,21 @@ class FunctionDelta(BaseModel):
     arguments: str | None = None
 
 
+class CustomDelta(BaseModel):
+    """A piece of a custom tool's call."""
+
+    name: str | None = None
+    input: str | None = None
+
+
 class ToolCallDelta(BaseModel):
     """More of a tool call."""
 
     index: int = Field(ge=0)
     id: str | None = None
-    type: Literal["function"] | None = None
+    type: Literal["function", "custom"] | None = None
     function: FunctionDelta | None = None
+    custom: CustomDelta | None = None
 
 
 class ChatDelta(BaseModel):

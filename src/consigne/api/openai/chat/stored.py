@@ -11,7 +11,7 @@ from starlette.responses import Response
 from consigne.api import bodies, sse
 from consigne.api.auth import authenticate, services_of
 from consigne.api.openai import queries
-from consigne.api.openai.chat.encode import Choice
+from consigne.api.openai.chat.encode import Choice, Form
 from consigne.api.openai.chat.schemas import AssistantParam, ChatBody, MessageParam, ToolParam
 from consigne.api.openai.conversations.schemas import update_body
 from consigne.api.openai.shared import renamed
@@ -73,14 +73,13 @@ async def kept(
     events: AsyncIterator[tuple[int, Event]],
     n: int,
     keep: Callable[[Sequence[Choice]], Awaitable[None]],
-    *,
-    with_logprobs: bool,
+    form: Form,
 ) -> AsyncIterator[tuple[int, Event]]:
     """Pass on the events of ``n`` answers; the last comes once all are kept.
 
     Ids are given anew here, for what is kept needs one that nothing else has.
     """
-    choices = [Choice(i, with_logprobs=with_logprobs) for i in range(n)]
+    choices = [Choice(i, form) for i in range(n)]
     running, answer_id = n, new_id("msg")
     try:
         async for index, told in events:

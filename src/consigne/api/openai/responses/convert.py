@@ -5,8 +5,8 @@ from typing import assert_never
 
 from consigne.api import picture_calls
 from consigne.api.limits import MAX_TOKENS
-from consigne.api.openai import shared
-from consigne.api.openai.responses import custom, pictures, tools
+from consigne.api.openai import custom, shared
+from consigne.api.openai.responses import pictures, tools
 from consigne.api.openai.responses.schemas import (
     CompactBody,
     CompactionItem,

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, assert_never
 
 from consigne.api.errors import openai_error
-from consigne.api.openai.responses import custom, pictures
+from consigne.api.openai import custom
+from consigne.api.openai.responses import pictures
 from consigne.api.openai.responses.schemas import ResponsesBody, ToolItem
 from consigne.api.openai.responses.sealed import seal
 from consigne.api.openai.responses.tools import Called, names, served

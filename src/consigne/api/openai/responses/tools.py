@@ -6,8 +6,8 @@ from typing import assert_never
 import msgspec
 
 from consigne.api import picture_calls
-from consigne.api.openai import shared
-from consigne.api.openai.responses import custom, pictures
+from consigne.api.openai import custom, shared
+from consigne.api.openai.responses import pictures
 from consigne.api.openai.responses.schemas import (
     ContextBody,
     ImageToolItem,
