@@ -278,7 +278,6 @@ async def test_a_conversation_with_tools_and_a_picture() -> None:
         ({"logit_bias": {"five": 1}}, ("Invalid value for", "logit_bias.five", "invalid_value")),
         ({"functions": [], "tools": []}, ("Invalid value for", "functions", "invalid_value")),
         ({"modalities": ["audio"]}, ("Invalid value for", "modalities", "invalid_value")),
-        ({"verbosity": "low"}, ("Invalid value for", "verbosity", "invalid_value")),
         ({"tools": [{"type": "mcp"}]}, ("Invalid value", "tools[0].type", "invalid_value")),
         ({"tools": [TOOL, TOOL]}, ("Invalid", "tools[1].function.name", "invalid_value")),
         ({"tool_choice": "required"}, ("Invalid value for", "tool_choice", "invalid_value")),

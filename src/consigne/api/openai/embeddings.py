@@ -31,7 +31,7 @@ class EmbeddingsBody(Body):
         | Annotated[list[Text], Field(min_length=1, max_length=2048)]
         | Annotated[list[int] | list[list[int]], Field(min_length=1, max_length=2048)]
     )
-    encoding_format: Literal["float", "base64"] = "float"
+    encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = Field(default=None, ge=1)
     user: str | None = None
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal, NoReturn, Protocol
+from typing import Annotated, Any, Final, Literal, NoReturn, Protocol
 
 import msgspec
 from pydantic import Field
@@ -19,6 +19,7 @@ from consigne.domain.messages import (
     ImageDetail,
     Json,
     OutputFormat,
+    TextBlock,
     Tool,
     ToolChoice,
 )
@@ -32,6 +33,12 @@ Metadata = Annotated[dict[str, Annotated[str, Field(max_length=512)]], Field(max
 
 LEAST_LOGPROB = -9999.0
 """What the dialect says of a token that could not have come."""
+
+
+_VERBOSITY: Final = {
+    "low": "Be brief: answer in as few words as the question allows.",
+    "high": "Be thorough: explain at length, with details and examples.",
+}
 
 
 class FunctionParam(Wire):
@@ -145,14 +152,10 @@ def effort(wanted: Effort | None) -> messages.Effort | None:
     return None if wanted == "none" else wanted
 
 
-def check_verbosity(verbosity: Verbosity | None, param: str) -> None:
-    """Refuse a verbosity that no model here can be set to.
-
-    Raises:
-        InvalidField: It is not the default.
-    """
-    if verbosity not in (None, "medium"):
-        refuse(param, "models here write with verbosity 'medium' only")
+def verbosity(wanted: Verbosity | None) -> tuple[TextBlock, ...]:
+    """Return the instruction that has a model write so: few models have a setting for it."""
+    said = _VERBOSITY.get(wanted or "medium")
+    return (TextBlock(said),) if said else ()
 
 
 def arguments(encoded: str, param: str) -> Json:

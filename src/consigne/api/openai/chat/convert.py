@@ -68,7 +68,7 @@ def to_request(body: ChatBody, model: Model) -> Request:
     return Request(
         model=model.id,
         messages=messages,
-        system=system,
+        system=(*system, *shared.verbosity(body.verbosity)),
         tools=tools,
         tool_choice=tool_choice,
         output=_output(body),
@@ -94,7 +94,6 @@ def _refuse_unserved(body: ChatBody) -> None:
         refuse("modalities", "models here write text only")
     if body.stream_options is not None and not body.stream:
         refuse("stream_options", "it is only allowed when 'stream' is set")
-    shared.check_verbosity(body.verbosity, "verbosity")
 
 
 def _max_tokens(body: ChatBody) -> int | None:

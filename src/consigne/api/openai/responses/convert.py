@@ -180,7 +180,6 @@ def _logprobs(body: ResponsesBody) -> int | None:
 def _output(body: ContextBody) -> OutputFormat:
     if body.text is None:
         return OutputFormat()
-    shared.check_verbosity(body.text.verbosity, "text.verbosity")
     match body.text.format:
         case None | TextFormat():
             return OutputFormat()
@@ -201,7 +200,8 @@ def _conversation(
     if body.reasoning and body.reasoning.context == "current_turn":
         earlier = _without_reasoning(earlier)
         given = _of_current_turn(given) if isinstance(given, list) else given
-    return _turns(body.instructions, given, earlier)
+    system, messages = _turns(body.instructions, given, earlier)
+    return (*system, *shared.verbosity(body.text.verbosity if body.text else None)), messages
 
 
 def _without_reasoning(items: Sequence[Item]) -> list[Item]:
