@@ -31,7 +31,7 @@ from consigne.domain.messages import Request
 from consigne.domain.models import Capabilities, Modality, Model
 from consigne.domain.usage import Usage
 from consigne.engines.base import Embeddings, Scores
-from consigne.settings import ProvenanceSettings, ServerSettings, Settings
+from consigne.settings import ProvenanceSettings, ServerSettings, Settings, ToolSettings
 
 Step = Event | ConsigneError | Exception | asyncio.Event
 
@@ -212,11 +212,14 @@ def scripted_services(
     *,
     grant: Grant | None = None,
     provenance: ProvenanceSettings | None = None,
+    tools: ToolSettings | None = None,
     **server: Any,
 ) -> SimpleNamespace:
     """Return what the dialects' routes stand on; the one key may do what ``grant`` says."""
     settings = Settings(
-        server=ServerSettings(**server), provenance=provenance or ProvenanceSettings()
+        server=ServerSettings(**server),
+        provenance=provenance or ProvenanceSettings(),
+        tools=tools or ToolSettings(),
     )
     return SimpleNamespace(
         settings=settings,

@@ -246,7 +246,7 @@ async def test_plain_documents_and_search_results_are_read_as_text() -> None:
             "messages.0.content.0: Input tag 'video'",
         ),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0.role: Input should be"),
-        ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "tools.0: The tool"),
+        ({"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]}, "tools.0: The tool"),
         ({"tools": [{"name": "f"}]}, "tools.0.input_schema: Field required"),
         ({"tools": [{"name": "f" * 200, "input_schema": {}}]}, "tools.0.name: String should"),
         ({"tool_choice": {"type": "any"}}, "tool_choice: There are no tools"),

@@ -5,7 +5,8 @@ from typing import NoReturn, assert_never
 
 import msgspec
 
-from consigne.api.anthropic import context, pictures
+from consigne.api.anthropic import context, pictures, searches
+from consigne.api.anthropic.interleaved import parted
 from consigne.api.anthropic.schemas import (
     Base64Source,
     Block,
@@ -20,6 +21,7 @@ from consigne.api.anthropic.schemas import (
     PromptBody,
     RedactedThinkingParam,
     SearchResultParam,
+    SearchResultsParam,
     ServerToolUseParam,
     TextParam,
     ThinkingParam,
@@ -144,7 +146,7 @@ def _messages(params: Sequence[MessageParam]) -> tuple[Message, ...]:
         if param.clear_at == "next_user_message" and i < asked:
             continue
         content = _content(param, f"messages.{i}.content")
-        for turn in pictures.parted(Message(param.role, content)):
+        for turn in parted(Message(param.role, content)):
             if turns and turns[-1].role == turn.role:
                 turns[-1] = Message(turn.role, turns[-1].content + turn.content)
             else:
@@ -179,6 +181,7 @@ def _check_role(block: Block, role: str, path: str) -> None:
             | RedactedThinkingParam()
             | ServerToolUseParam()
             | ImageResultParam()
+            | SearchResultsParam()
         ) if role != "assistant":
             _refuse(path, f"'{block.type}' blocks can only be in assistant messages")
         case ToolResultParam() if role != "user":
@@ -207,6 +210,8 @@ def _block(block: Block, path: str) -> Iterable[ContentBlock]:
             yield ToolUseBlock(block.id, block.name, block.input)
         case ImageResultParam():
             yield pictures.recalled(block)
+        case SearchResultsParam():
+            yield searches.recalled(block)
         case _:
             assert_never(block)
 

@@ -155,7 +155,7 @@ class ServerToolUseParam(Cacheable):
 
     type: Literal["server_tool_use"]
     id: str
-    name: Literal["image_generation"]
+    name: Literal["image_generation", "web_search"]
     input: JsonObject
 
 
@@ -165,6 +165,24 @@ class ImageResultParam(Cacheable):
     type: Literal["image_generation_tool_result"]
     tool_use_id: str
     content: list[ImageParam] | JsonObject
+
+
+class WebResultParam(Wire):
+    """A page that was found."""
+
+    type: Literal["web_search_result"]
+    title: str
+    url: str
+    encrypted_content: str
+    page_age: str | None = None
+
+
+class SearchResultsParam(Cacheable):
+    """What a search of the web found, or why it found nothing."""
+
+    type: Literal["web_search_tool_result"]
+    tool_use_id: str
+    content: list[WebResultParam] | JsonObject
 
 
 Block = Annotated[
@@ -177,7 +195,8 @@ Block = Annotated[
     | ToolUseParam
     | ToolResultParam
     | ServerToolUseParam
-    | ImageResultParam,
+    | ImageResultParam
+    | SearchResultsParam,
     Field(discriminator="type"),
 ]
 
@@ -208,6 +227,11 @@ class ToolParam(Cacheable):
     size: str | None = Field(default=None, pattern=SIZE)
     quality: Literal["auto", "low", "medium", "high"] | None = None
     output_format: Literal["png", "webp", "jpeg"] | None = None
+    max_uses: int | None = Field(default=None, ge=1)
+    """Of ``web_search``, as are the following."""
+    allowed_domains: list[Annotated[str, Field(max_length=256)]] | None = None
+    blocked_domains: list[Annotated[str, Field(max_length=256)]] | None = None
+    user_location: JsonObject | None = None
 
 
 class ToolChoiceParam(Wire):

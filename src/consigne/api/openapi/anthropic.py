@@ -77,11 +77,11 @@ class AnswerToolUse(BaseModel):
 
 
 class AnswerServerToolUse(BaseModel):
-    """A picture that the model has made here."""
+    """A tool that was run here for the model."""
 
     type: Literal["server_tool_use"]
     id: str
-    name: Literal["image_generation"]
+    name: Literal["image_generation", "web_search"]
     input: dict[str, Any]
 
 
@@ -116,13 +116,39 @@ class AnswerImageResult(BaseModel):
     content: list[AnswerImage] | AnswerImageError
 
 
+class AnswerWebPage(BaseModel):
+    """A page that was found; `encrypted_content` is packed, not encrypted."""
+
+    type: Literal["web_search_result"]
+    title: str
+    url: str
+    encrypted_content: str
+    page_age: str | None
+
+
+class AnswerSearchError(BaseModel):
+    """Why nothing was looked for."""
+
+    type: Literal["web_search_tool_result_error"]
+    error_code: Literal["invalid_tool_input", "query_too_long", "max_uses_exceeded", "unavailable"]
+
+
+class AnswerSearchResult(BaseModel):
+    """What a search of the web found."""
+
+    type: Literal["web_search_tool_result"]
+    tool_use_id: str
+    content: list[AnswerWebPage] | AnswerSearchError
+
+
 AnswerBlock = Annotated[
     AnswerText
     | AnswerThinking
     | AnswerRedactedThinking
     | AnswerToolUse
     | AnswerServerToolUse
-    | AnswerImageResult,
+    | AnswerImageResult
+    | AnswerSearchResult,
     Field(discriminator="type"),
 ]
 
@@ -140,6 +166,13 @@ class CacheCreation(BaseModel):
     ephemeral_1h_input_tokens: int = Field(ge=0)
 
 
+class ServerToolUsage(BaseModel):
+    """How often tools were run here."""
+
+    web_search_requests: int = Field(ge=0)
+    web_fetch_requests: int = Field(ge=0)
+
+
 class DeltaUsage(BaseModel):
     """Tokens; the prompt's are parted by whether the prefix cache had them."""
 
@@ -148,6 +181,9 @@ class DeltaUsage(BaseModel):
     cache_read_input_tokens: int = Field(ge=0)
     output_tokens: int = Field(ge=0)
     output_tokens_details: OutputTokensDetails
+    server_tool_use: ServerToolUsage | None = Field(
+        None, description="Where the request has the tool `web_search`."
+    )
 
 
 class MessageUsage(DeltaUsage):

@@ -6,8 +6,8 @@ from pydantic import BaseModel, Field, RootModel
 
 from consigne.api.openapi.openai import ChosenLogprob
 from consigne.api.openapi.responses import (
+    AnswerNote,
     Count,
-    FileCitation,
     OutputItem,
     OutputTextPart,
     ReasoningTextPart,
@@ -91,7 +91,7 @@ class AnnotationEvent(_OfItem):
     type: Literal["response.output_text.annotation.added"]
     content_index: Count
     annotation_index: Count
-    annotation: FileCitation
+    annotation: AnswerNote
 
 
 class ReasoningDeltaEvent(_Delta):
@@ -160,6 +160,16 @@ class ImageCallEvent(_OfItem):
     ]
 
 
+class SearchCallEvent(_OfItem):
+    """How far a search of the web is."""
+
+    type: Literal[
+        "response.web_search_call.in_progress",
+        "response.web_search_call.searching",
+        "response.web_search_call.completed",
+    ]
+
+
 class PartialImageEvent(_OfItem):
     """An unfinished state of a picture."""
 
@@ -199,6 +209,7 @@ class ResponseStreamEvent(
             | CustomInputDoneEvent
             | ImageCallEvent
             | PartialImageEvent
+            | SearchCallEvent
             | StreamErrorEvent,
             Field(discriminator="type"),
         ]

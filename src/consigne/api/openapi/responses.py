@@ -43,12 +43,25 @@ class FileCitation(BaseModel):
     filename: str
 
 
+class UrlCitation(BaseModel):
+    """A page of the web that the text rests on, where it names it."""
+
+    type: Literal["url_citation"]
+    start_index: Count
+    end_index: Count
+    url: str
+    title: str
+
+
+AnswerNote = Annotated[FileCitation | UrlCitation, Field(discriminator="type")]
+
+
 class OutputTextPart(BaseModel):
     """Text that the model wrote."""
 
     type: Literal["output_text"]
     text: str
-    annotations: list[FileCitation]
+    annotations: list[AnswerNote]
     logprobs: list[ChosenLogprob]
 
 
@@ -136,8 +149,38 @@ class ImageGenerationCall(BaseModel):
     error: ImageError | None = None
 
 
+class SearchSource(BaseModel):
+    """A page that was found."""
+
+    type: Literal["url"]
+    url: str
+
+
+class SearchAction(BaseModel):
+    """What was looked for; `sources` where `include` asks for them."""
+
+    type: Literal["search"]
+    query: str
+    queries: list[str]
+    sources: list[SearchSource] | None = None
+
+
+class WebSearchCall(BaseModel):
+    """A search of the web."""
+
+    type: Literal["web_search_call"]
+    id: str
+    status: Literal["in_progress", "completed", "failed"]
+    action: SearchAction
+
+
 OutputItem = Annotated[
-    OutputMessage | OutputReasoning | OutputFunctionCall | OutputCustomCall | ImageGenerationCall,
+    OutputMessage
+    | OutputReasoning
+    | OutputFunctionCall
+    | OutputCustomCall
+    | ImageGenerationCall
+    | WebSearchCall,
     Field(discriminator="type"),
 ]
 

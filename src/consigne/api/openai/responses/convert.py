@@ -30,6 +30,7 @@ from consigne.api.openai.responses.schemas import (
     Reasoning,
     ReasoningItem,
     ResponsesBody,
+    SearchCallItem,
     TextFormat,
 )
 from consigne.api.openai.responses.sealed import is_sealed, unseal
@@ -229,6 +230,8 @@ def _turns(
         if isinstance(item, ImageCallItem):
             turns = _with_picture(turns, item, path)
             continue
+        if isinstance(item, SearchCallItem):
+            continue  # what it found stands in the answer that follows
         turn = _turn(item, path)
         if turn.role == "system" and not turns:
             system.extend(block for block in turn.content if isinstance(block, TextBlock))
@@ -294,6 +297,8 @@ def _turn(item: Item, path: str) -> Message:
         case ImageCallItem():
             called, _ = picture_calls.recalled(pictures.picture_id(item), item.id or "ig", "")
             return Message("assistant", (called,))
+        case SearchCallItem():
+            return Message("assistant", ())
         case ItemReference():
             return refuse(path, "there is no item of this id")
         case _:

@@ -5,12 +5,15 @@ from typing import Any, assert_never
 
 from consigne.api.errors import openai_error
 from consigne.api.openai import custom
-from consigne.api.openai.responses import pictures
-from consigne.api.openai.responses.schemas import ResponsesBody, ToolItem
+from consigne.api.openai.responses import pictures, searches
+from consigne.api.openai.responses.envelope import envelope, summary
+from consigne.api.openai.responses.schemas import ResponsesBody
 from consigne.api.openai.responses.sealed import seal
-from consigne.api.openai.responses.tools import Called, names, served
+from consigne.api.openai.responses.tools import Called, names
 from consigne.api.openai.shared import logprobs
-from consigne.api.picture_calls import PictureBegun, PictureEnded, PictureGrows, Told
+from consigne.api.picture_calls import PictureBegun, PictureEnded, PictureGrows
+from consigne.api.run_here import Told
+from consigne.api.search_calls import SearchBegun, SearchEnded
 from consigne.domain import sources
 from consigne.domain.errors import ConsigneError, from_code
 from consigne.domain.events import (
@@ -53,91 +56,6 @@ def usage(counts: Usage) -> Json:
     }
 
 
-_ABSENT = (
-    "access_programs",
-    "completed_at",
-    "error",
-    "image",
-    "incomplete_details",
-    "input_transformations",
-    "moderation",
-    "prompt",
-    "prompt_cache_diagnostics",
-    "prompt_cache_options",
-    "tool_usage",
-    "usage",
-)
-"""Fields that are null, some until the response has ended."""
-
-
-def envelope(body: ResponsesBody, model: str, created: int) -> Json:
-    """Return a response that has only begun: every field is there, null or not."""
-    text = body.text.model_dump(by_alias=True, exclude_unset=True) if body.text else {}
-    begun = {
-        "id": new_id("resp"),
-        "object": "response",
-        "created_at": created,
-        "status": "in_progress",
-        "background": bool(body.background),
-        "instructions": body.instructions,
-        "max_output_tokens": body.max_output_tokens,
-        "max_tool_calls": body.max_tool_calls,
-        "model": model,
-        "output": [],
-        "parallel_tool_calls": body.parallel_tool_calls is not False,
-        "previous_response_id": body.previous_response_id,
-        "conversation": _conversation(body),
-        "prompt_cache_key": body.prompt_cache_key,
-        "prompt_cache_retention": body.prompt_cache_retention,
-        "reasoning": {
-            "effort": body.reasoning.effort if body.reasoning else None,
-            "summary": _summary(body),
-        },
-        "safety_identifier": body.safety_identifier,
-        "service_tier": "default",
-        "store": body.store is not False,
-        "temperature": body.temperature,
-        "text": {
-            "format": text.get("format") or {"type": "text"},
-            "verbosity": text.get("verbosity") or "medium",
-        },
-        "tool_choice": _tool_choice(body),
-        "tools": [_tool(tool) for tool in served(body)],
-        "top_logprobs": body.top_logprobs or 0,
-        "top_p": body.top_p,
-        "truncation": body.truncation or "disabled",
-        "user": body.user,
-        "metadata": body.metadata or {},
-    }
-    return begun | dict.fromkeys(_ABSENT)
-
-
-def _conversation(body: ResponsesBody) -> Json | None:
-    named = body.conversation
-    if named is None:
-        return None
-    return {"id": named if isinstance(named, str) else named.id}
-
-
-def _summary(body: ResponsesBody) -> str | None:
-    asked = body.reasoning
-    return (asked.summary or asked.generate_summary) if asked else None
-
-
-def _tool(tool: ToolItem) -> Json:
-    told = tool.model_dump(exclude_unset=True)
-    if tool.type != "function":
-        return told
-    return {"description": None, "parameters": None, "strict": None} | told
-
-
-def _tool_choice(body: ResponsesBody) -> Any:
-    choice = body.tool_choice
-    if choice is None or isinstance(choice, str):
-        return choice or "auto"
-    return choice.model_dump(exclude_unset=True)
-
-
 class ResponseBuilder:
     """Folds one answer's events into a response; each step yields the events that tell of it."""
 
@@ -145,7 +63,7 @@ class ResponseBuilder:
         self.response = envelope(body, model, int(sources.now().timestamp()))
         self._body = body
         self._called = names(body)
-        self._summarises = _summary(body) is not None
+        self._summarises = summary(body) is not None
         self._seals = body.store is False or "reasoning.encrypted_content" in (body.include or ())
         self._sequence = -1
         self._begun = False
@@ -205,6 +123,8 @@ class ResponseBuilder:
                 raise from_code(event.code, event.message)
             case PictureBegun() | PictureGrows() | PictureEnded():
                 yield from self._picture(event)
+            case SearchBegun() | SearchEnded():
+                yield from self._search(event)
             case _:
                 assert_never(event)
 
@@ -229,7 +149,7 @@ class ResponseBuilder:
             self._open = False
             self._fill(self._items[-1])
             self._items[-1]["status"] = "incomplete"
-        elif self._items and self._items[-1]["type"] == pictures.KIND:
+        elif self._items and self._items[-1]["type"] in (pictures.KIND, searches.KIND):
             pictures.cut_item(self._items[-1])
         self.response["status"] = status
         return self._lifecycle(kind)
@@ -298,10 +218,18 @@ class ResponseBuilder:
 
     def _cite(self, cited: Sequence[Cited]) -> Iterable[Json]:
         """Tell of the passages that the text rests on, each where the text ends."""
-        index = len("".join(self._parts))
-        for number, each in enumerate(cited):
-            file = {"file_id": each.file_id, "filename": each.filename}
-            note = {"type": "file_citation", "index": index, **file}
+        text = "".join(self._parts)
+        files = [
+            {
+                "type": "file_citation",
+                "index": len(text),
+                "file_id": each.file_id,
+                "filename": each.filename,
+            }
+            for each in cited
+            if each.url is None
+        ]
+        for number, note in enumerate([*files, *searches.notes(text, cited)]):
             self._annotations.append(note)
             place = {"content_index": 0, "annotation_index": number}
             yield self._of_item("output_text.annotation.added", **place, annotation=note)
@@ -347,6 +275,21 @@ class ResponseBuilder:
                     yield self._of_item(f"{kind}.completed")
                 index = len(self._items) - 1
                 yield self._event("output_item.done", output_index=index, item=item)
+
+    def _search(self, event: SearchBegun | SearchEnded) -> Iterable[Json]:
+        index = len(self._items) - isinstance(event, SearchEnded)
+        if isinstance(event, SearchBegun):
+            item = searches.begun_item(event)
+            self._items.append(item)
+            yield self._event("output_item.added", output_index=index, item=dict(item))
+            yield self._of_item(f"{searches.KIND}.in_progress")
+            yield self._of_item(f"{searches.KIND}.searching")
+            return
+        item = self._items[-1]
+        searches.end_item(item, event, self._body.include or ())
+        if event.trouble is None:
+            yield self._of_item(f"{searches.KIND}.completed")
+        yield self._event("output_item.done", output_index=index, item=item)
 
     def _fill(self, item: Json) -> None:
         """Put what was written so far into its item."""

@@ -21,6 +21,7 @@ from consigne.api.openai.responses.schemas import (
     Part,
     ReasoningItem,
     ReasoningText,
+    SearchCallItem,
     item_list,
 )
 from consigne.domain.ids import new_id
@@ -36,6 +37,7 @@ _PREFIXES = {
     "reasoning": "rs",
     "compaction": "cmp",
     "image_generation_call": "ig",
+    "web_search_call": "ws",
 }
 
 _CALLS = ("function_call", "custom_tool_call")
@@ -87,7 +89,8 @@ def _fields(
     | CustomCallItem
     | ReasoningItem
     | CompactionItem
-    | ImageCallItem,
+    | ImageCallItem
+    | SearchCallItem,
 ) -> Json:
     status = {"status": "completed"}
     match item:
@@ -113,6 +116,8 @@ def _fields(
             return {"encrypted_content": item.encrypted_content}
         case ImageCallItem():
             return {"result": None, "revised_prompt": item.revised_prompt} | status
+        case SearchCallItem():
+            return {"action": item.action or {"type": "search", "query": ""}} | status
         case _:
             assert_never(item)
 

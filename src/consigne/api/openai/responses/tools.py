@@ -5,20 +5,30 @@ from typing import assert_never
 
 import msgspec
 
-from consigne.api import picture_calls
+from consigne.api import picture_calls, search_calls
 from consigne.api.openai import custom, shared
-from consigne.api.openai.responses import pictures
-from consigne.api.openai.responses.schemas import (
-    ContextBody,
+from consigne.api.openai.responses import pictures, searches
+from consigne.api.openai.responses.schemas import ContextBody
+from consigne.api.openai.responses.tool_schemas import (
+    AllowedTool,
     ImageToolItem,
     NamespacedFunction,
+    SearchToolItem,
     ToolChoiceItem,
     ToolItem,
 )
 from consigne.api.openai.shared import FunctionParam, refuse
 from consigne.domain.messages import Tool, ToolChoice
 
-_RUN = ("function", "namespace", "image_generation")
+_RUN = (
+    "function",
+    "namespace",
+    "image_generation",
+    "web_search",
+    "web_search_2025_08_26",
+    "web_search_preview",
+    "web_search_preview_2025_03_11",
+)
 _LEFT_OUT = frozenset(
     {
         "apply_patch",
@@ -32,10 +42,6 @@ _LEFT_OUT = frozenset(
         "programmatic_tool_calling",
         "shell",
         "tool_search",
-        "web_search",
-        "web_search_2025_08_26",
-        "web_search_preview",
-        "web_search_preview_2025_03_11",
     }
 )
 """Tools that are not run here. The model is not told of them, and they are not echoed.
@@ -95,8 +101,10 @@ def chosen(body: ContextBody) -> tuple[tuple[Tool, ...], ToolChoice]:
             return shared.choose_named(tools, name, parallel=parallel)
         case ToolChoiceItem(type="image_generation"):
             return shared.choose_named(tools, picture_calls.NAME, parallel=parallel)
+        case ToolChoiceItem(type=kind) if kind.startswith(search_calls.NAME):
+            return shared.choose_named(tools, search_calls.NAME, parallel=parallel)
         case ToolChoiceItem(type="allowed_tools") as allowed:
-            wanted = [tool.name or tool.type for tool in allowed.tools or ()]
+            wanted = [_chosen(tool) for tool in allowed.tools or ()]
             return shared.choose(tools, allowed.mode, names=wanted, parallel=parallel)
         case ToolChoiceItem(type=kind):
             return refuse("tool_choice", f"'{kind[:100]}' can't be chosen here")
@@ -114,6 +122,9 @@ def _definitions(body: ContextBody) -> Iterable[tuple[str, Tool]]:
         if isinstance(item, ImageToolItem):
             yield path, picture_calls.tool(pictures.wish(item, "", path, streams=False))
             continue
+        if isinstance(item, SearchToolItem):
+            yield path, search_calls.tool(searches.wish(item))
+            continue
         if item.name is None:
             refuse(f"{path}.name", "Field required", "missing")
         if item.type == "function":
@@ -122,6 +133,11 @@ def _definitions(body: ContextBody) -> Iterable[tuple[str, Tool]]:
             yield f"{path}.name", custom.tool(item.name, item.description)
         else:
             yield from _namespace(item, item.name, path)
+
+
+def _chosen(tool: AllowedTool) -> str:
+    searches_web = tool.type.startswith(search_calls.NAME)
+    return search_calls.NAME if searches_web else tool.name or tool.type
 
 
 def _function(item: ToolItem | NamespacedFunction, name: str) -> FunctionParam:
