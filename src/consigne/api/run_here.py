@@ -21,11 +21,20 @@ from consigne.domain.events import (
     MessageStop,
     ToolUseStart,
 )
-from consigne.domain.messages import Message, Request, ToolChoice, ToolResultBlock, ToolUseBlock
+from consigne.domain.messages import (
+    Message,
+    Request,
+    TextBlock,
+    ToolChoice,
+    ToolResultBlock,
+    ToolUseBlock,
+)
 from consigne.domain.usage import Usage
 
 MOST_ROUNDS: Final = 5
 """Turns of the model in one answer that may call these tools."""
+
+_ENOUGH: Final = "There were as many calls as this answer may have. Go on without."
 
 CallEvent = PictureEvent | SearchEvent
 Told = Event | CallEvent
@@ -44,10 +53,23 @@ Runners = Mapping[str, Runner]
 
 
 async def answering(
-    request: Request, generate: Callable[[Request], AsyncIterator[Event]], runners: Runners
+    request: Request,
+    generate: Callable[[Request], AsyncIterator[Event]],
+    runners: Runners,
+    *,
+    most_calls: int | None = None,
+    opening: Sequence[CallEvent] = (),
 ) -> AsyncIterator[Told]:
-    """Yield one answer with what is run for it; blocks are counted without those calls."""
-    used, blocks, started = Usage(), 0, False
+    """Yield one answer with what is run for it; blocks are counted without those calls.
+
+    Args:
+        request: What the model is asked first.
+        generate: Asks it.
+        runners: What runs the calls.
+        most_calls: How many calls are run; further ones are told to the model alone, as refused.
+        opening: What the reader is told when the answer has begun.
+    """
+    used, blocks, started, run = Usage(), 0, False, 0
     for rounds in range(1, MOST_ROUNDS + 1):
         turn = _Turn(blocks, runners)
         async with aclosing(generate(request)) as events:  # type: ignore[type-var]
@@ -58,6 +80,8 @@ async def answering(
                 elif not started:
                     started = True
                     yield event
+                    for told in opening:
+                        yield told
                 turn.builder.add(event)
         if turn.stop is None:
             return
@@ -65,6 +89,10 @@ async def answering(
         calls = turn.calls if turn.stop.stop_reason == "tool_use" else []
         results = []
         for call in calls:
+            run += 1
+            if most_calls is not None and run > most_calls:
+                results.append(ToolResultBlock(call.id, (TextBlock(_ENOUGH),), is_error=True))
+                continue
             async with aclosing(runners[call.name].run(call)) as running:  # type: ignore[type-var]
                 async for step in running:
                     if isinstance(step, ToolResultBlock):

@@ -206,6 +206,9 @@ async def test_domains_and_the_number_of_searches_are_kept_to(world: WebWorld) -
     assert world.asked[0][0] == "Ar-Men (site:example.org)"
     assert "Brest" in played.requests[0].tools[0].description
     assert told["usage"]["server_tool_use"]["web_search_requests"] == 1
+    played.scripts = [(*CALL, stop("tool_use"))] * 2
+    kept = (await post(world, "/v1/responses", GPT | {"max_tool_calls": 1}, played)).json()
+    assert [item["type"] for item in kept["output"]].count("web_search_call") == 1
 
 
 async def test_what_hinders_a_search_ends_it_and_not_the_answer(world: WebWorld) -> None:

@@ -85,7 +85,7 @@ def _generated(
     def turn(asked: messages.Request) -> AsyncIterator[Event]:
         return telling(services.gateway.generate(asked), shown)
 
-    return answering(wanted, turn, runners)
+    return answering(wanted, turn, runners, most_calls=body.max_tool_calls)
 
 
 async def _at_once(
