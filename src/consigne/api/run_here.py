@@ -5,13 +5,14 @@ model has ended its turn, the call is run, and told by events of its own; then t
 again, with the result before it. To the reader all of it is one answer.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from consigne.api.picture_calls import PictureEvent
+from consigne.api.remote_calls import RemoteEvent
 from consigne.api.search_calls import SearchEvent
 from consigne.domain.events import (
     AnswerBuilder,
@@ -36,7 +37,7 @@ MOST_ROUNDS: Final = 5
 
 _ENOUGH: Final = "There were as many calls as this answer may have. Go on without."
 
-CallEvent = PictureEvent | SearchEvent
+CallEvent = PictureEvent | SearchEvent | RemoteEvent
 Told = Event | CallEvent
 
 
@@ -69,7 +70,7 @@ async def answering(
         most_calls: How many calls are run; further ones are told to the model alone, as refused.
         opening: What the reader is told when the answer has begun.
     """
-    used, blocks, started, run = Usage(), 0, False, 0
+    used, blocks, started = Usage(), 0, False
     for rounds in range(1, MOST_ROUNDS + 1):
         turn = _Turn(blocks, runners)
         async with aclosing(generate(request)) as events:  # type: ignore[type-var]
@@ -80,30 +81,38 @@ async def answering(
                 elif not started:
                     started = True
                     yield event
-                    for told in opening:
-                        yield told
+                    for first in opening:
+                        yield first
                 turn.builder.add(event)
         if turn.stop is None:
             return
         used, blocks = used + turn.stop.usage, turn.blocks
         calls = turn.calls if turn.stop.stop_reason == "tool_use" else []
         results = []
-        for call in calls:
-            run += 1
-            if most_calls is not None and run > most_calls:
-                results.append(ToolResultBlock(call.id, (TextBlock(_ENOUGH),), is_error=True))
-                continue
-            async with aclosing(runners[call.name].run(call)) as running:  # type: ignore[type-var]
-                async for step in running:
-                    if isinstance(step, ToolResultBlock):
-                        results.append(step)
-                    else:
-                        yield step
+        async with aclosing(_run(calls, runners, most_calls)) as running:
+            async for step in running:
+                if isinstance(step, ToolResultBlock):
+                    results.append(step)
+                else:
+                    yield step
+        most_calls = None if most_calls is None else most_calls - len(calls)
         if not calls or turn.others or rounds == MOST_ROUNDS:
             reason = "end_turn" if calls and not turn.others else turn.stop.stop_reason
             yield msgspec.structs.replace(turn.stop, usage=used, stop_reason=reason)
             return
         request = _continued(request, turn.builder, results, last=rounds + 1 == MOST_ROUNDS)
+
+
+async def _run(
+    calls: Sequence[ToolUseBlock], runners: Runners, most: int | None
+) -> AsyncGenerator[CallEvent | ToolResultBlock, None]:
+    for number, call in enumerate(calls):
+        if most is not None and number >= most:
+            yield ToolResultBlock(call.id, (TextBlock(_ENOUGH),), is_error=True)
+            continue
+        async with aclosing(runners[call.name].run(call)) as running:  # type: ignore[type-var]
+            async for step in running:
+                yield step
 
 
 class _Turn:

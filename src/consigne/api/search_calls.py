@@ -14,6 +14,7 @@ import msgspec
 from consigne.domain.events import Cited
 from consigne.domain.ids import new_id
 from consigne.domain.messages import Json, TextBlock, Tool, ToolResultBlock, ToolUseBlock
+from consigne.domain.models import Model
 from consigne.settings import SearchSettings
 
 NAME: Final = "web_search"
@@ -107,7 +108,10 @@ def unpacked(carried: str) -> str:
 class Searcher:
     """Searches for one answer; what it finds is added to the passages that the answer may cite."""
 
-    def __init__(self, settings: SearchSettings, wish: SearchWish, shown: dict[int, Cited]) -> None:
+    def __init__(
+        self, settings: SearchSettings, wish: SearchWish, shown: dict[int, Cited], model: Model
+    ) -> None:
+        self._model = model
         self._settings = settings
         self._wish = wish
         self._shown = shown
@@ -115,13 +119,16 @@ class Searcher:
 
     async def run(self, call: ToolUseBlock) -> AsyncIterator[SearchEvent | ToolResultBlock]:
         """Search once; whatever hinders that is told the reader and the model."""
+        from consigne.chat.tools.base import Outcome
+        from consigne.chat.tools.limits import fitted
+
         query = call.input.get("query")
         begun = SearchBegun(new_id("ws"), query.strip() if isinstance(query, str) else "")
         yield begun
         ended, said = await self._search(begun)
         yield ended
-        is_error = ended.trouble is not None
-        yield ToolResultBlock(call.id, (TextBlock(said),), is_error=is_error)
+        told = fitted(Outcome((TextBlock(said),), ended.trouble is not None), self._model)
+        yield ToolResultBlock(call.id, told.content, is_error=told.is_error)
 
     async def _search(self, begun: SearchBegun) -> tuple[SearchEnded, str]:
         """Return what came of it, and what the model is told."""

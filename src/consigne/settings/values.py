@@ -168,6 +168,8 @@ class ToolSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     private_addresses: bool = False
     """Whether pages, documents and servers of tools that people name may be in the operator's own
     network."""
+    requested_servers: bool = False
+    """Whether requests to the API may name servers of tools, which are called for their answers."""
     search: SearchSettings = SearchSettings()
     servers: tuple[ToolServerSettings, ...] = ()
     """Servers of tools, each a table ``[[tools.servers]]``."""

@@ -253,7 +253,7 @@ async def test_plain_documents_and_search_results_are_read_as_text() -> None:
         ({"temperature": 1.5}, "temperature: Input should be less than or equal to 1"),
         ({"thinking": {"type": "enabled"}}, "thinking.budget_tokens: Field required"),
         ({"model": "plain", "thinking": {"type": "enabled"}}, "thinking.type: The model plain"),
-        ({"mcp_servers": [{}]}, "mcp_servers: MCP servers are not called"),
+        ({"mcp_servers": [{}]}, "mcp_servers.0.type: Field required"),
         ({"container": "c"}, "container: This is not supported here"),
     ],
 )

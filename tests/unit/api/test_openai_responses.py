@@ -271,7 +271,8 @@ async def test_verbosity_is_told_to_the_model() -> None:
 
 async def test_tools_that_are_not_run_here_are_left_out() -> None:
     gateway = ScriptedGateway()
-    others = [{"type": "file_search", "vector_store_ids": ["v"]}, {"type": "mcp"}]
+    mcp = {"type": "mcp", "server_label": "m", "server_url": "https://m.example"}
+    others = [{"type": "file_search", "vector_store_ids": ["v"]}, mcp]
     patch = {"type": "custom", "name": "c", "format": {"type": "grammar", "syntax": "lark"}}
     body = await ask(gateway, tools=[*others, TOOL, patch])
     assert [tool.name for tool in gateway.requests[0].tools] == ["f"]

@@ -5,7 +5,7 @@ from typing import NoReturn, assert_never
 
 import msgspec
 
-from consigne.api.anthropic import context, pictures, searches
+from consigne.api.anthropic import context, pictures, remote, searches
 from consigne.api.anthropic.interleaved import parted
 from consigne.api.anthropic.schemas import (
     Base64Source,
@@ -15,6 +15,8 @@ from consigne.api.anthropic.schemas import (
     FileSource,
     ImageParam,
     ImageResultParam,
+    McpResultParam,
+    McpUseParam,
     MessageParam,
     MessagesBody,
     PlainTextSource,
@@ -94,8 +96,6 @@ def _refuse(param: str, message: str, kind: str = "value_error") -> NoReturn:
 
 def _refuse_unserved(body: PromptBody) -> None:
     """Refuse by name what would change the answer and is not served here."""
-    if body.mcp_servers:
-        _refuse("mcp_servers", "MCP servers are not called from here")
     context.check(body.context_management)
     if body.output_config and body.output_config.task_budget:
         _refuse("output_config.task_budget", "Models here are not told of budgets; leave it out")
@@ -182,6 +182,8 @@ def _check_role(block: Block, role: str, path: str) -> None:
             | ServerToolUseParam()
             | ImageResultParam()
             | SearchResultsParam()
+            | McpUseParam()
+            | McpResultParam()
         ) if role != "assistant":
             _refuse(path, f"'{block.type}' blocks can only be in assistant messages")
         case ToolResultParam() if role != "user":
@@ -212,6 +214,10 @@ def _block(block: Block, path: str) -> Iterable[ContentBlock]:
             yield pictures.recalled(block)
         case SearchResultsParam():
             yield searches.recalled(block)
+        case McpUseParam():
+            yield remote.recalled_use(block)
+        case McpResultParam():
+            yield remote.recalled_result(block)
         case _:
             assert_never(block)
 

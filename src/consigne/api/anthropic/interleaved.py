@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from consigne.api import sse
-from consigne.api.anthropic import encode, pictures, searches
+from consigne.api.anthropic import encode, pictures, remote, searches
 from consigne.api.picture_calls import PictureBegun, PictureEnded, PictureGrows
+from consigne.api.remote_calls import RemoteBegun, RemoteEnded, RemoteListed
 from consigne.api.run_here import Told
 from consigne.api.search_calls import SearchBegun, SearchEnded, SearchEvent
 from consigne.domain.errors import from_code
@@ -56,6 +57,8 @@ async def whole(events: AsyncIterator[Told], shape: encode.Shape) -> Json:
                 case SearchBegun() | SearchEnded():
                     shape = _counted(shape, event)
                     between.setdefault(len(builder.content), []).extend(searches.blocks(event))
+                case RemoteListed() | RemoteBegun() | RemoteEnded():
+                    between.setdefault(len(builder.content), []).extend(remote.blocks(event))
                 case PictureBegun() | PictureGrows() | PictureEnded():
                     between.setdefault(len(builder.content), []).extend(pictures.blocks(event))
                 case _:
@@ -85,6 +88,8 @@ class StreamEncoder(encode.StreamEncoder):
             case SearchBegun() | SearchEnded():
                 self._shape = _counted(self._shape, event)
                 return b"".join(map(self._block, searches.blocks(event)))
+            case RemoteListed() | RemoteBegun() | RemoteEnded():
+                return b"".join(map(self._block, remote.blocks(event)))
             case PictureBegun() | PictureGrows() | PictureEnded():
                 return b"".join(map(self._block, pictures.blocks(event)))
             case MessageStart() | MessageStop() | Failed():
@@ -99,7 +104,7 @@ class StreamEncoder(encode.StreamEncoder):
         index = self._blocks + self._before
         self._before += 1
         begun, given = block, b""
-        if block["type"] == "server_tool_use":
+        if block["type"] in ("server_tool_use", "mcp_tool_use"):
             begun = block | {"input": {}}
             text = msgspec.json.encode(block["input"]).decode()
             delta = {"type": "input_json_delta", "partial_json": text}

@@ -9,7 +9,8 @@ block ``server_tool_use`` for the call, and a block ``image_generation_tool_resu
 import base64
 from typing import Any, Final
 
-from consigne.api.anthropic.schemas import ImageResultParam, PromptBody, ToolParam
+from consigne.api.anthropic.schemas import ImageResultParam, PromptBody
+from consigne.api.anthropic.tool_schemas import ToolParam
 from consigne.api.errors import InvalidField
 from consigne.api.picture_calls import (
     NAME,
@@ -61,7 +62,7 @@ def wanted(body: PromptBody, caller: Caller, models: Models) -> Wish | None:
         NotPermitted: The key is not for pictures.
     """
     for i, param in enumerate(body.tools or ()):
-        if param.type == TYPE:
+        if isinstance(param, ToolParam) and param.type == TYPE:
             if not may_draw(caller):
                 message = f"This API key lacks the scope 'images', which '{TYPE}' needs."
                 raise NotPermitted(message, param=f"tools.{i}")

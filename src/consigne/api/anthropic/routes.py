@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from consigne.api import bodies, picture_calls, search_calls, sse
+from consigne.api import bodies, picture_calls, remote_calls, search_calls, sse
 from consigne.api.anthropic import (
     batches,
     encode,
@@ -16,10 +16,11 @@ from consigne.api.anthropic import (
     interleaved,
     models,
     pictures,
+    remote,
     searches,
 )
 from consigne.api.anthropic.prepare import Ready, prepare
-from consigne.api.anthropic.schemas import MessagesBody, count_body, messages_body
+from consigne.api.anthropic.schemas import MessagesBody, PromptBody, count_body, messages_body
 from consigne.api.anthropic.version import version_of
 from consigne.api.attached import quoted
 from consigne.api.auth import authenticate, services_of
@@ -48,7 +49,8 @@ async def create_message(request: Request) -> Response:
     services = services_of(request)
     gateway = services.gateway
     ready = await prepare(body, gateway, version, partial(quoted, request, caller))
-    if runners := _runners(request, caller, body, ready):
+    ready, runners = await _runners(request, caller, body, ready)
+    if runners:
         return await _running(request, body, ready, runners)
     events = _generated(body, gateway.generate(ready.request))
     if ready.shown:
@@ -61,18 +63,35 @@ async def create_message(request: Request) -> Response:
     return Response(msgspec.json.encode(told), media_type="application/json")
 
 
-def _runners(
+async def _runners(
     request: Request, caller: Caller, body: MessagesBody, ready: Ready
-) -> dict[str, Runner]:
-    """Return what runs the request's tools that are run here."""
+) -> tuple[Ready, dict[str, Runner]]:
+    """Return the request with its servers' tools, and what runs the tools that are run here."""
     services = services_of(request)
+    model = services.gateway.resolve(body.model)
     found: dict[str, Runner] = {}
     if drawing := pictures.wanted(body, caller, services.gateway):
         found[picture_calls.NAME] = Maker(caller, services.pictures, services.gateway, drawing)
     search = services.settings.tools.search
     if searching := searches.wanted(body, search):
-        found[search_calls.NAME] = Searcher(search, searching, ready.shown)
-    return found
+        found[search_calls.NAME] = Searcher(search, searching, ready.shown, model)
+    ready, offers = await _with_servers(request, body, ready)
+    return ready, found | {
+        name: remote_calls.RemoteRunner(offered, model) for name, offered in offers.items()
+    }
+
+
+async def _with_servers(
+    request: Request, body: PromptBody, ready: Ready
+) -> tuple[Ready, remote_calls.Offers]:
+    settings = services_of(request).settings.tools
+    wishes = remote.wanted(body, settings)
+    if not wishes:
+        return ready, {}
+    _, offers = await sse.while_connected(request.receive, remote_calls.listed(wishes, settings))
+    tools = (*ready.request.tools, *remote_calls.tools(offers, wishes))
+    asked = msgspec.structs.replace(ready.request, tools=tools)
+    return msgspec.structs.replace(ready, request=asked), offers
 
 
 async def _running(
@@ -103,6 +122,7 @@ async def count_tokens(request: Request) -> Response:
     gateway = services_of(request).gateway
     searches.wanted(body, services_of(request).settings.tools.search)
     ready = await prepare(body, gateway, version, partial(quoted, request, caller))
+    ready, _ = await _with_servers(request, body, ready)
     count = await sse.while_connected(request.receive, gateway.count_tokens(ready.request))
     told: dict[str, object] = {"input_tokens": count}
     if body.context_management is not None:

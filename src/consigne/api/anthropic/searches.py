@@ -3,7 +3,8 @@
 from typing import Any, Final
 
 from consigne.api import search_calls
-from consigne.api.anthropic.schemas import PromptBody, SearchResultsParam, ToolParam
+from consigne.api.anthropic.schemas import PromptBody, SearchResultsParam
+from consigne.api.anthropic.tool_schemas import ToolParam
 from consigne.api.errors import InvalidField
 from consigne.api.search_calls import SearchBegun, SearchEnded, SearchEvent, SearchWish
 from consigne.domain.messages import TextBlock, ToolResultBlock
@@ -40,7 +41,7 @@ def wanted(body: PromptBody, settings: SearchSettings) -> SearchWish | None:
         InvalidField: No search service is set up, or the tool wants what can't be.
     """
     for i, param in enumerate(body.tools or ()):
-        if param.type in TYPES:
+        if isinstance(param, ToolParam) and param.type in TYPES:
             if not settings.kind:
                 message = "The web is not searched here; the operator can set it up (tools.search)"
                 raise InvalidField(message, param=f"tools.{i}")

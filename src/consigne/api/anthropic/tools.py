@@ -13,7 +13,7 @@ import msgspec
 
 from consigne.api import picture_calls, search_calls
 from consigne.api.anthropic import pictures, searches
-from consigne.api.anthropic.schemas import ToolChoiceParam, ToolParam
+from consigne.api.anthropic.tool_schemas import ToolChoiceParam, ToolParam, ToolsetParam
 from consigne.api.errors import InvalidField
 from consigne.domain.messages import Json, Tool, ToolChoice
 
@@ -62,14 +62,16 @@ _DEFINED: Final[dict[str, tuple[str, Json]]] = {
 }
 
 
-def tools_of(params: Sequence[ToolParam]) -> tuple[Tool, ...]:
-    """Return the tools.
+def tools_of(params: Sequence[ToolParam | ToolsetParam]) -> tuple[Tool, ...]:
+    """Return the tools, without those of servers: what these are, they tell themselves.
 
     Raises:
         InvalidField: One can't be offered; the message names it.
     """
     tools: dict[str, Tool] = {}
     for i, param in enumerate(params):
+        if isinstance(param, ToolsetParam):
+            continue
         if param.name in tools:
             raise InvalidField("Tool names must be unique", param=f"tools.{i}.name")
         tools[param.name] = _tool(param, f"tools.{i}")

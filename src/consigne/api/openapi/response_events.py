@@ -170,6 +170,36 @@ class SearchCallEvent(_OfItem):
     ]
 
 
+class McpListEvent(_OfItem):
+    """How far the listing of a server's tools is."""
+
+    type: Literal["response.mcp_list_tools.in_progress", "response.mcp_list_tools.completed"]
+
+
+class McpCallEvent(_OfItem):
+    """How far a call of a server's tool is."""
+
+    type: Literal[
+        "response.mcp_call.in_progress",
+        "response.mcp_call.completed",
+        "response.mcp_call.failed",
+    ]
+
+
+class McpArgumentsDeltaEvent(_Delta):
+    """The arguments of a call of a server's tool."""
+
+    type: Literal["response.mcp_call_arguments.delta"]
+    delta: str
+
+
+class McpArgumentsDoneEvent(_OfItem):
+    """They are whole."""
+
+    type: Literal["response.mcp_call_arguments.done"]
+    arguments: str
+
+
 class PartialImageEvent(_OfItem):
     """An unfinished state of a picture."""
 
@@ -210,6 +240,10 @@ class ResponseStreamEvent(
             | ImageCallEvent
             | PartialImageEvent
             | SearchCallEvent
+            | McpListEvent
+            | McpCallEvent
+            | McpArgumentsDeltaEvent
+            | McpArgumentsDoneEvent
             | StreamErrorEvent,
             Field(discriminator="type"),
         ]

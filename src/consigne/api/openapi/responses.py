@@ -174,13 +174,55 @@ class WebSearchCall(BaseModel):
     action: SearchAction
 
 
+class McpTool(BaseModel):
+    """A tool of a server."""
+
+    name: str
+    description: str
+    input_schema: dict[str, Any]
+    annotations: dict[str, Any]
+
+
+class McpListTools(BaseModel):
+    """What a server of tools has told of them."""
+
+    type: Literal["mcp_list_tools"]
+    id: str
+    server_label: str
+    tools: list[McpTool]
+    error: None
+
+
+class McpFailure(BaseModel):
+    """What a server said when it failed."""
+
+    type: Literal["mcp_tool_execution_error"]
+    content: list[dict[str, Any]]
+
+
+class McpCall(BaseModel):
+    """A call of a server's tool."""
+
+    type: Literal["mcp_call"]
+    id: str
+    status: Literal["in_progress", "completed", "failed"]
+    approval_request_id: None
+    server_label: str
+    name: str
+    arguments: str
+    output: str | None
+    error: McpFailure | None
+
+
 OutputItem = Annotated[
     OutputMessage
     | OutputReasoning
     | OutputFunctionCall
     | OutputCustomCall
     | ImageGenerationCall
-    | WebSearchCall,
+    | WebSearchCall
+    | McpListTools
+    | McpCall,
     Field(discriminator="type"),
 ]
 

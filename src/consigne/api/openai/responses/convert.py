@@ -6,7 +6,7 @@ from typing import assert_never
 from consigne.api import picture_calls
 from consigne.api.limits import MAX_TOKENS
 from consigne.api.openai import custom, shared
-from consigne.api.openai.responses import pictures, tools
+from consigne.api.openai.responses import pictures, remote, tools
 from consigne.api.openai.responses.schemas import (
     CompactBody,
     CompactionItem,
@@ -24,6 +24,8 @@ from consigne.api.openai.responses.schemas import (
     ItemReference,
     JsonObjectFormat,
     JsonSchemaFormat,
+    McpCallItem,
+    McpListItem,
     MessageItem,
     Part,
     PromptCacheOptions,
@@ -230,8 +232,11 @@ def _turns(
         if isinstance(item, ImageCallItem):
             turns = _with_picture(turns, item, path)
             continue
-        if isinstance(item, SearchCallItem):
-            continue  # what it found stands in the answer that follows
+        if isinstance(item, SearchCallItem | McpListItem):
+            continue  # what was found stands in the answer; servers are asked again
+        if isinstance(item, McpCallItem):
+            turns = _with_call(turns, *remote.called(item, path))
+            continue
         turn = _turn(item, path)
         if turn.role == "system" and not turns:
             system.extend(block for block in turn.content if isinstance(block, TextBlock))
@@ -251,6 +256,12 @@ def _with_picture(turns: Sequence[Message], item: ImageCallItem, path: str) -> l
     called, result = picture_calls.recalled(
         pictures.picture_id(item), call_id, item.revised_prompt or ""
     )
+    return _with_call(turns, called, result)
+
+
+def _with_call(
+    turns: Sequence[Message], called: ToolUseBlock, result: ToolResultBlock
+) -> list[Message]:
     found = list(turns)
     for message in (Message("assistant", (called,)), Message("user", (result,))):
         if found and _continues(found[-1], message):
@@ -297,8 +308,10 @@ def _turn(item: Item, path: str) -> Message:
         case ImageCallItem():
             called, _ = picture_calls.recalled(pictures.picture_id(item), item.id or "ig", "")
             return Message("assistant", (called,))
-        case SearchCallItem():
+        case SearchCallItem() | McpListItem():
             return Message("assistant", ())
+        case McpCallItem():
+            return Message("assistant", (remote.called(item, path)[0],))
         case ItemReference():
             return refuse(path, "there is no item of this id")
         case _:

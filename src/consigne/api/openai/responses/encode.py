@@ -5,14 +5,15 @@ from typing import Any, assert_never
 
 from consigne.api.errors import openai_error
 from consigne.api.openai import custom
-from consigne.api.openai.responses import pictures, searches
+from consigne.api.openai.responses import pictures, remote, searches
 from consigne.api.openai.responses.envelope import envelope, summary
 from consigne.api.openai.responses.schemas import ResponsesBody
 from consigne.api.openai.responses.sealed import seal
 from consigne.api.openai.responses.tools import Called, names
 from consigne.api.openai.shared import logprobs
 from consigne.api.picture_calls import PictureBegun, PictureEnded, PictureGrows
-from consigne.api.run_here import Told
+from consigne.api.remote_calls import RemoteBegun, RemoteEnded, RemoteListed
+from consigne.api.run_here import CallEvent, Told
 from consigne.api.search_calls import SearchBegun, SearchEnded
 from consigne.domain import sources
 from consigne.domain.errors import ConsigneError, from_code
@@ -40,6 +41,9 @@ _INCOMPLETE = {
     "context_full": "max_output_tokens",
     "refusal": "content_filter",
 }
+
+
+_RUN_HERE = (pictures.KIND, searches.KIND, remote.KIND)
 
 
 def usage(counts: Usage) -> Json:
@@ -121,10 +125,19 @@ class ResponseBuilder:
                 yield self._finish(event)
             case Failed():
                 raise from_code(event.code, event.message)
+            case _:
+                yield from self._run_here(event)
+
+    def _run_here(self, event: CallEvent) -> Iterable[Json]:
+        match event:
             case PictureBegun() | PictureGrows() | PictureEnded():
                 yield from self._picture(event)
             case SearchBegun() | SearchEnded():
                 yield from self._search(event)
+            case RemoteListed():
+                yield from self._listed(event)
+            case RemoteBegun() | RemoteEnded():
+                yield from self._remote(event)
             case _:
                 assert_never(event)
 
@@ -149,7 +162,7 @@ class ResponseBuilder:
             self._open = False
             self._fill(self._items[-1])
             self._items[-1]["status"] = "incomplete"
-        elif self._items and self._items[-1]["type"] in (pictures.KIND, searches.KIND):
+        elif self._items and self._items[-1]["type"] in _RUN_HERE:
             pictures.cut_item(self._items[-1])
         self.response["status"] = status
         return self._lifecycle(kind)
@@ -275,6 +288,33 @@ class ResponseBuilder:
                     yield self._of_item(f"{kind}.completed")
                 index = len(self._items) - 1
                 yield self._event("output_item.done", output_index=index, item=item)
+
+    def _listed(self, event: RemoteListed) -> Iterable[Json]:
+        item = remote.list_item(event)
+        self._items.append(item)
+        index = len(self._items) - 1
+        yield self._event("output_item.added", output_index=index, item=item | {"tools": []})
+        yield self._of_item("mcp_list_tools.in_progress")
+        yield self._of_item("mcp_list_tools.completed")
+        yield self._event("output_item.done", output_index=index, item=item)
+
+    def _remote(self, event: RemoteBegun | RemoteEnded) -> Iterable[Json]:
+        kind = remote.KIND
+        if isinstance(event, RemoteBegun):
+            item = remote.begun_item(event)
+            self._items.append(item)
+            index, given = len(self._items) - 1, item["arguments"]
+            yield self._event(
+                "output_item.added", output_index=index, item=item | {"arguments": ""}
+            )
+            yield self._of_item(f"{kind}.in_progress")
+            yield self._of_item(f"{kind}_arguments.delta", delta=given)
+            yield self._of_item(f"{kind}_arguments.done", arguments=given)
+            return
+        item = self._items[-1]
+        remote.end_item(item, event)
+        yield self._of_item(f"{kind}.failed" if event.is_error else f"{kind}.completed")
+        yield self._event("output_item.done", output_index=len(self._items) - 1, item=item)
 
     def _search(self, event: SearchBegun | SearchEnded) -> Iterable[Json]:
         index = len(self._items) - isinstance(event, SearchEnded)

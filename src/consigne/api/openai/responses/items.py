@@ -17,6 +17,8 @@ from consigne.api.openai.responses.schemas import (
     InputText,
     Item,
     ItemReference,
+    McpCallItem,
+    McpListItem,
     MessageItem,
     Part,
     ReasoningItem,
@@ -38,6 +40,8 @@ _PREFIXES = {
     "compaction": "cmp",
     "image_generation_call": "ig",
     "web_search_call": "ws",
+    "mcp_list_tools": "mcpl",
+    "mcp_call": "mcp",
 }
 
 _CALLS = ("function_call", "custom_tool_call")
@@ -90,7 +94,9 @@ def _fields(
     | ReasoningItem
     | CompactionItem
     | ImageCallItem
-    | SearchCallItem,
+    | SearchCallItem
+    | McpListItem
+    | McpCallItem,
 ) -> Json:
     status = {"status": "completed"}
     match item:
@@ -118,6 +124,12 @@ def _fields(
             return {"result": None, "revised_prompt": item.revised_prompt} | status
         case SearchCallItem():
             return {"action": item.action or {"type": "search", "query": ""}} | status
+        case McpListItem():
+            return {"server_label": item.server_label, "tools": item.tools, "error": item.error}
+        case McpCallItem():
+            fields = ("server_label", "name", "arguments", "output", "error")
+            told = {name: getattr(item, name) for name in fields}
+            return told | {"approval_request_id": None, "status": item.status or "completed"}
         case _:
             assert_never(item)
 

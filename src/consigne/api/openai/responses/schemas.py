@@ -133,6 +133,29 @@ class SearchCallItem(Wire):
     action: JsonObject | None = None
 
 
+class McpListItem(Wire):
+    """What a server of tools had told of them; it is asked again."""
+
+    type: Literal["mcp_list_tools"]
+    id: Id | None = None
+    server_label: str = Field(max_length=256)
+    tools: list[JsonObject] = Field(default_factory=list)
+    error: str | None = None
+
+
+class McpCallItem(Wire):
+    """A call of a server's tool, with what came of it."""
+
+    type: Literal["mcp_call"]
+    id: Id | None = None
+    status: str | None = None
+    server_label: str = Field(max_length=256)
+    name: str = Field(max_length=256)
+    arguments: str
+    output: str | None = None
+    error: JsonObject | str | None = None
+
+
 class ItemReference(Wire):
     """An item that is kept here, by its id."""
 
@@ -158,6 +181,8 @@ Item = Annotated[
     | Annotated[CompactionItem, Tag("compaction")]
     | Annotated[ImageCallItem, Tag("image_generation_call")]
     | Annotated[SearchCallItem, Tag("web_search_call")]
+    | Annotated[McpListItem, Tag("mcp_list_tools")]
+    | Annotated[McpCallItem, Tag("mcp_call")]
     | Annotated[ItemReference, Tag("item_reference")],
     Discriminator(_item_type),
 ]

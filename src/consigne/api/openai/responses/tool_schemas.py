@@ -80,16 +80,37 @@ class SearchToolItem(ToolItem):
     """Without it the tool is left out: nothing is kept here to search in."""
 
 
+class McpFilter(Wire):
+    """Some of a server's tools."""
+
+    tool_names: list[str] | None = None
+    read_only: bool | None = None
+
+
+class McpToolItem(ToolItem):
+    """The tools of a server, where the operator allows requests to name some."""
+
+    type: Literal["mcp"]
+    server_label: Annotated[str, Field(min_length=1, max_length=64)]
+    server_url: str | None = Field(default=None, max_length=2000)
+    server_description: str | None = Field(default=None, max_length=4000)
+    authorization: str | None = Field(default=None, max_length=10_000)
+    headers: dict[str, str] | None = None
+    allowed_tools: list[str] | McpFilter | None = None
+    require_approval: Literal["always", "never"] | JsonObject | None = None
+
+
 def _tool_type(item: Any) -> str:
     kind = item.get("type") if isinstance(item, dict) else getattr(item, "type", None)
     if isinstance(kind, str) and kind.startswith("web_search"):
         return "web_search"
-    return "image_generation" if kind == "image_generation" else "other"
+    return kind if kind in ("image_generation", "mcp") else "other"
 
 
 AnyTool = Annotated[
     Annotated[ImageToolItem, Tag("image_generation")]
     | Annotated[SearchToolItem, Tag("web_search")]
+    | Annotated[McpToolItem, Tag("mcp")]
     | Annotated[ToolItem, Tag("other")],
     Discriminator(_tool_type),
 ]

@@ -12,6 +12,7 @@ from consigne.api.openai.responses.schemas import ContextBody
 from consigne.api.openai.responses.tool_schemas import (
     AllowedTool,
     ImageToolItem,
+    McpToolItem,
     NamespacedFunction,
     SearchToolItem,
     ToolChoiceItem,
@@ -28,6 +29,7 @@ _RUN = (
     "web_search_2025_08_26",
     "web_search_preview",
     "web_search_preview_2025_03_11",
+    "mcp",
 )
 _LEFT_OUT = frozenset(
     {
@@ -38,7 +40,6 @@ _LEFT_OUT = frozenset(
         "computer_use_preview",
         "file_search",
         "local_shell",
-        "mcp",
         "programmatic_tool_calling",
         "shell",
         "tool_search",
@@ -122,6 +123,8 @@ def _definitions(body: ContextBody) -> Iterable[tuple[str, Tool]]:
         if isinstance(item, ImageToolItem):
             yield path, picture_calls.tool(pictures.wish(item, "", path, streams=False))
             continue
+        if isinstance(item, McpToolItem):
+            continue  # what tools its server has is asked of that
         if isinstance(item, SearchToolItem):
             yield path, search_calls.tool(searches.wish(item))
             continue
