@@ -118,6 +118,7 @@ async def test_toolsets_choose_and_a_stream_adds_up(notes_url: str) -> None:
     only: Any = {"default_config": {"enabled": False}, "configs": {"write_note": {"enabled": True}}}
     body = claudes(notes_url)
     body["tools"][0] |= only
+    body["tool_choice"] = {"type": "any"}
     with served(played, tools=ALLOWED) as url:
         api = anthropic.AsyncAnthropic(base_url=url, api_key=KEY, max_retries=0)
         async with api:
@@ -137,10 +138,14 @@ async def test_a_response_calls_a_server_and_is_gone_on_from(notes_url: str) -> 
     with served(played, tools=ALLOWED) as url:
         api = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0)
         async with api:
-            stream = await api.responses.create(**gpts(notes_url), stream=True)
+            secret: Any = {"authorization": "t0k3n", "headers": {"x-key": "t0k3n"}}
+            asked = gpts(notes_url, **secret) | {"tool_choice": "required"}
+            stream = await api.responses.create(**asked, stream=True)
             events = [event async for event in stream]
             final = events[-1]
             assert final.type == "response.completed"
+            assert final.response.tools[0].model_dump()["server_label"] == "notes"
+            assert not any("t0k3n" in event.model_dump_json() for event in events)
             listed, said, call, rest = final.response.output
             await api.responses.create(
                 model="tiny", input="And?", previous_response_id=final.response.id

@@ -70,7 +70,7 @@ def to_request(body: PromptBody, model: Model, version: str) -> Request:
         messages=_messages(body.messages),
         system=_system(body.system),
         tools=tools,
-        tool_choice=tool_choice_of(body.tool_choice, tools),
+        tool_choice=tool_choice_of(body.tool_choice, tools, more=bool(body.mcp_servers)),
         output=_output(body),
         thinking=_thinking(body, model, version),
         thinking_tokens=body.thinking.budget_tokens if body.thinking else None,

@@ -49,9 +49,10 @@ async def create_message(request: Request) -> Response:
     services = services_of(request)
     gateway = services.gateway
     ready = await prepare(body, gateway, version, partial(quoted, request, caller))
-    ready, runners = await _runners(request, caller, body, ready)
-    if runners:
-        return await _running(request, body, ready, runners)
+    if body.tools or body.mcp_servers:
+        ready, runners = await _runners(request, caller, body, ready)
+        if runners:
+            return await _running(request, body, ready, runners)
     events = _generated(body, gateway.generate(ready.request))
     if ready.shown:
         events = telling(events, ready.shown)

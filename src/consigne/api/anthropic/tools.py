@@ -104,8 +104,10 @@ def _tool(param: ToolParam, path: str) -> Tool:
     return Tool(param.name, {"type": "object"} | schema, description, param.strict is True)
 
 
-def tool_choice_of(param: ToolChoiceParam | None, tools: tuple[Tool, ...]) -> ToolChoice:
-    """Return how the tools may be used.
+def tool_choice_of(
+    param: ToolChoiceParam | None, tools: tuple[Tool, ...], *, more: bool = False
+) -> ToolChoice:
+    """Return how the tools may be used; ``more`` says that servers may have others.
 
     Raises:
         InvalidField: There is no tool to choose.
@@ -113,7 +115,7 @@ def tool_choice_of(param: ToolChoiceParam | None, tools: tuple[Tool, ...]) -> To
     if param is None:
         return ToolChoice()
     parallel = not param.disable_parallel_tool_use
-    if param.type in ("any", "tool") and not tools:
+    if param.type in ("any", "tool") and not (tools or (more and param.type == "any")):
         raise InvalidField("There are no tools to choose from", param="tool_choice")
     if param.type != "tool":
         return ToolChoice(param.type, parallel=parallel)

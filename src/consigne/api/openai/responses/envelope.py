@@ -81,8 +81,12 @@ def summary(body: ResponsesBody) -> str | None:
     return (asked.summary or asked.generate_summary) if asked else None
 
 
+_SECRETS = {"authorization", "headers"}
+"""Fields of a server of tools that are neither told nor kept."""
+
+
 def _tool(tool: ToolItem) -> Json:
-    told = tool.model_dump(exclude_unset=True)
+    told = tool.model_dump(exclude_unset=True, exclude=_SECRETS)
     if tool.type != "function":
         return told
     return {"description": None, "parameters": None, "strict": None} | told

@@ -108,9 +108,7 @@ def _generated(
         return services.gateway.generate(wanted)
     model = services.gateway.resolve(wanted.model)
     if searching is not None:
-        runners[search_calls.NAME] = Searcher(
-            search, searching, shown, services.gateway.resolve(wanted.model)
-        )
+        runners[search_calls.NAME] = Searcher(search, searching, shown, model)
     runners |= {name: RemoteRunner(each, model) for name, each in offers.items()}
 
     def turn(asked: messages.Request) -> AsyncIterator[Event]:

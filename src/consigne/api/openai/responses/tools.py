@@ -96,6 +96,8 @@ def chosen(body: ContextBody) -> tuple[tuple[Tool, ...], ToolChoice]:
     match body.tool_choice:
         case None:
             return shared.choose(tools, "auto", parallel=parallel)
+        case "required" if any(isinstance(item, McpToolItem) for item in body.tools or ()):
+            return tools, ToolChoice("any", parallel=parallel)
         case str() as mode:
             return shared.choose(tools, mode, parallel=parallel)
         case ToolChoiceItem(type="function" | "custom", name=str() as name):
