@@ -199,7 +199,6 @@ def test_conversations_and_their_items_can_be_changed(gpt: openai.OpenAI) -> Non
         [],
         [{"role": "user", "content": "x"}] * 21,
         [{"type": "telepathy"}],
-        [{"type": "function_call", "call_id": "c", "name": "f", "arguments": "["}],
         [{"type": "reasoning", "summary": [], "encrypted_content": "gAAA"}],
     ],
 )

@@ -161,13 +161,18 @@ def verbosity(wanted: Verbosity | None) -> tuple[TextBlock, ...]:
 def arguments(encoded: str, param: str) -> Json:
     """Return the arguments of a tool call of an earlier answer.
 
+    An answer that was cut breaks off in the midst of them, and goes back as it came: what is no
+    JSON object is shown to the model as the text it is.
+
     Raises:
-        InvalidField: They are not a JSON object.
+        InvalidField: They are no text that can be read.
     """
     try:
         found = msgspec.json.decode(encoded or "{}", type=Json)
         msgspec.json.encode(found)
-    except (msgspec.MsgspecError, RecursionError, OverflowError, UnicodeError):
+    except msgspec.MsgspecError:
+        return {"arguments": encoded}
+    except (RecursionError, OverflowError, UnicodeError):
         refuse(param, "the arguments of a call must be a JSON object, as text")
     return found
 
