@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import openai
 import pytest
+from openai.types.conversations import Conversation
 
 from consigne.domain.messages import Message, TextBlock, ToolResultBlock, ToolUseBlock
 from doubles.scripted import (
@@ -160,6 +161,8 @@ def test_a_conversation_grows_with_its_responses(service: Service, gpt: openai.O
 def test_conversations_and_their_items_can_be_changed(gpt: openai.OpenAI) -> None:
     begun = gpt.conversations.create()
     assert gpt.conversations.retrieve(begun.id) == begun
+    without_a_body = gpt.post("/conversations", cast_to=Conversation)
+    assert without_a_body.metadata == {}
     changed = gpt.conversations.update(begun.id, metadata={"a": "b"})
     assert changed.metadata == {"a": "b"}
     assert gpt.conversations.update(begun.id, metadata=None).metadata == {}
@@ -300,6 +303,7 @@ def test_chat_completions_are_kept_where_so_asked(service: Service, gpt: openai.
     found = gpt.chat.completions.list(metadata={"n": "1", "all": 'q"x,'})
     assert [each.id for each in found] == [made[1].id]
     messages = list(gpt.chat.completions.messages.list(made[0].id, limit=1))
+    assert [message.id for message in messages] == [f"{made[0].id}-{n}" for n in range(2)]
     assert [(each.role, each.content) for each in messages] == [
         ("system", "Rules."),
         ("user", "Hi"),

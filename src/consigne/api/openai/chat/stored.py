@@ -14,7 +14,6 @@ from consigne.api.openai import queries
 from consigne.api.openai.chat.encode import Choice, Form
 from consigne.api.openai.chat.schemas import AssistantParam, ChatBody, MessageParam, ToolParam
 from consigne.api.openai.conversations.schemas import update_body
-from consigne.api.openai.shared import renamed
 from consigne.domain.events import Event, MessageStart, MessageStop
 from consigne.domain.ids import new_id
 
@@ -95,11 +94,10 @@ async def kept(
         await sse.aclose(events)
 
 
-def messages(body: ChatBody, answer_id: str) -> list[Json]:
+def messages(body: ChatBody, completion_id: str) -> list[Json]:
     """Return the request's messages as they are listed."""
-    prefix = renamed(answer_id, "chatcmpl-")
     return [
-        {"id": f"{prefix}-{number}"} | _message(message)
+        {"id": f"{completion_id}-{number}"} | _message(message)
         for number, message in enumerate(body.messages)
     ]
 
