@@ -240,3 +240,27 @@ async def test_without_a_search_service_it_is_refused_or_left_out() -> None:
             "tools"
         ] == []
     assert not played.requests[0].tools
+
+
+async def test_a_clients_own_tool_beside_it_ends_the_turn(world: WebWorld) -> None:
+    own = {"name": "look", "input_schema": {"type": "object"}}
+    played = ScriptedGateway()
+    played.scripts = [(*CALL, *tool_use("look", "{}", index=2, call="toolu_2"), stop("tool_use"))]
+    asked = CLAUDE | {"tools": [*CLAUDE["tools"], own]}
+    told = (await post(world, "/v1/messages", asked, played)).json()
+    kinds = [block["type"] for block in told["content"]]
+    assert sorted(kinds) == ["server_tool_use", "text", "tool_use", "web_search_tool_result"]
+    assert told["stop_reason"] == "tool_use"
+    assert len(played.requests) == 1
+    result = {"type": "tool_result", "tool_use_id": "toolu_2", "content": "Seen."}
+    history = [
+        *CLAUDE["messages"],
+        {"role": "assistant", "content": told["content"]},
+        {"role": "user", "content": [result]},
+    ]
+    again = ScriptedGateway(*ANSWER)
+    await post(world, "/v1/messages", asked | {"messages": history}, again)
+    blocks = [block for message in again.requests[0].messages for block in message.content]
+    calls = [block.id for block in blocks if isinstance(block, ToolUseBlock)]
+    results = [block.tool_use_id for block in blocks if isinstance(block, ToolResultBlock)]
+    assert sorted(calls) == sorted(results)
