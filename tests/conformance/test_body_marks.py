@@ -6,8 +6,10 @@ import pytest
 from anthropic import Anthropic
 from openai import OpenAI
 
+from consigne.api.app import create_app
 from consigne.settings import ProvenanceSettings
-from doubles.scripted import KEY, ScriptedGateway
+from doubles.scripted import KEY, ScriptedGateway, scripted_services
+from support.contract import Contract
 from support.dialects import client, served
 
 BODY = ProvenanceSettings(text_marks=("body",), organisation='An "Org" & Söhne')
@@ -68,3 +70,32 @@ async def test_errors_and_what_no_model_wrote_bear_none() -> None:
     async with client(ScriptedGateway()) as http:
         plain = await http.post("/v1/chat/completions", json=chat)
     assert "ai_disclosure" not in plain.text
+
+
+async def test_it_is_described_wherever_it_stands() -> None:
+    contract = Contract.of(create_app(scripted_services(ScriptedGateway())))
+    chat = {"model": "tiny", "messages": ASKED, "store": True}
+    asked = {
+        "/v1/messages": {"model": "tiny", "max_tokens": 9, "messages": ASKED},
+        "/v1/chat/completions": chat,
+        "/v1/completions": {"model": "tiny", "prompt": "hi"},
+        "/v1/responses": {"model": "tiny", "input": "hi"},
+        "/v1/responses/compact": {"model": "tiny", "input": "hi"},
+    }
+    described = contract.document["paths"]
+    async with client(ScriptedGateway(), provenance=BODY) as http:
+        for path, body in asked.items():
+            whole = await http.post(path, json=body)
+            contract.check("POST", path, whole)
+            assert whole.json()["ai_disclosure"] == MARK
+            assert "AI-Disclosure" in described[path]["post"]["responses"]["200"]["headers"]
+            if path.endswith("compact"):
+                continue
+            streamed = await http.post(path, json=body | {"stream": True})
+            assert '"ai_disclosure":' in streamed.text
+            contract.check("POST", path, streamed)
+            name = {"/v1/chat/completions": "completion_id", "/v1/responses": "response_id"}
+            if path in name:
+                kept = await http.get(f"{path}/{whole.json()['id']}")
+                assert kept.json()["ai_disclosure"] == MARK
+                contract.check("GET", f"{path}/{{{name[path]}}}", kept)

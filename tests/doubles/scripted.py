@@ -12,6 +12,7 @@ from consigne.business.files import Files
 from consigne.business.grants import Grant
 from consigne.business.limits import Limiter
 from consigne.documents.attachments import Attachments
+from consigne.domain.embeddings import Embeddable
 from consigne.domain.errors import ConsigneError, InvalidRequest, ModelNotFound, NotFound
 from consigne.domain.events import (
     BlockStop,
@@ -31,7 +32,7 @@ from consigne.domain.messages import Request
 from consigne.domain.models import Capabilities, Modality, Model
 from consigne.domain.usage import Usage
 from consigne.engines.base import Embeddings, Scores
-from consigne.settings import ProvenanceSettings, ServerSettings, Settings
+from consigne.settings import ProvenanceSettings, ServerSettings, Settings, ToolSettings
 
 Step = Event | ConsigneError | Exception | asyncio.Event
 
@@ -82,6 +83,8 @@ class ScriptedGateway:
         self.ended = threading.Event()
         """Set when a generation ends; for a gateway on another thread's event loop."""
         self.dimensions = 3
+        self.elsewhere = False
+        """Whether vectors come from a provider: of the dimensions asked for, of tokens too."""
         self.ends = False
         """Whether the likeliest token after a scored prompt ends the answer."""
 
@@ -144,10 +147,15 @@ class ScriptedGateway:
         tokens = [TokenLogprob(piece.encode(), -0.5 - i, top) for i, piece in enumerate(pieces)]
         return Scores(tuple(tokens), (TokenLogprob(b" next", -0.125),), self.ends)
 
-    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+    async def embed(
+        self, model: str, texts: Sequence[Embeddable], dimensions: int | None = None
+    ) -> Embeddings:
         """Return vectors that tell the texts apart by their length."""
         self.resolve(model, "embedding")
-        vectors = tuple((float(len(t)), *(0.5,) * (self.dimensions - 1)) for t in texts)
+        if not (self.elsewhere or all(isinstance(each, str) for each in texts)):
+            raise InvalidRequest("This model reads texts.", param="input")
+        size = (self.elsewhere and dimensions) or self.dimensions
+        vectors = tuple((float(len(t)), *(0.5,) * (size - 1)) for t in texts)
         return Embeddings(vectors, sum(map(len, texts)))
 
 
@@ -212,11 +220,14 @@ def scripted_services(
     *,
     grant: Grant | None = None,
     provenance: ProvenanceSettings | None = None,
+    tools: ToolSettings | None = None,
     **server: Any,
 ) -> SimpleNamespace:
     """Return what the dialects' routes stand on; the one key may do what ``grant`` says."""
     settings = Settings(
-        server=ServerSettings(**server), provenance=provenance or ProvenanceSettings()
+        server=ServerSettings(**server),
+        provenance=provenance or ProvenanceSettings(),
+        tools=tools or ToolSettings(),
     )
     return SimpleNamespace(
         settings=settings,

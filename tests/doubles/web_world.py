@@ -21,6 +21,8 @@ class WebWorld:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.answer: Any = None
         """What searches answer instead of the usual."""
+        self.files: dict[str, tuple[bytes, str]] = {}
+        """Contents and media types of ``/files/NAME``."""
 
     def results(self, words: str) -> list[dict[str, str]]:
         """Return what is found, the passage under the service's own word."""
@@ -38,6 +40,7 @@ class WebWorld:
         app.router.add_get("/around", self._around)
         app.router.add_get("/picture", self._picture)
         app.router.add_get("/endless", self._endless)
+        app.router.add_get("/files/{name}", self._file)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -74,6 +77,10 @@ class WebWorld:
 
     async def _picture(self, request: web.Request) -> web.Response:
         return web.Response(body=b"\x89PNG", content_type="image/png")
+
+    async def _file(self, request: web.Request) -> web.Response:
+        content, kind = self.files[request.match_info["name"]]
+        return web.Response(body=content, content_type=kind)
 
     async def _endless(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "text/plain"})

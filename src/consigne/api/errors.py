@@ -4,7 +4,7 @@ import logging
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from fastapi import FastAPI
@@ -27,6 +27,7 @@ from consigne.domain.errors import (
     ModelNotPermitted,
     NotAuthenticated,
     NotFound,
+    NothingToGoOnFrom,
     NotPermitted,
     OperatorError,
     Overloaded,
@@ -36,6 +37,7 @@ from consigne.domain.errors import (
     UnsupportedMediaType,
 )
 
+_SLASHES: Final = re.compile("/+")
 log = logging.getLogger(__name__)
 
 Dialect = Literal["anthropic", "openai", "app"]
@@ -157,7 +159,7 @@ def _internal(what: str, scope: Scope) -> ConsigneError:
 def _from_http(error: HTTPException, scope: Scope) -> ConsigneError:
     match error.status_code:
         case 404:
-            return NotFound(f"There is nothing at {scope['method']} {scope['path']}.")
+            return NotFound(f"There is nothing at {scope['method']} {scope['path']}.{_hint(scope)}")
         case 405:
             allowed = _methods(scope)
             return MethodNotAllowed(
@@ -173,6 +175,15 @@ def _from_http(error: HTTPException, scope: Scope) -> ConsigneError:
             return InvalidRequest(str(error.detail))
         case _:
             return _internal("Something went wrong here", scope)
+
+
+def _hint(scope: Scope) -> str:
+    """Return what a client with a slightly wrong base URL meant, if that is it."""
+    path = _SLASHES.sub("/", scope["path"]).rstrip("/")
+    for meant in (path, path.removeprefix("/v1"), f"/v1{path}"):
+        if meant.startswith("/v1/") and _methods({**scope, "path": meant}):
+            return f" Did you mean {meant}? The client's base URL is wrong then."
+    return ""
 
 
 def _methods(scope: Scope) -> list[str]:
@@ -272,7 +283,13 @@ def _openai_code(error: ConsigneError) -> str | None:
     match error:
         case NotAuthenticated():
             return "invalid_api_key"
-        case ContextTooLong() | ModelNotFound() | RequestTooLarge() | MethodNotAllowed():
+        case (
+            ContextTooLong()
+            | ModelNotFound()
+            | RequestTooLarge()
+            | MethodNotAllowed()
+            | NothingToGoOnFrom()
+        ):
             return error.code
         case ModelNotPermitted():
             return "model_not_found"
@@ -284,8 +301,6 @@ def _openai_code(error: ConsigneError) -> str | None:
             return "unsupported_value"
         case RateLimited():
             return "rate_limit_exceeded"
-        case NotFound(param="previous_response_id"):
-            return "previous_response_not_found"
         case NotFound():
             return None if error.param else "unknown_url"
         case _ if error.status >= 500:

@@ -1,14 +1,9 @@
-"""Pictures within an answer: the model calls a tool that is run here, and then goes on.
-
-``answering`` passes on the events of an answer. A call of the tool is not among them: when the
-model has ended its turn, the picture is made, stored, and told by the events of this module; then
-the model is asked again, with the result before it. To the reader all of it is one answer.
-"""
+"""Pictures within an answer: the model calls a tool that is run here (see ``run_here``)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -22,34 +17,20 @@ from consigne.business.pictures import (
     seed_for,
 )
 from consigne.domain.errors import ConsigneError, InvalidRequest, NotFound
-from consigne.domain.events import (
-    AnswerBuilder,
-    Event,
-    Failed,
-    MessageStart,
-    MessageStop,
-    ToolUseStart,
-)
 from consigne.domain.ids import is_id, new_id
 from consigne.domain.images import ImagePartial, ImageRequest, ImagesStart
 from consigne.domain.messages import (
     Json,
-    Message,
-    Request,
     TextBlock,
     Tool,
-    ToolChoice,
     ToolResultBlock,
     ToolUseBlock,
 )
 from consigne.domain.models import Modality, Model
-from consigne.domain.usage import Usage
 from consigne.gateway.image_notices import notice
 from consigne.provenance import pictures as reading
 
 NAME: Final = "image_generation"
-MOST_ROUNDS: Final = 5
-"""Turns of the model in one answer that may call the tool."""
 _STRENGTH: Final = 0.7
 """Share of a picture that a change gives up."""
 
@@ -96,7 +77,6 @@ class PictureEnded(msgspec.Struct, frozen=True):
 
 
 PictureEvent = PictureBegun | PictureGrows | PictureEnded
-Told = Event | PictureEvent
 
 
 class Models(Draws, Protocol):
@@ -149,6 +129,14 @@ class Maker:
         self._wish = wish
         self._redraws = False
         """Whether the present picture is a change that is drawn from words."""
+
+    async def run(self, call: ToolUseBlock) -> AsyncIterator[PictureEvent | ToolResultBlock]:
+        """Make one picture; what the model is told of it comes last."""
+        async with aclosing(self.make(call)) as making:  # type: ignore[type-var]
+            async for step in making:
+                yield step
+                if isinstance(step, PictureEnded):
+                    yield _result(call, step)
 
     async def make(self, call: ToolUseBlock) -> AsyncIterator[PictureEvent]:
         """Make one picture; whatever hinders that is the last event, and no exception."""
@@ -214,79 +202,6 @@ def _as_png(data: bytes) -> bytes:
     return reading.to_png(reading.over_white(reading.read(data, "picture_id")))
 
 
-async def answering(
-    request: Request, generate: Callable[[Request], AsyncIterator[Event]], maker: Maker
-) -> AsyncIterator[Told]:
-    """Yield one answer with its pictures; blocks are counted without the calls of the tool."""
-    used, blocks, started = Usage(), 0, False
-    for rounds in range(1, MOST_ROUNDS + 1):
-        turn = _Turn(blocks)
-        async with aclosing(generate(request)) as events:  # type: ignore[type-var]
-            async for event in events:
-                if not isinstance(event, MessageStart):
-                    for told in turn.passed(event):
-                        yield told
-                elif not started:
-                    started = True
-                    yield event
-                turn.builder.add(event)
-        if turn.stop is None:
-            return
-        used, blocks = used + turn.stop.usage, turn.blocks
-        calls = turn.calls if turn.stop.stop_reason == "tool_use" else []
-        results = []
-        for call in calls:
-            async with aclosing(maker.make(call)) as making:  # type: ignore[type-var]
-                async for step in making:
-                    if isinstance(step, PictureEnded):
-                        results.append(_result(call, step))
-                    yield step
-        if not calls or turn.others or rounds == MOST_ROUNDS:
-            reason = "end_turn" if calls and not turn.others else turn.stop.stop_reason
-            yield msgspec.structs.replace(turn.stop, usage=used, stop_reason=reason)
-            return
-        request = _continued(request, turn.builder, results, last=rounds + 1 == MOST_ROUNDS)
-
-
-class _Turn:
-    """One turn of the model, as it is passed on."""
-
-    def __init__(self, blocks: int) -> None:
-        self.builder = AnswerBuilder()
-        self.blocks = blocks
-        """How many blocks were passed on, of all turns."""
-        self.stop: MessageStop | None = None
-        self.others = False
-        """Whether it calls a tool that the client runs."""
-        self._places: dict[int, int] = {}
-        self._hidden: set[int] = set()
-
-    @property
-    def calls(self) -> list[ToolUseBlock]:
-        """The calls of the picture tool."""
-        content = self.builder.content
-        return [each for each in content if isinstance(each, ToolUseBlock) and each.name == NAME]
-
-    def passed(self, event: Event) -> Sequence[Event]:
-        """Return the event as the reader gets it, if at all."""
-        if isinstance(event, MessageStop):
-            self.stop = event
-            return ()
-        if isinstance(event, Failed | MessageStart):
-            return (event,)
-        if event.index in self._hidden:
-            return ()
-        if isinstance(event, ToolUseStart):
-            if event.name == NAME:
-                self._hidden.add(event.index)
-                return ()
-            self.others = True
-        if event.index not in self._places:
-            self._places[event.index] = self.blocks
-            self.blocks += 1
-        return (msgspec.structs.replace(event, index=self._places[event.index]),)
-
-
 def _result(call: ToolUseBlock, ended: PictureEnded) -> ToolResultBlock:
     if ended.ready is None:
         said = f"No picture was made: {ended.error}"
@@ -296,15 +211,3 @@ def _result(call: ToolUseBlock, ended: PictureEnded) -> ToolResultBlock:
     if ended.notice:
         said += f" Tell the reader: {ended.notice}"
     return ToolResultBlock(call.id, (TextBlock(said),))
-
-
-def _continued(
-    request: Request, builder: AnswerBuilder, results: Sequence[Any], *, last: bool
-) -> Request:
-    messages = (
-        *request.messages,
-        Message("assistant", builder.content),
-        Message("user", tuple(results)),
-    )
-    choice = ToolChoice("none" if last else "auto", parallel=request.tool_choice.parallel)
-    return msgspec.structs.replace(request, messages=messages, tool_choice=choice)

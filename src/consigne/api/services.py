@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from consigne.chat.skills import Skills
     from consigne.chat.sweeping import ChatSweep
     from consigne.chat.temporary import Temporary
+    from consigne.chat.tools.fetching import Fetcher
     from consigne.chat.tools.picturing import Picturing
     from consigne.chat.tools.servers import ToolServers
     from consigne.chat.tools.toolbox import Toolbox
@@ -256,7 +257,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         pulls=pulls,
         files=files,
         uploads=uploads,
-        attachments=Attachments(files),
+        attachments=Attachments(files, _fetcher(settings)),
         batches=batches,
         records=records,
         feedback=Feedback(db),
@@ -277,6 +278,14 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         usage_report=UsageReport(db, settings.usage),
         jobs=jobs,
     )
+
+
+def _fetcher(settings: Settings) -> "Fetcher | None":
+    if not settings.files.fetch_urls:
+        return None
+    from consigne.chat.tools.fetching import Fetcher
+
+    return Fetcher(anywhere=settings.tools.private_addresses)
 
 
 async def _open_chats(

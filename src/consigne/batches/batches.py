@@ -76,7 +76,11 @@ class Batches:
             InvalidRequest: The file is not meant for batches.
         """
         assert new.input_file_id is not None
-        file = await self._files.get(caller, new.input_file_id)
+        try:
+            file = await self._files.get(caller, new.input_file_id)
+        except NotFound as error:
+            error.param = "input_file_id"
+            raise
         if file.purpose != "batch":
             raise InvalidRequest(
                 f"The file {file.id} has the purpose '{file.purpose}'; "

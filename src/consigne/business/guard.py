@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, cast
 
 from consigne.business.limits import Account
+from consigne.domain.embeddings import Embeddable
 from consigne.domain.errors import ConsigneError, ModelNotPermitted
 from consigne.domain.events import Event, MessageStart, MessageStop
 from consigne.domain.images import ImageEvent, ImageRequest
@@ -82,15 +83,17 @@ class _Guarded:
         finally:
             reserved.settle(used)
 
-    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+    async def embed(
+        self, model: str, texts: Sequence[Embeddable], dimensions: int | None = None
+    ) -> Embeddings:
         self._check(model, model)
         if self._account is None:
-            return await self._gateway.embed(model, texts)
-        estimate = sum(len(text.encode("utf-8", "replace")) for text in texts) // BYTES_PER_TOKEN
+            return await self._gateway.embed(model, texts, dimensions)
+        estimate = sum(map(_tokens, texts))
         reserved = self._account.reserve(estimate + len(texts), 0)
         used = Usage()
         try:
-            found = await self._gateway.embed(model, texts)
+            found = await self._gateway.embed(model, texts, dimensions)
             used = Usage(found.input_tokens)
             return found
         finally:
@@ -144,6 +147,12 @@ class _Guarded:
             except ConsigneError:
                 continue
         return found
+
+
+def _tokens(text: Embeddable) -> int:
+    if isinstance(text, str):
+        return len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN
+    return len(text)
 
 
 def estimate(request: Request) -> tuple[int, int]:

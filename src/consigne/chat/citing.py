@@ -48,6 +48,13 @@ def cited(text: str, shown: Mapping[int, C]) -> tuple[C, ...]:
     return tuple(shown[number] for number in sorted(set(_numbers(text))) if number in shown)
 
 
+def marks(text: str) -> Iterable[tuple[int, int, int]]:
+    """Yield where a text names a passage: from, to (in characters), and the passage's number."""
+    for mark in _MARK.finditer(text):
+        for number in mark[1].split(","):
+            yield mark.start(), mark.end(), int(number)
+
+
 def _numbers(text: str) -> Iterable[int]:
     for mark in _MARK.findall(text):
         yield from (int(number) for number in mark.split(","))

@@ -153,7 +153,7 @@ async def telling(
             if isinstance(event, TextDelta):
                 written[event.index] = written.get(event.index, "") + event.text
             elif isinstance(event, BlockStop) and event.index in written:
-                rests = cited(written.pop(event.index), shown)
+                rests = event.cited + cited(written.pop(event.index), shown)
                 event = msgspec.structs.replace(event, cited=rests)  # noqa: PLW2901
             yield event
     finally:

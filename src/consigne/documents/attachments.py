@@ -9,7 +9,7 @@ import tempfile
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -37,10 +37,34 @@ _PASSED_ON: Final = ("application/pdf", "text/plain")
 """What a model that reads documents is given as it is."""
 
 
+class Fetched(msgspec.Struct, frozen=True):
+    """What stood at an address."""
+
+    data: bytes
+    media_type: str
+    name: str
+
+
+class Fetch(Protocol):
+    """Fetches what stands at an address (``chat.tools.fetching.Fetcher``)."""
+
+    async def __call__(self, url: str, most: int) -> Fetched:
+        """Return it, if it has at most ``most`` bytes.
+
+        Raises:
+            InvalidRequest: It can't be fetched; the message says why.
+        """
+        ...
+
+
 class Attachments:
     """Prepares the files of requests."""
 
-    def __init__(self, files: Files, reader: Reader | None = None) -> None:
+    def __init__(
+        self, files: Files, fetch: Fetch | None = None, *, reader: Reader | None = None
+    ) -> None:
+        """Prepare files; ``fetch`` brings documents at addresses, where the operator allows it."""
+        self.fetch = fetch
         self._files = files
         self._reader = reader or Reader()
         self._kept: OrderedDict[bytes, Sequence[Part]] = OrderedDict()
@@ -50,7 +74,7 @@ class Attachments:
 
         Raises:
             NotFound: The caller's workspace has no file of an id that the request names.
-            InvalidRequest: A file is no picture where one is wanted, or can't be read.
+            InvalidRequest: A file is no picture where one is wanted, can't be read or fetched.
             RequestTooLarge: The files that it names are too large together.
         """
         work = _Work(self, self._files, caller, model)
@@ -109,6 +133,7 @@ class _Work:
         self._files = files
         self._caller = caller
         self._reads_documents = model.capabilities.documents_in
+        self._reads_addresses = model.capabilities.document_urls
         self._room = MOST_BYTES
 
     async def block(self, block: ContentBlock) -> ContentBlock:
@@ -129,6 +154,10 @@ class _Work:
     ) -> TextBlock | ImageBlock | DocumentBlock:
         if block.file_id is not None:
             block = await self._given(block, block.file_id)
+        if isinstance(block, DocumentBlock) and block.url is not None:
+            if self._reads_addresses and not block.cite:
+                return block
+            block = await self._fetched(block, block.url)
         if isinstance(block, ImageBlock) or block.data is None or block.cite:
             return block  # what is to be cited is cut into passages by others
         kind = block.media_type or ""
@@ -139,6 +168,19 @@ class _Work:
         if self._reads_documents:
             return DocumentBlock("text/plain", text.encode(), title=block.title)
         return TextBlock(document_text(text, block.title))
+
+    async def _fetched(self, block: DocumentBlock, url: str) -> DocumentBlock:
+        if self._attachments.fetch is None:
+            raise InvalidRequest(
+                f"The document at {url[:200]} is needed here, and this server fetches none: send "
+                "its content, or upload it. The operator can allow it (files.fetch_urls)."
+            )
+        found = await self._attachments.fetch(url, self._room)
+        if found.media_type.startswith("image/"):
+            raise InvalidRequest(f"At {url[:200]} there is a picture; send it as one.")
+        self._room -= len(found.data)
+        title = block.title or found.name
+        return DocumentBlock(found.media_type, found.data, title=title, cite=block.cite)
 
     async def _given(
         self, block: ImageBlock | DocumentBlock, file_id: str

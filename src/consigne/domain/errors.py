@@ -3,7 +3,8 @@
 ::
 
     ConsigneError
-    ├── InvalidRequest 400 ── ContextTooLong, FileNotDownloadable, Unsupported ── ImagesUnsupported
+    ├── InvalidRequest 400 ── ContextTooLong, FileNotDownloadable, NothingToGoOnFrom,
+    │                         Unsupported ── ImagesUnsupported
     ├── NotAuthenticated 401
     ├── NotPermitted 403 ── ModelNotPermitted
     ├── NotFound 404 ── FileExpired, ModelNotFound
@@ -46,6 +47,12 @@ class ContextTooLong(InvalidRequest):
     """The prompt does not fit the model's context."""
 
     code = "context_length_exceeded"
+
+
+class NothingToGoOnFrom(InvalidRequest):
+    """There is no such earlier response, or not for this caller."""
+
+    code = "previous_response_not_found"
 
 
 class Unsupported(InvalidRequest):

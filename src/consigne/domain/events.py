@@ -106,6 +106,10 @@ class Cited(msgspec.Struct, frozen=True):
     """Which of the document's blocks, from 0, where it was given in blocks."""
     source: str | None = None
     """Of a search result: where it was found."""
+    url: str | None = None
+    """Of a page that a search of the web found."""
+    number: int = 0
+    """Of such a page: by which the text names it."""
 
 
 class BlockStop(msgspec.Struct, frozen=True, tag="block_stop"):

@@ -16,6 +16,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     structured_output: bool = False
     images_in: bool = False
     documents_in: bool = False
+    document_urls: bool = False
+    """Whether it reads documents at their addresses by itself."""
     thinking: bool = False
     logprobs: bool = False
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Literal, Protocol
 
+from consigne.domain.embeddings import Embeddable
 from consigne.domain.errors import InvalidRequest, ModelNotFound, Unsupported
 from consigne.domain.events import Event
 from consigne.domain.images import ImageEvent, ImageRequest
@@ -165,20 +166,27 @@ class Gateway:
                 return scores
         raise Unsupported(f"The model {found.id} runs at a provider, which scores no prompts.")
 
-    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+    async def embed(
+        self, model: str, texts: Sequence[Embeddable], dimensions: int | None = None
+    ) -> Embeddings:
         """Return one vector for each text.
+
+        Args:
+            model: The name of an embedding model.
+            texts: What to embed; tokens are read by models at providers alone.
+            dimensions: How long the vectors shall be, where a model at a provider can choose.
 
         Raises:
             ModelNotFound: No model answers to the name.
-            InvalidRequest: The model does not embed.
+            InvalidRequest: The model does not embed, or not tokens.
         """
         found = self._find(model, "embedding")
         part = self._part(found)
         with self.traffic.waited_for(), counted(part) as used:
             if isinstance(found, InstalledModel):
-                vectors = await self._engines.embedding(found).embed(texts)
+                vectors = await self._engines.embedding(found).embed(_as_texts(texts))
             else:
-                vectors = await found.embed(texts, part)
+                vectors = await found.embed(texts, part, dimensions)
             used.append(Usage(vectors.input_tokens))
             return vectors
 
@@ -241,3 +249,11 @@ def _unknown(name: str, modality: Modality) -> str:
     if not name:
         return "No model is installed. Install one with: consigne models pull starter"
     return f"The model '{name}' does not exist here. GET /v1/models lists those that do."
+
+
+def _as_texts(texts: Sequence[Embeddable]) -> Sequence[str]:
+    found = [text for text in texts if isinstance(text, str)]
+    if len(found) < len(texts):
+        message = "This model reads texts, no tokens of another model's vocabulary: send text"
+        raise InvalidRequest(message, param="input")
+    return found

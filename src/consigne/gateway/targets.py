@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from consigne.domain.embeddings import Embeddings
+from consigne.domain.embeddings import Embeddable, Embeddings
 from consigne.domain.errors import Overloaded, RateLimited, UpstreamFailed
 from consigne.domain.events import Event
 from consigne.domain.images import ImageEvent, ImageRequest
@@ -80,18 +80,20 @@ class Target(msgspec.Struct, frozen=True):
         provider, deployment = self.routes[0]
         return await provider.count_tokens(deployment, request)
 
-    async def embed(self, texts: Sequence[str], part: Part) -> Embeddings:
+    async def embed(
+        self, texts: Sequence[Embeddable], part: Part, dimensions: int | None = None
+    ) -> Embeddings:
         """Return one vector for each text, from the first provider that can."""
         *others, last = self.routes
         for provider, deployment in others:
             part.by(deployment.model.where, deployment.price)
             try:
-                return await provider.embed(deployment, texts)
+                return await provider.embed(deployment, texts, dimensions)
             except _ELSEWHERE:
                 continue
         provider, deployment = last
         part.by(deployment.model.where, deployment.price)
-        return await provider.embed(deployment, texts)
+        return await provider.embed(deployment, texts, dimensions)
 
 
 class Targets:

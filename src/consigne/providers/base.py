@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from consigne.domain.embeddings import Embeddings
+from consigne.domain.embeddings import Embeddable, Embeddings
 from consigne.domain.errors import Unsupported
 from consigne.domain.events import Event
 from consigne.domain.images import ImageEvent, ImageRequest
@@ -70,8 +70,10 @@ class Provider(Protocol):
         """
         ...
 
-    async def embed(self, deployment: Deployment, texts: Sequence[str]) -> Embeddings:
-        """Return one vector for each text.
+    async def embed(
+        self, deployment: Deployment, texts: Sequence[Embeddable], dimensions: int | None = None
+    ) -> Embeddings:
+        """Return one vector for each text, of so many dimensions where that is said.
 
         Raises:
             Unsupported: The provider makes no vectors.

@@ -78,7 +78,9 @@ _CHANGES: Final = ImageTraits(
 
 
 def _deployment(settings: ProviderSettings, model: ProviderModel) -> Deployment:
-    able = Capabilities(**dict.fromkeys(model.capabilities, True))
+    # OpenAI's API takes a document's content only (``providers/openai/requests.py``).
+    urls = settings.kind == "anthropic" and "documents_in" in model.capabilities
+    able = Capabilities(**dict.fromkeys(model.capabilities, True), document_urls=urls)
     return Deployment(
         model=Model(
             id=model.id,

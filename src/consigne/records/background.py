@@ -7,7 +7,7 @@ that anybody saw. They stay as long as the response: it can be read again from a
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 from sqlalchemy import select
@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import Caller
 from consigne.domain.errors import ConsigneError, InvalidRequest, OperatorError
-from consigne.domain.events import Event
 from consigne.gateway import metering
 from consigne.records import repository
 from consigne.records.rebuilt import rebuilt
@@ -42,7 +41,7 @@ class Teller(Protocol):
         """Return the events that come before any of the answer."""
         ...
 
-    def add(self, event: Event) -> Iterable[Json]:
+    def add(self, event: Any) -> Iterable[Json]:
         """Take the next event of the answer and return those that tell of it."""
         ...
 
@@ -136,7 +135,7 @@ class Background:
         caller: Caller,
         draft: Draft,
         teller: Teller,
-        generate: Callable[[], AsyncIterator[Event]],
+        generate: Callable[[], AsyncIterator[Any]],
     ) -> Json:
         """Store a response as queued, begin to write it, and return it as it is stored."""
         live = _Live(caller, teller, draft)
@@ -291,7 +290,7 @@ class Background:
             yield ready
 
 
-async def _write(live: _Live, generate: Callable[[], AsyncIterator[Event]]) -> None:
+async def _write(live: _Live, generate: Callable[[], AsyncIterator[Any]]) -> None:
     events = generate()
     try:
         async for event in events:

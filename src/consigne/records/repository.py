@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import Caller
 from consigne.domain import sources
-from consigne.domain.errors import InvalidRequest
+from consigne.domain.errors import InvalidRequest, NotFound, NothingToGoOnFrom
 from consigne.domain.ids import new_id
 from consigne.records.values import RUNNING, Draft, Json, StoredResponse, missing
 from consigne.store.responses_tables import (
@@ -138,11 +138,15 @@ async def chain(session: AsyncSession, caller: Caller, response_id: str) -> list
     """Return the ids of a response and those before it, the earliest first.
 
     Raises:
-        NotFound: The caller has no such response.
+        NothingToGoOnFrom: The caller has no such response.
         InvalidRequest: It is not finished, belongs to a conversation, or one before it is gone.
     """
     param = "previous_response_id"
-    last = await row_of(session, caller, ResponseRow, response_id, param)
+    try:
+        last = await row_of(session, caller, ResponseRow, response_id, param)
+    except NotFound:
+        message = f"Previous response with id '{response_id}' not found."
+        raise NothingToGoOnFrom(message, param=param) from None
     if last.status in RUNNING:
         raise InvalidRequest(f"The response '{response_id}' is still being written.", param=param)
     if last.conversation_id is not None:

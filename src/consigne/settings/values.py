@@ -101,6 +101,10 @@ class FileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Largest file sent in one request, in bytes; beyond it the answer is 413."""
     max_upload_bytes: int = 8 * 2**30
     """Largest file sent in parts (``/v1/uploads``), in bytes."""
+    fetch_urls: bool = False
+    """Whether documents that requests give by their address are fetched, where the model can't do
+    it itself or they are to be cited; from the public internet, as ``tools.private_addresses``
+    says."""
 
 
 class BatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -162,7 +166,10 @@ class ToolSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     web_pages: bool = False
     """Whether pages of the web are read for models."""
     private_addresses: bool = False
-    """Whether pages and servers of tools that people name may be in the operator's own network."""
+    """Whether pages, documents and servers of tools that people name may be in the operator's own
+    network."""
+    requested_servers: bool = False
+    """Whether requests to the API may name servers of tools, which are called for their answers."""
     search: SearchSettings = SearchSettings()
     servers: tuple[ToolServerSettings, ...] = ()
     """Servers of tools, each a table ``[[tools.servers]]``."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import openai
 import pytest
+from openai.types.conversations import Conversation
 
 from consigne.domain.messages import Message, TextBlock, ToolResultBlock, ToolUseBlock
 from doubles.scripted import (
@@ -49,7 +50,7 @@ def test_a_deleted_response_is_gone(gpt: openai.OpenAI) -> None:
     gpt.responses.delete(told.id)
     with pytest.raises(openai.NotFoundError, match="not found"):
         gpt.responses.retrieve(told.id)
-    with pytest.raises(openai.NotFoundError) as refused:
+    with pytest.raises(openai.BadRequestError, match="Previous response with id") as refused:
         gpt.responses.create(model="tiny", input="Hi", previous_response_id=told.id)
     assert refused.value.code == "previous_response_not_found"
 
@@ -160,6 +161,8 @@ def test_a_conversation_grows_with_its_responses(service: Service, gpt: openai.O
 def test_conversations_and_their_items_can_be_changed(gpt: openai.OpenAI) -> None:
     begun = gpt.conversations.create()
     assert gpt.conversations.retrieve(begun.id) == begun
+    without_a_body = gpt.post("/conversations", cast_to=Conversation)
+    assert without_a_body.metadata == {}
     changed = gpt.conversations.update(begun.id, metadata={"a": "b"})
     assert changed.metadata == {"a": "b"}
     assert gpt.conversations.update(begun.id, metadata=None).metadata == {}
@@ -199,7 +202,6 @@ def test_conversations_and_their_items_can_be_changed(gpt: openai.OpenAI) -> Non
         [],
         [{"role": "user", "content": "x"}] * 21,
         [{"type": "telepathy"}],
-        [{"type": "function_call", "call_id": "c", "name": "f", "arguments": "["}],
         [{"type": "reasoning", "summary": [], "encrypted_content": "gAAA"}],
     ],
 )
@@ -301,6 +303,7 @@ def test_chat_completions_are_kept_where_so_asked(service: Service, gpt: openai.
     found = gpt.chat.completions.list(metadata={"n": "1", "all": 'q"x,'})
     assert [each.id for each in found] == [made[1].id]
     messages = list(gpt.chat.completions.messages.list(made[0].id, limit=1))
+    assert [message.id for message in messages] == [f"{made[0].id}-{n}" for n in range(2)]
     assert [(each.role, each.content) for each in messages] == [
         ("system", "Rules."),
         ("user", "Hi"),
@@ -339,11 +342,8 @@ def test_another_organisation_finds_nothing(service: Service, gpt: openai.OpenAI
         lambda: other.responses.cancel(running.id),
         lambda: other.responses.delete(told.id),
         lambda: other.responses.input_items.list(told.id),
-        lambda: other.responses.create(model="tiny", input="?", previous_response_id=told.id),
         lambda: other.responses.create(model="tiny", input="?", conversation=conversation.id),
         lambda: other.responses.create(model="tiny", input=refers),
-        lambda: other.responses.compact(model="tiny", previous_response_id=told.id),
-        lambda: other.responses.input_tokens.count(model="tiny", previous_response_id=told.id),
         lambda: other.conversations.retrieve(conversation.id),
         lambda: other.conversations.update(conversation.id, metadata={}),
         lambda: other.conversations.delete(conversation.id),
@@ -359,6 +359,14 @@ def test_another_organisation_finds_nothing(service: Service, gpt: openai.OpenAI
     for attempt in attempts:
         with pytest.raises(openai.NotFoundError):
             attempt()
+    going_on: Any = {"model": "tiny", "previous_response_id": told.id}
+    for go_on in (
+        other.responses.create,
+        other.responses.compact,
+        other.responses.input_tokens.count,
+    ):
+        with pytest.raises(openai.BadRequestError, match="not found"):
+            go_on(**going_on)
     assert not other.chat.completions.list().data
     assert gpt.responses.retrieve(running.id).status in ("queued", "in_progress")
     assert gpt.responses.retrieve(told.id) == told

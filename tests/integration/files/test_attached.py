@@ -1,7 +1,7 @@
 """Uploaded files in messages: both dialects name them, models get what they can read."""
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from anthropic.types import (
 )
 
 from consigne.business.grants import Grant
+from consigne.chat.tools.fetching import Fetcher
 from consigne.domain.messages import (
     ContentBlock,
     DocumentBlock,
@@ -24,6 +25,7 @@ from consigne.domain.messages import (
 )
 from consigne.domain.models import Modality, Model
 from doubles.scripted import START, ScriptedGateway, stop, text
+from doubles.web_world import WebWorld
 from support.dialects import client as scripted_client
 from support.files import pdf, png
 from support.storage import Storage, storage
@@ -33,14 +35,16 @@ READ = "<document>\nmap.pdf\n\nThe treasure lies under the oak\n</document>"
 
 
 class Gateway(ScriptedGateway):
-    """Has a model that reads everything and one that reads text."""
+    """Has models that read everything, ``far`` at addresses too, and one that reads text."""
 
     def resolve(self, name: str, modality: Modality = "text") -> Model:
         """Return the model of this name."""
-        found = super().resolve("tiny" if name == "reader" else name, modality)
-        if name != "reader":
+        found = super().resolve("tiny" if name in ("reader", "far") else name, modality)
+        if name not in ("reader", "far"):
             return found
-        able = msgspec.structs.replace(found.capabilities, documents_in=True, images_in=True)
+        able = msgspec.structs.replace(
+            found.capabilities, documents_in=True, images_in=True, document_urls=name == "far"
+        )
         return msgspec.structs.replace(found, id=name, capabilities=able)
 
 
@@ -220,16 +224,76 @@ async def test_what_cannot_be_cited_is_refused_by_name(site: Storage) -> None:
     png64 = base64.b64encode(png()).decode()
     source = {"type": "base64", "media_type": "image/png", "data": png64}
     blocks = [{"type": "image", "source": source}, {"type": "text", "text": "a"}]
-    for given in (
-        {"type": "url", "url": "https://example.org/a.pdf"},
-        {"type": "content", "content": blocks},
-    ):
-        document = {"type": "document", "source": given, "citations": {"enabled": True}}
-        messages = [{"role": "user", "content": [document]}]
-        body = {"model": "reader", "max_tokens": 9, "messages": messages}
-        status, told = await sent(site, "/v1/messages", body)
-        assert status == 400
-        assert "messages.0.content.0.citations" in told["error"]["message"]
+    given = {"type": "content", "content": blocks}
+    document = {"type": "document", "source": given, "citations": {"enabled": True}}
+    messages = [{"role": "user", "content": [document]}]
+    body = {"model": "reader", "max_tokens": 9, "messages": messages}
+    status, told = await sent(site, "/v1/messages", body)
+    assert status == 400
+    assert "messages.0.content.0.citations" in told["error"]["message"]
+
+
+def addressed(url: str, model: str = "tiny", **fields: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield a request of each dialect with a document at an address."""
+    document = {"type": "document", "source": {"type": "url", "url": url}} | fields
+    part = {"type": "input_file", "file_url": url}
+    turn = {"role": "user", "content": [document]}
+    yield "/v1/messages", {"model": model, "max_tokens": 9, "messages": [turn]}
+    if not fields:
+        yield "/v1/responses", {"model": model, "input": [{"role": "user", "content": [part]}]}
+
+
+async def test_documents_at_addresses_are_fetched_where_that_is_allowed(
+    site: Storage, gateway: Gateway
+) -> None:
+    async with WebWorld().serve() as world:
+        world.files["map.pdf"] = PAGES, "application/octet-stream"
+        url = f"{world.url}/files/map.pdf"
+        for path, body in addressed(url):
+            status, told = await sent(site, path, body)
+            assert status == 400, told
+            assert "files.fetch_urls" in told["error"]["message"]
+        site.services.attachments.fetch = Fetcher(anywhere=True)
+        for path, body in addressed(url):
+            status, told = await sent(site, path, body)
+            assert status == 200, told
+            assert gateway.requests[-1].messages[0].content == (TextBlock(READ),)
+        for path, body in addressed(url, "reader"):  # it needs the content all the same
+            assert (await sent(site, path, body))[0] == 200
+            document = DocumentBlock("application/pdf", PAGES, title="map.pdf")
+            assert gateway.requests[-1].messages[0].content == (document,)
+        gateway.script = (START, *text("Under the oak [1]."), stop())
+        for path, body in addressed(url, "far", citations={"enabled": True}, title="Map"):
+            told = (await sent(site, path, body))[1]
+            (cited,) = told["content"][0]["citations"]
+            assert CitationPageLocation.model_validate(cited).document_title == "Map"
+
+
+async def test_a_provider_that_reads_addresses_is_given_them(
+    site: Storage, gateway: Gateway
+) -> None:
+    for path, body in addressed("https://a.example/map.pdf", "far"):
+        assert (await sent(site, path, body))[0] == 200
+        (document,) = gateway.requests[-1].messages[0].content
+        assert document == DocumentBlock(url="https://a.example/map.pdf")
+
+
+async def test_what_cannot_be_fetched_is_told(site: Storage, gateway: Gateway) -> None:
+    async with WebWorld().serve() as world:
+        world.files["long.txt"] = b"x" * 3000, "text/plain"
+        for path, anywhere, words in (
+            ("/files/long.txt", False, "Port"),
+            ("/none", True, "answers 404"),
+            ("/around", True, "on and on"),
+            ("/picture", True, "is a picture"),
+            ("/endless", True, "50 MB that are left"),
+        ):
+            site.services.attachments.fetch = Fetcher(anywhere=anywhere)
+            for where, body in addressed(world.url + path):
+                status, told = await sent(site, where, body)
+                assert status == 400, told
+                assert words in told["error"]["message"]
+    assert not gateway.requests
 
 
 async def test_in_a_tools_result(site: Storage, gateway: Gateway) -> None:

@@ -290,6 +290,10 @@ def test_vectors(chain: Chain) -> None:
     found = client.embeddings.create(model="vectors", input=["ab", "abc"])
     assert [item.embedding for item in found.data] == [[2.0, 0.5, 0.5], [3.0, 0.5, 0.5]]
     assert found.usage.prompt_tokens == 5
+    chain.far.elsewhere = True
+    for tokens in ([1, 2], [[1, 2]]):
+        short = client.embeddings.create(model="vectors", input=tokens, dimensions=2)
+        assert [item.embedding for item in short.data] == [[2.0, 0.5]]
 
 
 def test_logprobs(chain: Chain) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openai.types import responses
+from openai.types import chat, responses
 from pydantic import TypeAdapter
 
-from consigne.api.openai.responses.custom import InputReader, whole
+from consigne.api.openai.custom import InputReader, whole
 from consigne.domain.messages import TextBlock, ToolChoice, ToolResultBlock, ToolUseBlock
 from doubles.scripted import START, ScriptedGateway, stop, tool_use
 from support.dialects import client
@@ -124,3 +124,62 @@ async def test_one_may_be_demanded_and_one_with_a_grammar_is_left_out() -> None:
         ToolChoice("tool", "run"),
     )
     assert "patch" in refused["error"]["message"]
+
+
+CHAT: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}]}
+CHAT_RUN: dict[str, Any] = {
+    "type": "custom",
+    "custom": {"name": "run", "description": "Runs a program.", "format": {"type": "text"}},
+}
+
+
+async def test_in_chat_completions_whole_streamed_and_kept() -> None:
+    gateway = ScriptedGateway(*CALL)
+    asked = CHAT | {
+        "tools": [CHAT_RUN],
+        "tool_choice": {"type": "custom", "custom": {"name": "run"}},
+    }
+    async with client(gateway) as http:
+        whole = (await http.post("/v1/chat/completions", json=asked | {"store": True})).json()
+        streamed = await http.post("/v1/chat/completions", json=asked | {"stream": True})
+        kept = (await http.get(f"/v1/chat/completions/{whole['id']}")).json()
+        (call,) = chat.ChatCompletion.model_validate(whole).choices[0].message.tool_calls or ()
+        history = [*CHAT["messages"], whole["choices"][0]["message"]]
+        history.append({"role": "tool", "tool_call_id": call.id, "content": "Done."})
+        again = await http.post(
+            "/v1/chat/completions", json=asked | {"messages": history, "store": True}
+        )
+        listed = await http.get(f"/v1/chat/completions/{again.json()['id']}/messages")
+    assert gateway.requests[0].tool_choice == ToolChoice("tool", "run")
+    assert (call.type, call.id) == ("custom", "toolu_1")
+    assert (call.custom.name, call.custom.input) == ("run", CODE)
+    assert kept["choices"] == whole["choices"]
+    lines = [line for line in streamed.text.splitlines() if line.startswith("data: {")]
+    choices = [json.loads(line.removeprefix("data: "))["choices"][0] for line in lines]
+    deltas = [part for choice in choices for part in choice["delta"].get("tool_calls", ())]
+    begun = {"name": "run", "input": ""}
+    assert deltas[0] == {"index": 0, "id": "toolu_1", "type": "custom", "custom": begun}
+    assert "".join(delta["custom"]["input"] for delta in deltas) == CODE
+    assert choices[-1]["finish_reason"] == "tool_calls"
+    (called,) = gateway.requests[-1].messages[1].content
+    assert called == ToolUseBlock("toolu_1", "run", {"input": CODE})
+    assert listed.json()["data"][1]["tool_calls"] == [call.model_dump()]
+
+
+async def test_in_chat_completions_some_are_chosen_from_and_a_grammar_is_refused() -> None:
+    gateway = ScriptedGateway(*CALL)
+    function = {"type": "function", "function": {"name": "f"}}
+    one = {"type": "custom", "custom": {"name": "run"}}
+    allowed = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [one]}}
+    grammar = {"syntax": "regex", "definition": "a+"}
+    strict = {"name": "patch", "format": {"type": "grammar", "grammar": grammar}}
+    async with client(gateway) as http:
+        asked = CHAT | {"tools": [function, CHAT_RUN], "tool_choice": allowed}
+        assert (await http.post("/v1/chat/completions", json=asked)).status_code == 200
+        refused = await http.post(
+            "/v1/chat/completions", json=CHAT | {"tools": [{"type": "custom", "custom": strict}]}
+        )
+    assert [tool.name for tool in gateway.requests[0].tools] == ["run"]
+    error = refused.json()["error"]
+    assert (refused.status_code, error["param"]) == (400, "tools[0].custom.format")
+    assert "grammar" in error["message"]

@@ -54,6 +54,22 @@ async def test_unknown_paths(method: str, path: str, headers: dict[str, str], sa
     assert dialect(answer) == said
 
 
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/chat/completions", "/v1/chat/completions"),
+        ("/v1//messages", "/v1/messages"),
+        ("/v1/v1/messages", "/v1/messages"),
+        ("/v1/chat/completions/", "/v1/chat/completions"),
+        ("/v2/messages", None),
+    ],
+)
+async def test_a_base_url_that_is_nearly_right_is_told(path: str, meant: str | None) -> None:
+    async with client(ScriptedGateway()) as http:
+        said = (await http.post(path)).json()["error"]["message"]
+    assert (f"Did you mean {meant}?" in said) if meant else ("Did you mean" not in said)
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"])
 @pytest.mark.parametrize(
     ("path", "headers", "said", "allowed"),

@@ -93,6 +93,19 @@ async def test_other_servers_fields_reach_the_engine() -> None:
     assert asked.thinking is False
 
 
+@pytest.mark.parametrize("cut", ['{"city": "Par', "[1]", "Paris"])
+async def test_a_call_that_was_cut_goes_back_as_it_came(cut: str) -> None:
+    gateway = ScriptedGateway()
+    called = {"id": "c", "type": "function", "function": {"name": "f", "arguments": cut}}
+    history = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": None, "tool_calls": [called]},
+        {"role": "tool", "tool_call_id": "c", "content": "This is no JSON."},
+    ]
+    assert (await ask(gateway, messages=history))["status"] == 200
+    assert gateway.requests[0].messages[1].content == (ToolUseBlock("c", "f", {"arguments": cut}),)
+
+
 async def test_strict_functions_must_be_enforceable() -> None:
     gateway = ScriptedGateway()
     tools = [{"type": "function", "function": FUNCTION | {"strict": strict}} for strict in (True,)]

@@ -203,7 +203,6 @@ async def test_structured_text_reaches_the_engine() -> None:
         ({"image": {"context_compression": "enabled"}}, "image.context_compression"),
         ({"prompt_cache_options": {"prewarm": True}}, "prompt_cache_options.prewarm"),
         ({"reasoning": {"mode": "pro"}}, "reasoning.mode"),
-        ({"text": {"verbosity": "low"}}, "text.verbosity"),
         ({"stream_options": {"include_obfuscation": False}}, "stream_options"),
         ({"service_tier": "fastest"}, "service_tier"),
         ({"include": ["everything"]}, "include[0]"),
@@ -248,7 +247,6 @@ async def test_what_cannot_be_is_refused_by_name(fields: dict[str, Any], param: 
 @pytest.mark.parametrize(
     ("fields", "param", "code"),
     [
-        ({"previous_response_id": "r"}, "previous_response_id", "previous_response_not_found"),
         ({"conversation": {"id": "conv_1"}}, "conversation", None),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "input", None),
         ({"input": [{"id": "x"}]}, "input", None),
@@ -262,9 +260,19 @@ async def test_what_is_not_kept_is_not_found(
     assert (body["error"]["param"], body["error"]["code"]) == (param, code)
 
 
+async def test_verbosity_is_told_to_the_model() -> None:
+    gateway = ScriptedGateway()
+    body = await ask(gateway, instructions="In verse.", text={"verbosity": "low"})
+    assert body["text"]["verbosity"] == "low"
+    told = [block.text for block in gateway.requests[0].system]
+    assert told[0] == "In verse."
+    assert "brief" in told[1]
+
+
 async def test_tools_that_are_not_run_here_are_left_out() -> None:
     gateway = ScriptedGateway()
-    others = [{"type": "file_search", "vector_store_ids": ["v"]}, {"type": "mcp"}]
+    mcp = {"type": "mcp", "server_label": "m", "server_url": "https://m.example"}
+    others = [{"type": "file_search", "vector_store_ids": ["v"]}, mcp]
     patch = {"type": "custom", "name": "c", "format": {"type": "grammar", "syntax": "lark"}}
     body = await ask(gateway, tools=[*others, TOOL, patch])
     assert [tool.name for tool in gateway.requests[0].tools] == ["f"]

@@ -304,7 +304,7 @@ async def test_a_malformed_batch_is_refused_whole(site: Storage, body: bytes, sa
         ({"endpoint": "/v1/files"}, 400, "endpoint"),
         ({"endpoint": "/v1/audio/speech"}, 400, "endpoint"),
         ({"completion_window": "1h"}, 400, "completion_window"),
-        ({"input_file_id": "file-x"}, 404, "id"),
+        ({"input_file_id": "file-x"}, 404, "input_file_id"),
         ({"metadata": {"a": 1}}, 400, "metadata.a"),
         ({"output_expires_after": {"anchor": "now", "seconds": 1}}, 400, "output_expires_after"),
         ({"colour": "red"}, 400, "colour"),

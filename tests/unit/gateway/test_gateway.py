@@ -114,6 +114,8 @@ async def test_no_name_means_the_default_and_a_pulled_model_goes_before_the_star
 async def test_embeddings_go_to_the_embedding_model() -> None:
     gateway = Gateway(ModelSettings(), Shelf(STARTER, VECTORS), Engines())
     assert (await gateway.embed("", ["four"])).vectors == ((4.0,),)
+    with pytest.raises(InvalidRequest, match="send text"):
+        await gateway.embed("", [(1, 2)])
     with pytest.raises(InvalidRequest, match="embedding"):
         await gateway.embed("starter", ["four"])
     with pytest.raises(InvalidRequest, match="of kind text"):

@@ -7,7 +7,7 @@ import pytest
 from consigne.business.grants import RateLimits
 from consigne.business.guard import guarded
 from consigne.business.limits import Limiter
-from consigne.domain.embeddings import Embeddings
+from consigne.domain.embeddings import Embeddable, Embeddings
 from consigne.domain.errors import (
     ConsigneError,
     InvalidRequest,
@@ -63,7 +63,9 @@ class Played:
     async def count_tokens(self, deployment: Deployment, request: Request) -> int:
         return 7
 
-    async def embed(self, deployment: Deployment, texts: Sequence[str]) -> Embeddings:
+    async def embed(
+        self, deployment: Deployment, texts: Sequence[Embeddable], dimensions: int | None = None
+    ) -> Embeddings:
         self.asked += 1
         for step in self.script:
             if isinstance(step, ConsigneError):

@@ -5,7 +5,8 @@ from typing import NoReturn, assert_never
 
 import msgspec
 
-from consigne.api.anthropic import context, pictures
+from consigne.api.anthropic import context, pictures, remote, searches
+from consigne.api.anthropic.interleaved import parted
 from consigne.api.anthropic.schemas import (
     Base64Source,
     Block,
@@ -14,12 +15,15 @@ from consigne.api.anthropic.schemas import (
     FileSource,
     ImageParam,
     ImageResultParam,
+    McpResultParam,
+    McpUseParam,
     MessageParam,
     MessagesBody,
     PlainTextSource,
     PromptBody,
     RedactedThinkingParam,
     SearchResultParam,
+    SearchResultsParam,
     ServerToolUseParam,
     TextParam,
     ThinkingParam,
@@ -66,7 +70,7 @@ def to_request(body: PromptBody, model: Model, version: str) -> Request:
         messages=_messages(body.messages),
         system=_system(body.system),
         tools=tools,
-        tool_choice=tool_choice_of(body.tool_choice, tools),
+        tool_choice=tool_choice_of(body.tool_choice, tools, more=bool(body.mcp_servers)),
         output=_output(body),
         thinking=_thinking(body, model, version),
         thinking_tokens=body.thinking.budget_tokens if body.thinking else None,
@@ -92,8 +96,6 @@ def _refuse(param: str, message: str, kind: str = "value_error") -> NoReturn:
 
 def _refuse_unserved(body: PromptBody) -> None:
     """Refuse by name what would change the answer and is not served here."""
-    if body.mcp_servers:
-        _refuse("mcp_servers", "MCP servers are not called from here")
     context.check(body.context_management)
     if body.output_config and body.output_config.task_budget:
         _refuse("output_config.task_budget", "Models here are not told of budgets; leave it out")
@@ -144,7 +146,7 @@ def _messages(params: Sequence[MessageParam]) -> tuple[Message, ...]:
         if param.clear_at == "next_user_message" and i < asked:
             continue
         content = _content(param, f"messages.{i}.content")
-        for turn in pictures.parted(Message(param.role, content)):
+        for turn in parted(Message(param.role, content)):
             if turns and turns[-1].role == turn.role:
                 turns[-1] = Message(turn.role, turns[-1].content + turn.content)
             else:
@@ -179,6 +181,9 @@ def _check_role(block: Block, role: str, path: str) -> None:
             | RedactedThinkingParam()
             | ServerToolUseParam()
             | ImageResultParam()
+            | SearchResultsParam()
+            | McpUseParam()
+            | McpResultParam()
         ) if role != "assistant":
             _refuse(path, f"'{block.type}' blocks can only be in assistant messages")
         case ToolResultParam() if role != "user":
@@ -207,6 +212,12 @@ def _block(block: Block, path: str) -> Iterable[ContentBlock]:
             yield ToolUseBlock(block.id, block.name, block.input)
         case ImageResultParam():
             yield pictures.recalled(block)
+        case SearchResultsParam():
+            yield searches.recalled(block)
+        case McpUseParam():
+            yield remote.recalled_use(block)
+        case McpResultParam():
+            yield remote.recalled_result(block)
         case _:
             assert_never(block)
 
@@ -272,11 +283,8 @@ def _document(block: DocumentParam, path: str) -> Iterable[TextBlock | ImageBloc
         case Base64Source(media_type=media_type, data=encoded):
             content = from_base64(encoded, f"{path}.data")
             yield DocumentBlock(media_type, content, title=block.title, cite=cite)
-        case UrlSource() if cite:
-            where = f"{path.removesuffix('.source')}.citations"
-            _refuse(where, "A document at an address can't be cited here; send its content")
         case UrlSource(url=url):
-            yield DocumentBlock(url=url, title=block.title)
+            yield DocumentBlock(url=url, title=block.title, cite=cite)
         case FileSource(file_id=file_id):
             yield DocumentBlock(title=block.title, file_id=file_id, cite=cite)
         case PlainTextSource(data=text) if cite:

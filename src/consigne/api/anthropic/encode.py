@@ -58,6 +58,8 @@ class Shape(msgspec.Struct, frozen=True):
     """What ``context_management`` did, where it was asked for."""
     diagnosed: bool = False
     """Whether the reason of a cache miss was asked for."""
+    searches: int | None = None
+    """How often the web was searched, where it may be."""
 
 
 PLAIN = Shape()
@@ -88,13 +90,16 @@ def usage(counts: Usage, shape: Shape = PLAIN) -> dict[str, Any]:
     """
     fresh = counts.input_tokens - counts.cached_input_tokens
     written = counts.cache_creation_tokens or (fresh if shape.cache_ttl else 0)
-    return {
+    told: dict[str, Any] = {
         "input_tokens": fresh - written,
         "cache_creation_input_tokens": written,
         "cache_read_input_tokens": counts.cached_input_tokens,
         "output_tokens": counts.output_tokens,
         "output_tokens_details": {"thinking_tokens": counts.reasoning_tokens},
     }
+    if shape.searches is not None:
+        told["server_tool_use"] = {"web_search_requests": shape.searches, "web_fetch_requests": 0}
+    return told
 
 
 def _envelope(message_id: str, model: str, counts: Usage, shape: Shape) -> dict[str, Any]:
@@ -157,6 +162,9 @@ def _block(block: ContentBlock, shape: Shape, cited: Sequence[Cited]) -> dict[st
 
 
 def _citation(cited: Cited) -> dict[str, Any]:
+    if cited.url is not None:
+        found = {"cited_text": cited.text, "title": cited.filename, "url": cited.url}
+        return {"type": "web_search_result_location", "encrypted_index": ""} | found
     if cited.block is not None:
         return _block_citation(cited, cited.block)
     told = {

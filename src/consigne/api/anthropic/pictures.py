@@ -7,14 +7,10 @@ block ``server_tool_use`` for the call, and a block ``image_generation_tool_resu
 """
 
 import base64
-from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
 
-import msgspec
-
-from consigne.api import sse
-from consigne.api.anthropic import encode
-from consigne.api.anthropic.schemas import ImageResultParam, PromptBody, ToolParam
+from consigne.api.anthropic.schemas import ImageResultParam, PromptBody
+from consigne.api.anthropic.tool_schemas import ToolParam
 from consigne.api.errors import InvalidField
 from consigne.api.picture_calls import (
     NAME,
@@ -23,25 +19,16 @@ from consigne.api.picture_calls import (
     PictureEnded,
     PictureEvent,
     PictureGrows,
-    Told,
     Wish,
     may_draw,
 )
 from consigne.api.picture_calls import recalled as recalled_call
 from consigne.business.caller import Caller
 from consigne.business.pictures import Output
-from consigne.domain.errors import InvalidRequest, NotPermitted, from_code
-from consigne.domain.events import (
-    Answer,
-    AnswerBuilder,
-    BlockStop,
-    Failed,
-    MessageStart,
-    MessageStop,
-)
+from consigne.domain.errors import InvalidRequest, NotPermitted
 from consigne.domain.ids import is_id
 from consigne.domain.images import MEDIA_TYPES
-from consigne.domain.messages import Message, ToolResultBlock
+from consigne.domain.messages import ToolResultBlock
 
 Json = dict[str, Any]
 
@@ -75,7 +62,7 @@ def wanted(body: PromptBody, caller: Caller, models: Models) -> Wish | None:
         NotPermitted: The key is not for pictures.
     """
     for i, param in enumerate(body.tools or ()):
-        if param.type == TYPE:
+        if isinstance(param, ToolParam) and param.type == TYPE:
             if not may_draw(caller):
                 message = f"This API key lacks the scope 'images', which '{TYPE}' needs."
                 raise NotPermitted(message, param=f"tools.{i}")
@@ -90,89 +77,7 @@ def recalled(block: ImageResultParam) -> ToolResultBlock:
     return recalled_call(made if there else "", block.tool_use_id, "")[1]
 
 
-def parted(message: Message) -> Iterable[Message]:
-    """Yield an answer as turns: what was run here stood between two turns of the model."""
-    if message.role != "assistant":
-        yield message
-        return
-    turn: list[Any] = []
-    role: Any = "assistant"
-    for block in message.content:
-        of = "user" if isinstance(block, ToolResultBlock) else "assistant"
-        if of != role and turn:
-            yield Message(role, tuple(turn))
-            turn = []
-        role = of
-        turn.append(block)
-    yield Message(role, tuple(turn))
-
-
-async def whole(events: AsyncIterator[Told], shape: encode.Shape) -> Json:
-    """Return an answer with its pictures as a message.
-
-    Raises:
-        ConsigneError: The answer could not be finished.
-    """
-    builder, between = AnswerBuilder(), dict[int, list[Json]]()
-    try:
-        async for event in events:
-            match event:
-                case Failed():
-                    raise from_code(event.code, event.message)
-                case PictureBegun() | PictureGrows() | PictureEnded():
-                    between.setdefault(len(builder.content), []).extend(_blocks(event))
-                case _:
-                    builder.add(event)
-    finally:
-        await sse.aclose(events)
-    answer: Answer = builder.answer()
-    told = encode.message(answer, shape)
-    content = []
-    for place in range(len(told["content"]) + 1):
-        content += [*between.get(place, ()), *told["content"][place : place + 1]]
-    return told | {"content": content}
-
-
-class StreamEncoder(encode.StreamEncoder):
-    """Encodes one answer's events with its pictures: two blocks each, whole at once."""
-
-    def __init__(self, request_id: str, shape: encode.Shape = encode.PLAIN) -> None:
-        super().__init__(request_id, shape)
-        self._before = 0
-        """Blocks of pictures so far: all that follow are counted on from them."""
-        self._blocks = 0
-
-    def encode(self, event: Told) -> bytes:
-        """Return the event's bytes."""
-        match event:
-            case PictureBegun() | PictureGrows() | PictureEnded():
-                return b"".join(map(self._block, _blocks(event)))
-            case MessageStart() | MessageStop() | Failed():
-                return super().encode(event)
-            case _:
-                if isinstance(event, BlockStop):
-                    self._blocks += 1
-                moved = msgspec.structs.replace(event, index=event.index + self._before)
-                return super().encode(moved)
-
-    def _block(self, block: Json) -> bytes:
-        index = self._blocks + self._before
-        self._before += 1
-        begun, given = block, b""
-        if block["type"] == "server_tool_use":
-            begun = block | {"input": {}}
-            text = msgspec.json.encode(block["input"]).decode()
-            delta = {"type": "input_json_delta", "partial_json": text}
-            body = {"type": "content_block_delta", "index": index, "delta": delta}
-            given = sse.event("content_block_delta", body)
-        start = {"type": "content_block_start", "index": index, "content_block": begun}
-        stop = {"type": "content_block_stop", "index": index}
-        return (
-            sse.event("content_block_start", start) + given + sse.event("content_block_stop", stop)
-        )
-
-
-def _blocks(event: PictureEvent) -> list[Json]:
+def blocks(event: PictureEvent) -> list[Json]:
     """Return the blocks that tell of a step."""
     match event:
         case PictureBegun():

@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from consigne.api.anthropic import context, convert
 from consigne.api.anthropic.encode import Shape
-from consigne.api.anthropic.schemas import Cacheable, MessagesBody, PromptBody
+from consigne.api.anthropic.schemas import MessagesBody, PromptBody
+from consigne.api.anthropic.tool_schemas import Cacheable
 from consigne.domain.events import Cited
 from consigne.domain.messages import Request
 from consigne.domain.models import Model

@@ -8,17 +8,30 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from consigne.api import bodies, sse
-from consigne.api.anthropic import batches, encode, files, models, pictures
+from consigne.api import bodies, picture_calls, remote_calls, search_calls, sse
+from consigne.api.anthropic import (
+    batches,
+    encode,
+    files,
+    interleaved,
+    models,
+    pictures,
+    remote,
+    searches,
+)
 from consigne.api.anthropic.prepare import Ready, prepare
-from consigne.api.anthropic.schemas import MessagesBody, count_body, messages_body
+from consigne.api.anthropic.schemas import MessagesBody, PromptBody, count_body, messages_body
 from consigne.api.anthropic.version import version_of
 from consigne.api.attached import quoted
 from consigne.api.auth import authenticate, services_of
 from consigne.api.errors import request_id_of
 from consigne.api.generate import fold
-from consigne.api.picture_calls import Maker, answering
+from consigne.api.picture_calls import Maker
+from consigne.api.run_here import Runner, answering
+from consigne.api.search_calls import Searcher
+from consigne.business.caller import Caller
 from consigne.chat.quoting import telling
+from consigne.domain import messages
 from consigne.domain.events import Event, MessageStart, MessageStop
 from consigne.domain.usage import Usage
 
@@ -36,9 +49,10 @@ async def create_message(request: Request) -> Response:
     services = services_of(request)
     gateway = services.gateway
     ready = await prepare(body, gateway, version, partial(quoted, request, caller))
-    if wish := pictures.wanted(body, caller, gateway):
-        maker = Maker(caller, services.pictures, gateway, wish)
-        return await _with_pictures(request, body, ready, maker)
+    if body.tools or body.mcp_servers:
+        ready, runners = await _runners(request, caller, body, ready)
+        if runners:
+            return await _running(request, body, ready, runners)
     events = _generated(body, gateway.generate(ready.request))
     if ready.shown:
         events = telling(events, ready.shown)
@@ -50,15 +64,53 @@ async def create_message(request: Request) -> Response:
     return Response(msgspec.json.encode(told), media_type="application/json")
 
 
-async def _with_pictures(
-    request: Request, body: MessagesBody, ready: Ready, maker: Maker
+async def _runners(
+    request: Request, caller: Caller, body: MessagesBody, ready: Ready
+) -> tuple[Ready, dict[str, Runner]]:
+    """Return the request with its servers' tools, and what runs the tools that are run here."""
+    services = services_of(request)
+    model = services.gateway.resolve(body.model)
+    found: dict[str, Runner] = {}
+    if drawing := pictures.wanted(body, caller, services.gateway):
+        found[picture_calls.NAME] = Maker(caller, services.pictures, services.gateway, drawing)
+    search = services.settings.tools.search
+    if searching := searches.wanted(body, search):
+        found[search_calls.NAME] = Searcher(search, searching, ready.shown, model)
+    ready, offers = await _with_servers(request, body, ready)
+    return ready, found | {
+        name: remote_calls.RemoteRunner(offered, model) for name, offered in offers.items()
+    }
+
+
+async def _with_servers(
+    request: Request, body: PromptBody, ready: Ready
+) -> tuple[Ready, remote_calls.Offers]:
+    settings = services_of(request).settings.tools
+    wishes = remote.wanted(body, settings)
+    if not wishes:
+        return ready, {}
+    _, offers = await sse.while_connected(request.receive, remote_calls.listed(wishes, settings))
+    tools = (*ready.request.tools, *remote_calls.tools(offers, wishes))
+    asked = msgspec.structs.replace(ready.request, tools=tools)
+    return msgspec.structs.replace(ready, request=asked), offers
+
+
+async def _running(
+    request: Request, body: MessagesBody, ready: Ready, runners: dict[str, Runner]
 ) -> Response:
     generate = services_of(request).gateway.generate
-    events = answering(ready.request, lambda asked: _generated(body, generate(asked)), maker)
+
+    def turn(asked: messages.Request) -> AsyncIterator[Event]:
+        return telling(_generated(body, generate(asked)), ready.shown)
+
+    shape = ready.shape
+    if search_calls.NAME in runners:
+        shape = msgspec.structs.replace(shape, searches=0)
+    events = answering(ready.request, turn, runners)
     if body.stream:
-        encoder = pictures.StreamEncoder(request_id_of(request.scope), ready.shape)
+        encoder = interleaved.StreamEncoder(request_id_of(request.scope), shape)
         return sse.EventStream(events, encoder)
-    told = await sse.while_connected(request.receive, pictures.whole(events, ready.shape))
+    told = await sse.while_connected(request.receive, interleaved.whole(events, shape))
     return Response(msgspec.json.encode(told), media_type="application/json")
 
 
@@ -69,7 +121,9 @@ async def count_tokens(request: Request) -> Response:
     version = version_of(request)
     body = await bodies.read(request, count_body)
     gateway = services_of(request).gateway
+    searches.wanted(body, services_of(request).settings.tools.search)
     ready = await prepare(body, gateway, version, partial(quoted, request, caller))
+    ready, _ = await _with_servers(request, body, ready)
     count = await sse.while_connected(request.receive, gateway.count_tokens(ready.request))
     told: dict[str, object] = {"input_tokens": count}
     if body.context_management is not None:

@@ -4,22 +4,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from consigne.api.limits import MAX_STOPS, SIZE, Body, JsonObject, Wire
-
-Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,128}$")]
-
-
-class CacheControl(Wire):
-    """A wish that the prompt up to here be kept; the prefix cache here keeps all of it anyway."""
-
-    type: Literal["ephemeral"]
-    ttl: Literal["5m", "1h"] = "5m"
-
-
-class Cacheable(Wire):
-    """A part of the prompt that may carry that wish."""
-
-    cache_control: CacheControl | None = None
+from consigne.api.anthropic.tool_schemas import (
+    AnyToolParam,
+    Cacheable,
+    CacheControl,
+    McpServerParam,
+    Name,
+    ToolChoiceParam,
+)
+from consigne.api.limits import MAX_STOPS, Body, JsonObject, Wire
 
 
 class TextParam(Cacheable):
@@ -155,7 +148,7 @@ class ServerToolUseParam(Cacheable):
 
     type: Literal["server_tool_use"]
     id: str
-    name: Literal["image_generation"]
+    name: Literal["image_generation", "web_search"]
     input: JsonObject
 
 
@@ -165,6 +158,43 @@ class ImageResultParam(Cacheable):
     type: Literal["image_generation_tool_result"]
     tool_use_id: str
     content: list[ImageParam] | JsonObject
+
+
+class WebResultParam(Wire):
+    """A page that was found."""
+
+    type: Literal["web_search_result"]
+    title: str
+    url: str
+    encrypted_content: str
+    page_age: str | None = None
+
+
+class SearchResultsParam(Cacheable):
+    """What a search of the web found, or why it found nothing."""
+
+    type: Literal["web_search_tool_result"]
+    tool_use_id: str
+    content: list[WebResultParam] | JsonObject
+
+
+class McpUseParam(Cacheable):
+    """A call of a server's tool, of an earlier answer."""
+
+    type: Literal["mcp_tool_use"]
+    id: str
+    name: str = Field(max_length=256)
+    server_name: str = Field(max_length=256)
+    input: JsonObject
+
+
+class McpResultParam(Cacheable):
+    """What the server answered."""
+
+    type: Literal["mcp_tool_result"]
+    tool_use_id: str
+    content: str | list[TextParam] = ""
+    is_error: bool = False
 
 
 Block = Annotated[
@@ -177,7 +207,10 @@ Block = Annotated[
     | ToolUseParam
     | ToolResultParam
     | ServerToolUseParam
-    | ImageResultParam,
+    | ImageResultParam
+    | SearchResultsParam
+    | McpUseParam
+    | McpResultParam,
     Field(discriminator="type"),
 ]
 
@@ -189,33 +222,6 @@ class MessageParam(Wire):
     content: str | list[Block]
     clear_at: Literal["next_user_message", "never"] | None = None
     output_config: JsonObject | None = None
-
-
-class ToolParam(Cacheable):
-    """A tool; the client's own where ``type`` is absent or ``custom``."""
-
-    name: Name
-    type: str | None = None
-    description: str = ""
-    input_schema: JsonObject | None = None
-    strict: bool | None = None
-    input_examples: list[JsonObject] | None = None
-    allowed_callers: list[str] | None = None
-    max_characters: int | None = Field(default=None, ge=1)
-    """Of ``text_editor_…``: how much of a file the client shows at once."""
-    model: str | None = Field(default=None, max_length=256)
-    """Of ``image_generation``, as are the following."""
-    size: str | None = Field(default=None, pattern=SIZE)
-    quality: Literal["auto", "low", "medium", "high"] | None = None
-    output_format: Literal["png", "webp", "jpeg"] | None = None
-
-
-class ToolChoiceParam(Wire):
-    """How the tools are to be used."""
-
-    type: Literal["auto", "any", "tool", "none"]
-    name: str | None = None
-    disable_parallel_tool_use: bool = False
 
 
 class ThinkingConfig(Wire):
@@ -305,14 +311,14 @@ class PromptBody(Body):
     model: str = Field(max_length=256)
     messages: list[MessageParam] = Field(min_length=1, max_length=100_000)
     system: str | list[TextParam] | None = None
-    tools: list[ToolParam] | None = None
+    tools: list[AnyToolParam] | None = None
     tool_choice: ToolChoiceParam | None = None
     thinking: ThinkingConfig | None = None
     output_config: OutputConfig | None = None
     output_format: JsonFormat | None = None
     cache_control: CacheControl | None = None
     context_management: ContextManagement | None = None
-    mcp_servers: list[Any] | None = None
+    mcp_servers: list[McpServerParam] | None = None
     speed: Literal["standard", "fast"] | None = None
     user_profile_id: str | None = None
 

@@ -2,8 +2,8 @@
 
 The types ``bash_…``, ``text_editor_…`` and ``memory_…`` name tools that the client runs but whose
 inputs the dialect fixes, so that a request does not describe them. They are described here, as any
-model can read them. ``image_generation_…`` is run here (see ``pictures.py``); tools that run on
-Anthropic's own servers (``web_search_…``) are refused by name.
+model can read them. ``image_generation_…`` and ``web_search_…`` are run here (``pictures.py``,
+``searches.py``); others that run on Anthropic's own servers are refused by name.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from consigne.api import picture_calls
-from consigne.api.anthropic import pictures
-from consigne.api.anthropic.schemas import ToolChoiceParam, ToolParam
+from consigne.api import picture_calls, search_calls
+from consigne.api.anthropic import pictures, searches
+from consigne.api.anthropic.tool_schemas import ToolChoiceParam, ToolParam, ToolsetParam
 from consigne.api.errors import InvalidField
 from consigne.domain.messages import Json, Tool, ToolChoice
 
@@ -62,14 +62,16 @@ _DEFINED: Final[dict[str, tuple[str, Json]]] = {
 }
 
 
-def tools_of(params: Sequence[ToolParam]) -> tuple[Tool, ...]:
-    """Return the tools.
+def tools_of(params: Sequence[ToolParam | ToolsetParam]) -> tuple[Tool, ...]:
+    """Return the tools, without those of servers: what these are, they tell themselves.
 
     Raises:
         InvalidField: One can't be offered; the message names it.
     """
     tools: dict[str, Tool] = {}
     for i, param in enumerate(params):
+        if isinstance(param, ToolsetParam):
+            continue
         if param.name in tools:
             raise InvalidField("Tool names must be unique", param=f"tools.{i}.name")
         tools[param.name] = _tool(param, f"tools.{i}")
@@ -83,6 +85,8 @@ def _tool(param: ToolParam, path: str) -> Tool:
     description, schema = param.description, param.input_schema
     if param.type == pictures.TYPE:
         return picture_calls.tool(pictures.wish(param, "", path))
+    if param.type in searches.TYPES:
+        return search_calls.tool(searches.wish(param, path))
     if param.type not in (None, "custom"):
         if param.type not in _DEFINED:
             message = f"The tool type '{param.type[:100]}' is not available here"
@@ -100,8 +104,10 @@ def _tool(param: ToolParam, path: str) -> Tool:
     return Tool(param.name, {"type": "object"} | schema, description, param.strict is True)
 
 
-def tool_choice_of(param: ToolChoiceParam | None, tools: tuple[Tool, ...]) -> ToolChoice:
-    """Return how the tools may be used.
+def tool_choice_of(
+    param: ToolChoiceParam | None, tools: tuple[Tool, ...], *, more: bool = False
+) -> ToolChoice:
+    """Return how the tools may be used; ``more`` says that servers may have others.
 
     Raises:
         InvalidField: There is no tool to choose.
@@ -109,7 +115,7 @@ def tool_choice_of(param: ToolChoiceParam | None, tools: tuple[Tool, ...]) -> To
     if param is None:
         return ToolChoice()
     parallel = not param.disable_parallel_tool_use
-    if param.type in ("any", "tool") and not tools:
+    if param.type in ("any", "tool") and not (tools or (more and param.type == "any")):
         raise InvalidField("There are no tools to choose from", param="tool_choice")
     if param.type != "tool":
         return ToolChoice(param.type, parallel=parallel)

@@ -15,11 +15,13 @@ from consigne.api import bodies, sse
 from consigne.api.auth import authenticate, services_of
 from consigne.api.limits import Body
 from consigne.api.openai.shared import refuse
-from consigne.engines.base import Embeddings
+from consigne.domain.embeddings import Embeddable, Embeddings
 
 router = APIRouter()
 
 Text = Annotated[str, Field(min_length=1)]
+Token = Annotated[int, Field(ge=0, lt=2**31)]
+Tokens = Annotated[list[Token], Field(min_length=1, max_length=100_000)]
 
 
 class EmbeddingsBody(Body):
@@ -29,9 +31,9 @@ class EmbeddingsBody(Body):
     input: (
         Text
         | Annotated[list[Text], Field(min_length=1, max_length=2048)]
-        | Annotated[list[int] | list[list[int]], Field(min_length=1, max_length=2048)]
+        | Annotated[list[Token] | list[Tokens], Field(min_length=1, max_length=2048)]
     )
-    encoding_format: Literal["float", "base64"] = "float"
+    encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = Field(default=None, ge=1)
     user: str | None = None
 
@@ -46,23 +48,19 @@ async def create_embeddings(request: Request) -> Response:
     body = await bodies.read(request, body_adapter)
     gateway = services_of(request).gateway
     model = gateway.resolve(body.model, "embedding")
-    work = gateway.embed(model.id, texts_of(body))
+    work = gateway.embed(model.id, texts_of(body), body.dimensions)
     found = await sse.while_connected(request.receive, work)
     return Response(msgspec.json.encode(wire(found, body, model.id)), media_type="application/json")
 
 
-def texts_of(body: EmbeddingsBody) -> Sequence[str]:
-    """Return the texts to embed.
-
-    Raises:
-        InvalidField: The input is given as tokens.
-    """
+def texts_of(body: EmbeddingsBody) -> Sequence[Embeddable]:
+    """Return what to embed: texts, or the tokens of such."""
     if isinstance(body.input, str):
         return (body.input,)
-    texts = [text for text in body.input if isinstance(text, str)]
-    if len(texts) < len(body.input):
-        refuse("input", "tokens of another model's vocabulary can't be read; send text")
-    return texts
+    tokens = tuple(each for each in body.input if isinstance(each, int))
+    if tokens:
+        return (tokens,)
+    return [each if isinstance(each, str) else tuple(each) for each in body.input]  # type: ignore[arg-type]
 
 
 def wire(found: Embeddings, body: EmbeddingsBody, model_id: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal, NoReturn, Protocol
+from typing import Annotated, Any, Final, Literal, NoReturn, Protocol
 
 import msgspec
 from pydantic import Field
@@ -19,6 +19,7 @@ from consigne.domain.messages import (
     ImageDetail,
     Json,
     OutputFormat,
+    TextBlock,
     Tool,
     ToolChoice,
 )
@@ -32,6 +33,12 @@ Metadata = Annotated[dict[str, Annotated[str, Field(max_length=512)]], Field(max
 
 LEAST_LOGPROB = -9999.0
 """What the dialect says of a token that could not have come."""
+
+
+_VERBOSITY: Final = {
+    "low": "Be brief: answer in as few words as the question allows.",
+    "high": "Be thorough: explain at length, with details and examples.",
+}
 
 
 class FunctionParam(Wire):
@@ -145,26 +152,27 @@ def effort(wanted: Effort | None) -> messages.Effort | None:
     return None if wanted == "none" else wanted
 
 
-def check_verbosity(verbosity: Verbosity | None, param: str) -> None:
-    """Refuse a verbosity that no model here can be set to.
-
-    Raises:
-        InvalidField: It is not the default.
-    """
-    if verbosity not in (None, "medium"):
-        refuse(param, "models here write with verbosity 'medium' only")
+def verbosity(wanted: Verbosity | None) -> tuple[TextBlock, ...]:
+    """Return the instruction that has a model write so: few models have a setting for it."""
+    said = _VERBOSITY.get(wanted or "medium")
+    return (TextBlock(said),) if said else ()
 
 
 def arguments(encoded: str, param: str) -> Json:
     """Return the arguments of a tool call of an earlier answer.
 
+    An answer that was cut breaks off in the midst of them, and goes back as it came: what is no
+    JSON object is shown to the model as the text it is.
+
     Raises:
-        InvalidField: They are not a JSON object.
+        InvalidField: They are no text that can be read.
     """
     try:
         found = msgspec.json.decode(encoded or "{}", type=Json)
         msgspec.json.encode(found)
-    except (msgspec.MsgspecError, RecursionError, OverflowError, UnicodeError):
+    except msgspec.MsgspecError:
+        return {"arguments": encoded}
+    except (RecursionError, OverflowError, UnicodeError):
         refuse(param, "the arguments of a call must be a JSON object, as text")
     return found
 
@@ -210,6 +218,9 @@ def document(file: FileParam, url: str | None, path: str) -> DocumentBlock:
     given = [each for each in (file.file_data, file.file_id, url) if each]
     if len(given) != 1:
         refuse(path, "give the file in one way: its content, its id or its address")
+    if url and url.startswith("data:"):
+        media_type, content = from_data_url(url, f"{path}.file_url")
+        return DocumentBlock(media_type=media_type, data=content, title=file.filename)
     if file.file_data:
         media_type, content = from_data_url(file.file_data, f"{path}.file_data")
         return DocumentBlock(media_type=media_type, data=content, title=file.filename)

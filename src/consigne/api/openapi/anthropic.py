@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, RootModel
 
+from consigne.api.openapi.blocks import AnswerBlock
 from consigne.api.openapi.citations import AnswerCitation
+from consigne.api.openapi.marks import Marked
 
 StopReason = Literal[
     "end_turn",
@@ -43,89 +45,6 @@ class AnthropicError(BaseModel):
     request_id: str
 
 
-class AnswerText(BaseModel):
-    """Text that the model wrote."""
-
-    type: Literal["text"]
-    text: str
-    citations: list[AnswerCitation] | None
-
-
-class AnswerThinking(BaseModel):
-    """What the model wrote to itself."""
-
-    type: Literal["thinking"]
-    thinking: str
-    signature: str
-
-
-class AnswerRedactedThinking(BaseModel):
-    """What a model elsewhere wrote to itself and lets nobody read."""
-
-    type: Literal["redacted_thinking"]
-    data: str
-
-
-class AnswerToolUse(BaseModel):
-    """A tool that the model wants called."""
-
-    type: Literal["tool_use"]
-    id: str
-    name: str
-    input: dict[str, Any]
-
-
-class AnswerServerToolUse(BaseModel):
-    """A picture that the model has made here."""
-
-    type: Literal["server_tool_use"]
-    id: str
-    name: Literal["image_generation"]
-    input: dict[str, Any]
-
-
-class AnswerSource(BaseModel):
-    """A file's content."""
-
-    type: Literal["base64"]
-    media_type: str
-    data: str
-
-
-class AnswerImage(BaseModel):
-    """A picture."""
-
-    type: Literal["image"]
-    source: AnswerSource
-
-
-class AnswerImageError(BaseModel):
-    """Why there is no picture."""
-
-    type: Literal["image_generation_tool_result_error"]
-    error_code: Literal["invalid_tool_input", "unavailable"]
-    message: str
-
-
-class AnswerImageResult(BaseModel):
-    """What came of a picture that the model wanted."""
-
-    type: Literal["image_generation_tool_result"]
-    tool_use_id: str
-    content: list[AnswerImage] | AnswerImageError
-
-
-AnswerBlock = Annotated[
-    AnswerText
-    | AnswerThinking
-    | AnswerRedactedThinking
-    | AnswerToolUse
-    | AnswerServerToolUse
-    | AnswerImageResult,
-    Field(discriminator="type"),
-]
-
-
 class OutputTokensDetails(BaseModel):
     """What the tokens of an answer were for."""
 
@@ -139,6 +58,13 @@ class CacheCreation(BaseModel):
     ephemeral_1h_input_tokens: int = Field(ge=0)
 
 
+class ServerToolUsage(BaseModel):
+    """How often tools were run here."""
+
+    web_search_requests: int = Field(ge=0)
+    web_fetch_requests: int = Field(ge=0)
+
+
 class DeltaUsage(BaseModel):
     """Tokens; the prompt's are parted by whether the prefix cache had them."""
 
@@ -147,6 +73,9 @@ class DeltaUsage(BaseModel):
     cache_read_input_tokens: int = Field(ge=0)
     output_tokens: int = Field(ge=0)
     output_tokens_details: OutputTokensDetails
+    server_tool_use: ServerToolUsage | None = Field(
+        None, description="Where the request has the tool `web_search`."
+    )
 
 
 class MessageUsage(DeltaUsage):
@@ -183,7 +112,7 @@ class MessageDiagnostics(BaseModel):
     cache_miss_reason: CacheMissReason
 
 
-class AnthropicMessage(BaseModel):
+class AnthropicMessage(Marked):
     """An answer."""
 
     id: str

@@ -48,7 +48,21 @@ class SearchResultLocation(BaseModel):
     end_block_index: int = Field(ge=1)
 
 
+class WebSearchResultLocation(BaseModel):
+    """A page that a search of the web found."""
+
+    type: Literal["web_search_result_location"]
+    cited_text: str
+    encrypted_index: str
+    title: str | None
+    url: str
+
+
 AnswerCitation = Annotated[
-    CharLocation | PageLocation | ContentBlockLocation | SearchResultLocation,
+    CharLocation
+    | PageLocation
+    | ContentBlockLocation
+    | SearchResultLocation
+    | WebSearchResultLocation,
     Field(discriminator="type"),
 ]

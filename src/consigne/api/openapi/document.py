@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from consigne import __version__
+from consigne.api import text_marks
 from consigne.api.openapi import anthropic, openai
 from consigne.api.openapi.operations import OPERATIONS, DialectName, Operation
 
@@ -39,6 +40,13 @@ _IDEMPOTENCY = {
     "in": "header",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     "description": "A repeated request with the same value gets the first answer.",
+}
+_DISCLOSURE = {
+    "AI-Disclosure": {
+        "schema": {"type": "string"},
+        "description": "Where the operator's `provenance.text_marks` has `header`: that a machine "
+        "wrote the answer, and whose.",
+    }
 }
 _VERSION = {
     "name": "anthropic-version",
@@ -155,6 +163,8 @@ def _dialects(method: str, path: str, described: Json, schemas: _Schemas) -> Jso
         "parameters": described.get("parameters", []) + _parameters(method, sides),
         "responses": _responses(sides, schemas),
     }
+    if text_marks.is_written({"method": method.upper(), "path": path}):
+        operation["responses"]["200"]["headers"] = _DISCLOSURE
     if "description" in described:
         operation["description"] = described["description"]
     content: Json = {}

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Discriminator, Field, RootModel, Tag
 
+from consigne.api.openapi.marks import Marked
+
 
 class OpenAIErrorDetail(BaseModel):
     """What went wrong."""
@@ -57,6 +59,24 @@ class ToolCallOut(BaseModel):
     function: CalledFunctionOut
 
 
+class CalledCustomOut(BaseModel):
+    """A custom tool and the text for it."""
+
+    name: str
+    input: str
+
+
+class CustomCallOut(BaseModel):
+    """A custom tool that the model wants called."""
+
+    id: str
+    type: Literal["custom"]
+    custom: CalledCustomOut
+
+
+CallOut = Annotated[ToolCallOut | CustomCallOut, Field(discriminator="type")]
+
+
 class ChatAnswer(BaseModel):
     """What the model wrote."""
 
@@ -65,7 +85,7 @@ class ChatAnswer(BaseModel):
     refusal: str | None
     annotations: list[dict[str, Any]]
     reasoning_content: str | None = None
-    tool_calls: list[ToolCallOut] | None = None
+    tool_calls: list[CallOut] | None = None
     function_call: CalledFunctionOut | None = Field(
         None, description="In answer to `functions`, the form before tools."
     )
@@ -104,7 +124,7 @@ class ChatChoice(BaseModel):
     finish_reason: FinishReason
 
 
-class ChatCompletion(BaseModel):
+class ChatCompletion(Marked):
     """Answers to a chat."""
 
     id: str
@@ -124,13 +144,21 @@ class FunctionDelta(BaseModel):
     arguments: str | None = None
 
 
+class CustomDelta(BaseModel):
+    """A piece of a custom tool's call."""
+
+    name: str | None = None
+    input: str | None = None
+
+
 class ToolCallDelta(BaseModel):
     """More of a tool call."""
 
     index: int = Field(ge=0)
     id: str | None = None
-    type: Literal["function"] | None = None
+    type: Literal["function", "custom"] | None = None
     function: FunctionDelta | None = None
+    custom: CustomDelta | None = None
 
 
 class ChatDelta(BaseModel):
@@ -153,7 +181,7 @@ class ChunkChoice(BaseModel):
     finish_reason: FinishReason | None
 
 
-class ChatChunk(BaseModel):
+class ChatChunk(Marked):
     """One piece of streamed answers."""
 
     id: str
@@ -201,7 +229,7 @@ class CompletionChoice(BaseModel):
     )
 
 
-class TextCompletion(BaseModel):
+class TextCompletion(Marked):
     """Answers to texts, or a piece of them."""
 
     id: str

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from consigne.api.openapi.marks import Marked
 from consigne.api.openapi.openai import ChatCompletion
 from consigne.api.openapi.responses import ResponseUsage
 
@@ -55,7 +56,7 @@ class CompactionItem(BaseModel):
     encrypted_content: str
 
 
-class Compaction(BaseModel):
+class Compaction(Marked):
     """A conversation's summary."""
 
     id: str

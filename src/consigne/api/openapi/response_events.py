@@ -6,8 +6,8 @@ from pydantic import BaseModel, Field, RootModel
 
 from consigne.api.openapi.openai import ChosenLogprob
 from consigne.api.openapi.responses import (
+    AnswerNote,
     Count,
-    FileCitation,
     OutputItem,
     OutputTextPart,
     ReasoningTextPart,
@@ -91,7 +91,7 @@ class AnnotationEvent(_OfItem):
     type: Literal["response.output_text.annotation.added"]
     content_index: Count
     annotation_index: Count
-    annotation: FileCitation
+    annotation: AnswerNote
 
 
 class ReasoningDeltaEvent(_Delta):
@@ -160,6 +160,46 @@ class ImageCallEvent(_OfItem):
     ]
 
 
+class SearchCallEvent(_OfItem):
+    """How far a search of the web is."""
+
+    type: Literal[
+        "response.web_search_call.in_progress",
+        "response.web_search_call.searching",
+        "response.web_search_call.completed",
+    ]
+
+
+class McpListEvent(_OfItem):
+    """How far the listing of a server's tools is."""
+
+    type: Literal["response.mcp_list_tools.in_progress", "response.mcp_list_tools.completed"]
+
+
+class McpCallEvent(_OfItem):
+    """How far a call of a server's tool is."""
+
+    type: Literal[
+        "response.mcp_call.in_progress",
+        "response.mcp_call.completed",
+        "response.mcp_call.failed",
+    ]
+
+
+class McpArgumentsDeltaEvent(_Delta):
+    """The arguments of a call of a server's tool."""
+
+    type: Literal["response.mcp_call_arguments.delta"]
+    delta: str
+
+
+class McpArgumentsDoneEvent(_OfItem):
+    """They are whole."""
+
+    type: Literal["response.mcp_call_arguments.done"]
+    arguments: str
+
+
 class PartialImageEvent(_OfItem):
     """An unfinished state of a picture."""
 
@@ -199,6 +239,11 @@ class ResponseStreamEvent(
             | CustomInputDoneEvent
             | ImageCallEvent
             | PartialImageEvent
+            | SearchCallEvent
+            | McpListEvent
+            | McpCallEvent
+            | McpArgumentsDeltaEvent
+            | McpArgumentsDoneEvent
             | StreamErrorEvent,
             Field(discriminator="type"),
         ]

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from consigne.api.openapi.marks import Marked
 from consigne.api.openapi.openai import ChosenLogprob
 
 Count = Annotated[int, Field(ge=0)]
@@ -42,12 +43,25 @@ class FileCitation(BaseModel):
     filename: str
 
 
+class UrlCitation(BaseModel):
+    """A page of the web that the text rests on, where it names it."""
+
+    type: Literal["url_citation"]
+    start_index: Count
+    end_index: Count
+    url: str
+    title: str
+
+
+AnswerNote = Annotated[FileCitation | UrlCitation, Field(discriminator="type")]
+
+
 class OutputTextPart(BaseModel):
     """Text that the model wrote."""
 
     type: Literal["output_text"]
     text: str
-    annotations: list[FileCitation]
+    annotations: list[AnswerNote]
     logprobs: list[ChosenLogprob]
 
 
@@ -135,8 +149,80 @@ class ImageGenerationCall(BaseModel):
     error: ImageError | None = None
 
 
+class SearchSource(BaseModel):
+    """A page that was found."""
+
+    type: Literal["url"]
+    url: str
+
+
+class SearchAction(BaseModel):
+    """What was looked for; `sources` where `include` asks for them."""
+
+    type: Literal["search"]
+    query: str
+    queries: list[str]
+    sources: list[SearchSource] | None = None
+
+
+class WebSearchCall(BaseModel):
+    """A search of the web."""
+
+    type: Literal["web_search_call"]
+    id: str
+    status: Literal["in_progress", "completed", "failed"]
+    action: SearchAction
+
+
+class McpTool(BaseModel):
+    """A tool of a server."""
+
+    name: str
+    description: str
+    input_schema: dict[str, Any]
+    annotations: dict[str, Any]
+
+
+class McpListTools(BaseModel):
+    """What a server of tools has told of them."""
+
+    type: Literal["mcp_list_tools"]
+    id: str
+    server_label: str
+    tools: list[McpTool]
+    error: None
+
+
+class McpFailure(BaseModel):
+    """What a server said when it failed."""
+
+    type: Literal["mcp_tool_execution_error"]
+    content: list[dict[str, Any]]
+
+
+class McpCall(BaseModel):
+    """A call of a server's tool."""
+
+    type: Literal["mcp_call"]
+    id: str
+    status: Literal["in_progress", "completed", "failed"]
+    approval_request_id: None
+    server_label: str
+    name: str
+    arguments: str
+    output: str | None
+    error: McpFailure | None
+
+
 OutputItem = Annotated[
-    OutputMessage | OutputReasoning | OutputFunctionCall | OutputCustomCall | ImageGenerationCall,
+    OutputMessage
+    | OutputReasoning
+    | OutputFunctionCall
+    | OutputCustomCall
+    | ImageGenerationCall
+    | WebSearchCall
+    | McpListTools
+    | McpCall,
     Field(discriminator="type"),
 ]
 
@@ -176,7 +262,7 @@ class TextOut(BaseModel):
     verbosity: str
 
 
-class Response(BaseModel):
+class Response(Marked):
     """A response: every field is there, null or not."""
 
     id: str

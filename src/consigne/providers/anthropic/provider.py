@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import msgspec
 
-from consigne.domain.embeddings import Embeddings
+from consigne.domain.embeddings import Embeddable, Embeddings
 from consigne.domain.errors import Unsupported
 from consigne.domain.events import Event
 from consigne.domain.images import ImageEvent, ImageRequest
@@ -90,7 +90,9 @@ class AnthropicProvider:
         found = await self._upstream.ask(path, body, _counts, deployment.upstream)
         return found.input_tokens
 
-    async def embed(self, deployment: Deployment, texts: Sequence[str]) -> Embeddings:
+    async def embed(
+        self, deployment: Deployment, texts: Sequence[Embeddable], dimensions: int | None = None
+    ) -> Embeddings:
         """Refuse: this API makes no vectors.
 
         Raises:

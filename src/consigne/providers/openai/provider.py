@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import msgspec
 
-from consigne.domain.embeddings import Embeddings
+from consigne.domain.embeddings import Embeddable, Embeddings
 from consigne.domain.errors import Unsupported
 from consigne.domain.events import Event
 from consigne.domain.images import ImageEvent, ImageRequest
@@ -87,9 +87,13 @@ class OpenAIProvider:
             param="model",
         )
 
-    async def embed(self, deployment: Deployment, texts: Sequence[str]) -> Embeddings:
-        """Return one vector for each text."""
-        body = {"model": deployment.upstream, "input": list(texts), "encoding_format": "float"}
+    async def embed(
+        self, deployment: Deployment, texts: Sequence[Embeddable], dimensions: int | None = None
+    ) -> Embeddings:
+        """Return one vector for each text, of so many dimensions where that is said."""
+        body: dict[str, object] = {"model": deployment.upstream, "input": list(texts)}
+        body |= {"encoding_format": "float"}
+        body |= {} if dimensions is None else {"dimensions": dimensions}
         upstream = self._upstream
         found = await upstream.ask("/embeddings", body, _vectors, deployment.upstream)
         ordered = sorted(found.data, key=lambda vector: vector.index)

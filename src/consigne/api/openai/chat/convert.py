@@ -4,13 +4,16 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar, assert_never
 
 from consigne.api.limits import MAX_TOKENS
-from consigne.api.openai import extras, shared
+from consigne.api.openai import custom, extras, shared
 from consigne.api.openai.chat.schemas import (
     AllowedChoice,
     AssistantParam,
     AudioPart,
     ChatBody,
     ChosenFunction,
+    CustomCallParam,
+    CustomChoice,
+    CustomParam,
     FilePart,
     FunctionResultParam,
     ImagePart,
@@ -65,7 +68,7 @@ def to_request(body: ChatBody, model: Model) -> Request:
     return Request(
         model=model.id,
         messages=messages,
-        system=system,
+        system=(*system, *shared.verbosity(body.verbosity)),
         tools=tools,
         tool_choice=tool_choice,
         output=_output(body),
@@ -91,7 +94,6 @@ def _refuse_unserved(body: ChatBody) -> None:
         refuse("modalities", "models here write text only")
     if body.stream_options is not None and not body.stream:
         refuse("stream_options", "it is only allowed when 'stream' is set")
-    shared.check_verbosity(body.verbosity, "verbosity")
 
 
 def _max_tokens(body: ChatBody) -> int | None:
@@ -151,8 +153,10 @@ def _tools(body: ChatBody) -> tuple[tuple[Tool, ...], ToolChoice]:
             return shared.choose(tools, mode, parallel=parallel)
         case NamedChoice(function=chosen):
             return shared.choose_named(tools, chosen.name, parallel=parallel)
+        case CustomChoice(custom=chosen):
+            return shared.choose_named(tools, chosen.name, parallel=parallel)
         case AllowedChoice(allowed_tools=allowed):
-            names = [tool.function.name for tool in allowed.tools]
+            names = [_chosen(tool).name for tool in allowed.tools]
             return shared.choose(tools, allowed.mode, names=names, parallel=parallel)
         case _:
             assert_never(body.tool_choice)
@@ -173,12 +177,26 @@ def _functions(body: ChatBody) -> tuple[tuple[Tool, ...], ToolChoice]:
 
 def _definitions(body: ChatBody) -> Iterable[tuple[str, Tool]]:
     for i, definition in enumerate(body.tools or ()):
-        if definition.type != "function":
-            kind = definition.type[:100]
+        kind, path = definition.type[:100], f"tools.{i}.{definition.type}"
+        if kind not in ("function", "custom"):
             refuse(f"tools.{i}.type", f"tools of type '{kind}' are not available here")
-        if definition.function is None:
-            refuse(f"tools.{i}.function", "Field required", "missing")
-        yield f"tools.{i}.function.name", shared.tool(definition.function, f"tools.{i}.function")
+        if kind == "function" and definition.function is not None:
+            yield f"{path}.name", shared.tool(definition.function, path)
+        elif kind == "custom" and definition.custom is not None:
+            yield f"{path}.name", _custom(definition.custom, path)
+        else:
+            refuse(path, "Field required", "missing")
+
+
+def _custom(definition: CustomParam, path: str) -> Tool:
+    if not custom.is_run(definition.format):
+        message = "Models here are held to no grammar: leave 'format' out, or make it a function."
+        refuse(f"{path}.format", message, "unsupported")
+    return custom.tool(definition.name, definition.description)
+
+
+def _chosen(tool: NamedChoice | CustomChoice) -> ChosenFunction:
+    return tool.function if isinstance(tool, NamedChoice) else tool.custom
 
 
 def _conversation(
@@ -281,6 +299,9 @@ def _assistant(param: AssistantParam, path: str) -> Iterable[ContentBlock]:
     if param.refusal:
         yield TextBlock(param.refusal)
     for j, call in enumerate(param.tool_calls or ()):
+        if isinstance(call, CustomCallParam):
+            yield ToolUseBlock(call.id, call.custom.name, custom.arguments(call.custom.input))
+            continue
         where = f"{path}.tool_calls.{j}.function.arguments"
         called = call.function
         yield ToolUseBlock(call.id, called.name, shared.arguments(called.arguments, where))

@@ -7,6 +7,7 @@ import msgspec
 
 from consigne.api import sse
 from consigne.api.errors import openai_error
+from consigne.api.openai import custom
 from consigne.api.openai.shared import fingerprint, logprobs, renamed
 from consigne.domain.errors import ConsigneError, from_code
 from consigne.domain.events import (
@@ -39,6 +40,18 @@ _FINISH_REASONS: dict[StopReason, str] = {
 }
 
 
+class Form(msgspec.Struct, frozen=True):
+    """How the answers are told."""
+
+    include_usage: bool = False
+    """Whether a stream's last chunk tells the token counts."""
+    with_logprobs: bool = False
+    legacy: bool = False
+    """Whether calls are told in the form before tools."""
+    custom_names: frozenset[str] = frozenset()
+    """The tools whose input is a text."""
+
+
 def _finish_reason(reason: StopReason, *, legacy: bool) -> str:
     told = _FINISH_REASONS[reason]
     return "function_call" if legacy and told == "tool_calls" else told
@@ -66,18 +79,17 @@ def total(counts: Sequence[Usage]) -> Usage:
 class Choice:
     """One of the answers, folded from its events."""
 
-    def __init__(self, index: int, *, with_logprobs: bool, legacy: bool = False) -> None:
-        """Begin an answer; ``legacy`` tells a call in the form before tools."""
+    def __init__(self, index: int, form: Form) -> None:
         self.id = ""
         self.model = ""
         self.usage = Usage()
         self._index = index
-        self._legacy = legacy
+        self._form = form
         self._text: list[str] = []
         self._thinking: list[str] = []
-        self._calls: list[dict[str, Any]] = []
+        self._calls: list[tuple[str, str]] = []
         self._arguments: list[list[str]] = []
-        self._logprobs: list[TokenLogprob] | None = [] if with_logprobs else None
+        self._logprobs: list[TokenLogprob] | None = [] if form.with_logprobs else None
         self._finish_reason = "stop"
 
     def add(self, event: Event) -> None:
@@ -96,12 +108,12 @@ class Choice:
             case ThinkingDelta():
                 self._thinking.append(event.thinking)
             case ToolUseStart():
-                self._calls.append({"id": event.id, "type": "function", "name": event.name})
+                self._calls.append((event.id, event.name))
                 self._arguments.append([])
             case InputDelta():
                 self._arguments[-1].append(event.partial_json)
             case MessageStop():
-                self._finish_reason = _finish_reason(event.stop_reason, legacy=self._legacy)
+                self._finish_reason = _finish_reason(event.stop_reason, legacy=self._form.legacy)
                 self.usage = event.usage
             case Failed():
                 raise from_code(event.code, event.message)
@@ -122,22 +134,26 @@ class Choice:
         if self._thinking:
             message["reasoning_content"] = "".join(self._thinking)
         called = [
-            {"name": call["name"], "arguments": "".join(parts) or "{}"}
+            self._call(*call, "".join(parts))
             for call, parts in zip(self._calls, self._arguments, strict=True)
         ]
-        if called and self._legacy:
-            message["function_call"] = called[0]
+        if called and self._form.legacy:
+            message["function_call"] = called[0]["function"]
         elif called:
-            message["tool_calls"] = [
-                {"id": call["id"], "type": "function", "function": function}
-                for call, function in zip(self._calls, called, strict=True)
-            ]
+            message["tool_calls"] = called
         return {
             "index": self._index,
             "message": message,
             "logprobs": _choice_logprobs(self._logprobs),
             "finish_reason": self._finish_reason,
         }
+
+    def _call(self, call_id: str, name: str, encoded: str) -> dict[str, Any]:
+        if name in self._form.custom_names:
+            given = {"name": name, "input": custom.whole(encoded)}
+            return {"id": call_id, "type": "custom", "custom": given}
+        function = {"name": name, "arguments": encoded or "{}"}
+        return {"id": call_id, "type": "function", "function": function}
 
 
 def _choice_logprobs(tokens: Sequence[TokenLogprob] | None) -> dict[str, Any] | None:
@@ -161,21 +177,13 @@ def completion(choices: Sequence[Choice], created: int) -> dict[str, Any]:
 class ChoiceEncoder:
     """Encodes the events of one of the answers as chunks."""
 
-    def __init__(
-        self,
-        index: int,
-        created: int,
-        *,
-        include_usage: bool,
-        with_logprobs: bool,
-        legacy: bool = False,
-    ) -> None:
-        """Begin an answer; ``legacy`` tells a call in the form before tools."""
+    def __init__(self, index: int, created: int, form: Form) -> None:
         self.usage = Usage()
         self._index = index
-        self._with_logprobs = with_logprobs
-        self._legacy = legacy
+        self._form = form
         self._calls = -1
+        self._input: custom.InputReader | None = None
+        """Reads the call that is under way, of a custom tool."""
         self._opened = False
         self._head: dict[str, Any] = {
             "id": "",
@@ -185,24 +193,21 @@ class ChoiceEncoder:
             "service_tier": "default",
             "system_fingerprint": None,
         }
-        if include_usage:
+        if form.include_usage:
             self._head["usage"] = None
 
     def encode(self, event: Event) -> bytes:
         """Return the event's bytes."""
         match event:
             case TextDelta():
-                tokens = event.logprobs if self._with_logprobs else None
+                tokens = event.logprobs if self._form.with_logprobs else None
                 return self._chunk({"content": event.text}, tokens=tokens)
             case ThinkingDelta():
                 return self._chunk({"reasoning_content": event.thinking})
             case InputDelta():
-                return self._call({"function": {"arguments": event.partial_json}})
+                return self._call_goes_on(event.partial_json)
             case ToolUseStart():
-                self._calls += 1
-                function = {"name": event.name, "arguments": ""}
-                call = {"id": event.id, "type": "function", "function": function}
-                return self._open(None) + self._call(call)
+                return self._open(None) + self._call_begins(event)
             case MessageStart():
                 self._head["id"] = renamed(event.id, "chatcmpl-")
                 self._head["model"] = event.model
@@ -210,7 +215,7 @@ class ChoiceEncoder:
                 return b""
             case MessageStop():
                 self.usage = event.usage
-                reason = _finish_reason(event.stop_reason, legacy=self._legacy)
+                reason = _finish_reason(event.stop_reason, legacy=self._form.legacy)
                 return self._open("") + self._chunk({}, finish_reason=reason)
             case Failed():
                 raise from_code(event.code, event.message)
@@ -234,8 +239,24 @@ class ChoiceEncoder:
         """Return the chunk that holds the token counts alone."""
         return sse.data(self._head | {"choices": [], "usage": usage(counts)})
 
+    def _call_begins(self, event: ToolUseStart) -> bytes:
+        self._calls += 1
+        if event.name in self._form.custom_names:
+            self._input = custom.InputReader()
+            begun = {"name": event.name, "input": ""}
+            return self._call({"id": event.id, "type": "custom", "custom": begun})
+        self._input = None
+        function = {"name": event.name, "arguments": ""}
+        return self._call({"id": event.id, "type": "function", "function": function})
+
+    def _call_goes_on(self, piece: str) -> bytes:
+        if self._input is None:
+            return self._call({"function": {"arguments": piece}})
+        given = self._input.feed(piece)
+        return self._call({"custom": {"input": given}}) if given else b""
+
     def _call(self, call: dict[str, Any]) -> bytes:
-        if self._legacy:
+        if self._form.legacy:
             return self._chunk({"function_call": call["function"]})
         return self._chunk({"tool_calls": [{"index": self._calls} | call]})
 
@@ -264,13 +285,9 @@ class StreamEncoder:
 
     keep_alive = b": still here\n\n"
 
-    def __init__(
-        self, created: int, *, include_usage: bool, with_logprobs: bool, legacy: bool = False
-    ) -> None:
-        self._choice = ChoiceEncoder(
-            0, created, include_usage=include_usage, with_logprobs=with_logprobs, legacy=legacy
-        )
-        self._include_usage = include_usage
+    def __init__(self, created: int, form: Form) -> None:
+        self._choice = ChoiceEncoder(0, created, form)
+        self._include_usage = form.include_usage
 
     def encode(self, event: Event) -> bytes:
         """Return the event's bytes."""
@@ -290,26 +307,9 @@ class ManyEncoder:
 
     keep_alive = StreamEncoder.keep_alive
 
-    def __init__(
-        self,
-        n: int,
-        created: int,
-        *,
-        include_usage: bool,
-        with_logprobs: bool,
-        legacy: bool = False,
-    ) -> None:
-        self._choices = [
-            ChoiceEncoder(
-                i,
-                created,
-                include_usage=include_usage,
-                with_logprobs=with_logprobs,
-                legacy=legacy,
-            )
-            for i in range(n)
-        ]
-        self._include_usage = include_usage
+    def __init__(self, n: int, created: int, form: Form) -> None:
+        self._choices = [ChoiceEncoder(i, created, form) for i in range(n)]
+        self._include_usage = form.include_usage
         self._running = n
         self._start: MessageStart | None = None
 

@@ -34,20 +34,16 @@ async def create_chat_completion(request: HttpRequest) -> Response:
     n = body.n or 1
     streams = [gateway.generate(each) for each in spread(wanted, n)]
     created = int(sources.now().timestamp())
-    with_logprobs = wanted.logprobs is not None
+    form = _form(body)
     events = merge(streams)
     if body.store:
         keep = partial(_keep, request, caller, body, created)
-        events = stored.kept(events, n, keep, with_logprobs=with_logprobs)
+        events = stored.kept(events, n, keep, form)
     if body.stream:
-        return (
-            _stream_many(body, events, n, created)
-            if body.store
-            else _stream(body, streams, created)
-        )
-    choices = [
-        encode.Choice(i, with_logprobs=with_logprobs, legacy=body.is_legacy) for i in range(n)
-    ]
+        if n == 1 and not body.store:
+            return sse.EventStream(streams[0], encode.StreamEncoder(created, form))
+        return sse.EventStream(events, encode.ManyEncoder(n, created, form))
+    choices = [encode.Choice(i, form) for i in range(n)]
     await sse.while_connected(request.receive, _fold(events, choices))
     answer = encode.completion(choices, created)
     return Response(msgspec.json.encode(answer), media_type="application/json")
@@ -87,24 +83,13 @@ def _wrapped(seed: int) -> int:
     return (seed + 2**63) % 2**64 - 2**63
 
 
-def _stream(body: ChatBody, streams: Sequence[AsyncIterator[Event]], created: int) -> Response:
-    if len(streams) == 1:
-        return sse.EventStream(streams[0], encode.StreamEncoder(created, **_form(body)))
-    return _stream_many(body, merge(streams), len(streams), created)
-
-
-def _stream_many(
-    body: ChatBody, events: AsyncIterator[tuple[int, Event]], n: int, created: int
-) -> Response:
-    return sse.EventStream(events, encode.ManyEncoder(n, created, **_form(body)))
-
-
-def _form(body: ChatBody) -> dict[str, bool]:
-    return {
-        "include_usage": bool(body.stream_options and body.stream_options.include_usage),
-        "with_logprobs": bool(body.logprobs),
-        "legacy": body.is_legacy,
-    }
+def _form(body: ChatBody) -> encode.Form:
+    return encode.Form(
+        include_usage=bool(body.stream_options and body.stream_options.include_usage),
+        with_logprobs=bool(body.logprobs),
+        legacy=body.is_legacy,
+        custom_names=body.custom_names,
+    )
 
 
 async def _fold(events: AsyncIterator[tuple[int, Event]], choices: Sequence[encode.Choice]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from consigne.api.limits import MAX_STOPS, JsonObject, Wire
 from consigne.api.openai.extras import Extras, StreamOptions, TemplateArguments
@@ -87,11 +87,38 @@ class CalledFunction(Wire):
 
 
 class ToolCallParam(Wire):
-    """A tool call of an earlier answer."""
+    """A call of a function in an earlier answer."""
 
     id: str
     type: Literal["function"] = "function"
     function: CalledFunction
+
+
+class CalledCustom(Wire):
+    """A custom tool and the text it was called with."""
+
+    name: Name
+    input: str
+
+
+class CustomCallParam(Wire):
+    """A call of a custom tool in an earlier answer."""
+
+    id: str
+    type: Literal["custom"]
+    custom: CalledCustom
+
+
+def _kind_of_call(call: Any) -> str:
+    """Return the kind of a call; those that name none are of functions."""
+    kind = call.get("type", "function") if isinstance(call, dict) else getattr(call, "type", "")
+    return "custom" if kind == "custom" else "function"
+
+
+CallParam = Annotated[
+    Annotated[ToolCallParam, Tag("function")] | Annotated[CustomCallParam, Tag("custom")],
+    Discriminator(_kind_of_call),
+]
 
 
 class AssistantParam(Wire):
@@ -101,7 +128,7 @@ class AssistantParam(Wire):
     content: str | list[AnswerPart] | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
-    tool_calls: list[ToolCallParam] | None = None
+    tool_calls: list[CallParam] | None = None
     function_call: CalledFunction | None = None
     audio: Any = None
 
@@ -128,15 +155,25 @@ MessageParam = Annotated[
 ]
 
 
+class CustomParam(Wire):
+    """A tool whose input is a text."""
+
+    name: Name
+    description: str | None = None
+    format: JsonObject | None = None
+    """Any text where ``type`` is ``text``; models are held to no grammar."""
+
+
 class ToolDefinition(Wire):
     """A tool."""
 
     type: str
     function: FunctionParam | None = None
+    custom: CustomParam | None = None
 
 
 class ChosenFunction(Wire):
-    """The name of a function."""
+    """The name of a tool."""
 
     name: str
 
@@ -148,11 +185,15 @@ class NamedChoice(Wire):
     function: ChosenFunction
 
 
-class AllowedTool(Wire):
-    """A tool among those that may be called."""
+class CustomChoice(Wire):
+    """One custom tool must be called."""
 
-    type: Literal["function"]
-    function: ChosenFunction
+    type: Literal["custom"]
+    custom: ChosenFunction
+
+
+AllowedTool = Annotated[NamedChoice | CustomChoice, Field(discriminator="type")]
+"""A tool among those that may be called."""
 
 
 class AllowedTools(Wire):
@@ -171,7 +212,7 @@ class AllowedChoice(Wire):
 
 ToolChoiceParam = (
     Literal["none", "auto", "required"]
-    | Annotated[NamedChoice | AllowedChoice, Field(discriminator="type")]
+    | Annotated[NamedChoice | CustomChoice | AllowedChoice, Field(discriminator="type")]
 )
 
 
@@ -251,6 +292,11 @@ class ChatBody(Extras):
     def is_legacy(self) -> bool:
         """Whether calls are asked for, and told, in the form before tools."""
         return self.functions is not None or self.function_call is not None
+
+    @property
+    def custom_names(self) -> frozenset[str]:
+        """The names of the tools whose input is a text."""
+        return frozenset(tool.custom.name for tool in self.tools or () if tool.custom is not None)
 
 
 chat_body: TypeAdapter[ChatBody] = TypeAdapter(ChatBody)

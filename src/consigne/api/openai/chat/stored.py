@@ -11,10 +11,9 @@ from starlette.responses import Response
 from consigne.api import bodies, sse
 from consigne.api.auth import authenticate, services_of
 from consigne.api.openai import queries
-from consigne.api.openai.chat.encode import Choice
+from consigne.api.openai.chat.encode import Choice, Form
 from consigne.api.openai.chat.schemas import AssistantParam, ChatBody, MessageParam, ToolParam
 from consigne.api.openai.conversations.schemas import update_body
-from consigne.api.openai.shared import renamed
 from consigne.domain.events import Event, MessageStart, MessageStop
 from consigne.domain.ids import new_id
 
@@ -73,14 +72,13 @@ async def kept(
     events: AsyncIterator[tuple[int, Event]],
     n: int,
     keep: Callable[[Sequence[Choice]], Awaitable[None]],
-    *,
-    with_logprobs: bool,
+    form: Form,
 ) -> AsyncIterator[tuple[int, Event]]:
     """Pass on the events of ``n`` answers; the last comes once all are kept.
 
     Ids are given anew here, for what is kept needs one that nothing else has.
     """
-    choices = [Choice(i, with_logprobs=with_logprobs) for i in range(n)]
+    choices = [Choice(i, form) for i in range(n)]
     running, answer_id = n, new_id("msg")
     try:
         async for index, told in events:
@@ -96,11 +94,10 @@ async def kept(
         await sse.aclose(events)
 
 
-def messages(body: ChatBody, answer_id: str) -> list[Json]:
+def messages(body: ChatBody, completion_id: str) -> list[Json]:
     """Return the request's messages as they are listed."""
-    prefix = renamed(answer_id, "chatcmpl-")
     return [
-        {"id": f"{prefix}-{number}"} | _message(message)
+        {"id": f"{completion_id}-{number}"} | _message(message)
         for number, message in enumerate(body.messages)
     ]
 

@@ -5,8 +5,8 @@ from typing import assert_never
 
 from consigne.api import picture_calls
 from consigne.api.limits import MAX_TOKENS
-from consigne.api.openai import shared
-from consigne.api.openai.responses import custom, pictures, tools
+from consigne.api.openai import custom, shared
+from consigne.api.openai.responses import pictures, remote, tools
 from consigne.api.openai.responses.schemas import (
     CompactBody,
     CompactionItem,
@@ -24,12 +24,15 @@ from consigne.api.openai.responses.schemas import (
     ItemReference,
     JsonObjectFormat,
     JsonSchemaFormat,
+    McpCallItem,
+    McpListItem,
     MessageItem,
     Part,
     PromptCacheOptions,
     Reasoning,
     ReasoningItem,
     ResponsesBody,
+    SearchCallItem,
     TextFormat,
 )
 from consigne.api.openai.responses.sealed import is_sealed, unseal
@@ -180,7 +183,6 @@ def _logprobs(body: ResponsesBody) -> int | None:
 def _output(body: ContextBody) -> OutputFormat:
     if body.text is None:
         return OutputFormat()
-    shared.check_verbosity(body.text.verbosity, "text.verbosity")
     match body.text.format:
         case None | TextFormat():
             return OutputFormat()
@@ -201,7 +203,8 @@ def _conversation(
     if body.reasoning and body.reasoning.context == "current_turn":
         earlier = _without_reasoning(earlier)
         given = _of_current_turn(given) if isinstance(given, list) else given
-    return _turns(body.instructions, given, earlier)
+    system, messages = _turns(body.instructions, given, earlier)
+    return (*system, *shared.verbosity(body.text.verbosity if body.text else None)), messages
 
 
 def _without_reasoning(items: Sequence[Item]) -> list[Item]:
@@ -229,6 +232,11 @@ def _turns(
         if isinstance(item, ImageCallItem):
             turns = _with_picture(turns, item, path)
             continue
+        if isinstance(item, SearchCallItem | McpListItem):
+            continue  # what was found stands in the answer; servers are asked again
+        if isinstance(item, McpCallItem):
+            turns = _with_call(turns, *remote.called(item, path))
+            continue
         turn = _turn(item, path)
         if turn.role == "system" and not turns:
             system.extend(block for block in turn.content if isinstance(block, TextBlock))
@@ -248,6 +256,12 @@ def _with_picture(turns: Sequence[Message], item: ImageCallItem, path: str) -> l
     called, result = picture_calls.recalled(
         pictures.picture_id(item), call_id, item.revised_prompt or ""
     )
+    return _with_call(turns, called, result)
+
+
+def _with_call(
+    turns: Sequence[Message], called: ToolUseBlock, result: ToolResultBlock
+) -> list[Message]:
     found = list(turns)
     for message in (Message("assistant", (called,)), Message("user", (result,))):
         if found and _continues(found[-1], message):
@@ -294,6 +308,10 @@ def _turn(item: Item, path: str) -> Message:
         case ImageCallItem():
             called, _ = picture_calls.recalled(pictures.picture_id(item), item.id or "ig", "")
             return Message("assistant", (called,))
+        case SearchCallItem() | McpListItem():
+            return Message("assistant", ())
+        case McpCallItem():
+            return Message("assistant", (remote.called(item, path)[0],))
         case ItemReference():
             return refuse(path, "there is no item of this id")
         case _:

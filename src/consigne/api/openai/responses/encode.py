@@ -4,12 +4,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any, assert_never
 
 from consigne.api.errors import openai_error
-from consigne.api.openai.responses import custom, pictures
-from consigne.api.openai.responses.schemas import ResponsesBody, ToolItem
+from consigne.api.openai import custom
+from consigne.api.openai.responses import pictures, remote, searches
+from consigne.api.openai.responses.envelope import envelope, summary
+from consigne.api.openai.responses.schemas import ResponsesBody
 from consigne.api.openai.responses.sealed import seal
-from consigne.api.openai.responses.tools import Called, names, served
+from consigne.api.openai.responses.tools import Called, names
 from consigne.api.openai.shared import logprobs
-from consigne.api.picture_calls import PictureBegun, PictureEnded, PictureGrows, Told
+from consigne.api.picture_calls import PictureBegun, PictureEnded, PictureGrows
+from consigne.api.remote_calls import RemoteBegun, RemoteEnded, RemoteListed
+from consigne.api.run_here import CallEvent, Told
+from consigne.api.search_calls import SearchBegun, SearchEnded
 from consigne.domain import sources
 from consigne.domain.errors import ConsigneError, from_code
 from consigne.domain.events import (
@@ -38,6 +43,9 @@ _INCOMPLETE = {
 }
 
 
+_RUN_HERE = (pictures.KIND, searches.KIND, remote.KIND)
+
+
 def usage(counts: Usage) -> Json:
     """Return the token counts."""
     return {
@@ -52,91 +60,6 @@ def usage(counts: Usage) -> Json:
     }
 
 
-_ABSENT = (
-    "access_programs",
-    "completed_at",
-    "error",
-    "image",
-    "incomplete_details",
-    "input_transformations",
-    "moderation",
-    "prompt",
-    "prompt_cache_diagnostics",
-    "prompt_cache_options",
-    "tool_usage",
-    "usage",
-)
-"""Fields that are null, some until the response has ended."""
-
-
-def envelope(body: ResponsesBody, model: str, created: int) -> Json:
-    """Return a response that has only begun: every field is there, null or not."""
-    text = body.text.model_dump(by_alias=True, exclude_unset=True) if body.text else {}
-    begun = {
-        "id": new_id("resp"),
-        "object": "response",
-        "created_at": created,
-        "status": "in_progress",
-        "background": bool(body.background),
-        "instructions": body.instructions,
-        "max_output_tokens": body.max_output_tokens,
-        "max_tool_calls": body.max_tool_calls,
-        "model": model,
-        "output": [],
-        "parallel_tool_calls": body.parallel_tool_calls is not False,
-        "previous_response_id": body.previous_response_id,
-        "conversation": _conversation(body),
-        "prompt_cache_key": body.prompt_cache_key,
-        "prompt_cache_retention": body.prompt_cache_retention,
-        "reasoning": {
-            "effort": body.reasoning.effort if body.reasoning else None,
-            "summary": _summary(body),
-        },
-        "safety_identifier": body.safety_identifier,
-        "service_tier": "default",
-        "store": body.store is not False,
-        "temperature": body.temperature,
-        "text": {
-            "format": text.get("format") or {"type": "text"},
-            "verbosity": text.get("verbosity") or "medium",
-        },
-        "tool_choice": _tool_choice(body),
-        "tools": [_tool(tool) for tool in served(body)],
-        "top_logprobs": body.top_logprobs or 0,
-        "top_p": body.top_p,
-        "truncation": body.truncation or "disabled",
-        "user": body.user,
-        "metadata": body.metadata or {},
-    }
-    return begun | dict.fromkeys(_ABSENT)
-
-
-def _conversation(body: ResponsesBody) -> Json | None:
-    named = body.conversation
-    if named is None:
-        return None
-    return {"id": named if isinstance(named, str) else named.id}
-
-
-def _summary(body: ResponsesBody) -> str | None:
-    asked = body.reasoning
-    return (asked.summary or asked.generate_summary) if asked else None
-
-
-def _tool(tool: ToolItem) -> Json:
-    told = tool.model_dump(exclude_unset=True)
-    if tool.type != "function":
-        return told
-    return {"description": None, "parameters": None, "strict": None} | told
-
-
-def _tool_choice(body: ResponsesBody) -> Any:
-    choice = body.tool_choice
-    if choice is None or isinstance(choice, str):
-        return choice or "auto"
-    return choice.model_dump(exclude_unset=True)
-
-
 class ResponseBuilder:
     """Folds one answer's events into a response; each step yields the events that tell of it."""
 
@@ -144,7 +67,7 @@ class ResponseBuilder:
         self.response = envelope(body, model, int(sources.now().timestamp()))
         self._body = body
         self._called = names(body)
-        self._summarises = _summary(body) is not None
+        self._summarises = summary(body) is not None
         self._seals = body.store is False or "reasoning.encrypted_content" in (body.include or ())
         self._sequence = -1
         self._begun = False
@@ -202,8 +125,19 @@ class ResponseBuilder:
                 yield self._finish(event)
             case Failed():
                 raise from_code(event.code, event.message)
+            case _:
+                yield from self._run_here(event)
+
+    def _run_here(self, event: CallEvent) -> Iterable[Json]:
+        match event:
             case PictureBegun() | PictureGrows() | PictureEnded():
                 yield from self._picture(event)
+            case SearchBegun() | SearchEnded():
+                yield from self._search(event)
+            case RemoteListed():
+                yield from self._listed(event)
+            case RemoteBegun() | RemoteEnded():
+                yield from self._remote(event)
             case _:
                 assert_never(event)
 
@@ -228,7 +162,7 @@ class ResponseBuilder:
             self._open = False
             self._fill(self._items[-1])
             self._items[-1]["status"] = "incomplete"
-        elif self._items and self._items[-1]["type"] == pictures.KIND:
+        elif self._items and self._items[-1]["type"] in _RUN_HERE:
             pictures.cut_item(self._items[-1])
         self.response["status"] = status
         return self._lifecycle(kind)
@@ -297,10 +231,18 @@ class ResponseBuilder:
 
     def _cite(self, cited: Sequence[Cited]) -> Iterable[Json]:
         """Tell of the passages that the text rests on, each where the text ends."""
-        index = len("".join(self._parts))
-        for number, each in enumerate(cited):
-            file = {"file_id": each.file_id, "filename": each.filename}
-            note = {"type": "file_citation", "index": index, **file}
+        text = "".join(self._parts)
+        files = [
+            {
+                "type": "file_citation",
+                "index": len(text),
+                "file_id": each.file_id,
+                "filename": each.filename,
+            }
+            for each in cited
+            if each.url is None
+        ]
+        for number, note in enumerate([*files, *searches.notes(text, cited)]):
             self._annotations.append(note)
             place = {"content_index": 0, "annotation_index": number}
             yield self._of_item("output_text.annotation.added", **place, annotation=note)
@@ -346,6 +288,48 @@ class ResponseBuilder:
                     yield self._of_item(f"{kind}.completed")
                 index = len(self._items) - 1
                 yield self._event("output_item.done", output_index=index, item=item)
+
+    def _listed(self, event: RemoteListed) -> Iterable[Json]:
+        item = remote.list_item(event)
+        self._items.append(item)
+        index = len(self._items) - 1
+        yield self._event("output_item.added", output_index=index, item=item | {"tools": []})
+        yield self._of_item("mcp_list_tools.in_progress")
+        yield self._of_item("mcp_list_tools.completed")
+        yield self._event("output_item.done", output_index=index, item=item)
+
+    def _remote(self, event: RemoteBegun | RemoteEnded) -> Iterable[Json]:
+        kind = remote.KIND
+        if isinstance(event, RemoteBegun):
+            item = remote.begun_item(event)
+            self._items.append(item)
+            index, given = len(self._items) - 1, item["arguments"]
+            yield self._event(
+                "output_item.added", output_index=index, item=item | {"arguments": ""}
+            )
+            yield self._of_item(f"{kind}.in_progress")
+            yield self._of_item(f"{kind}_arguments.delta", delta=given)
+            yield self._of_item(f"{kind}_arguments.done", arguments=given)
+            return
+        item = self._items[-1]
+        remote.end_item(item, event)
+        yield self._of_item(f"{kind}.failed" if event.is_error else f"{kind}.completed")
+        yield self._event("output_item.done", output_index=len(self._items) - 1, item=item)
+
+    def _search(self, event: SearchBegun | SearchEnded) -> Iterable[Json]:
+        index = len(self._items) - isinstance(event, SearchEnded)
+        if isinstance(event, SearchBegun):
+            item = searches.begun_item(event)
+            self._items.append(item)
+            yield self._event("output_item.added", output_index=index, item=dict(item))
+            yield self._of_item(f"{searches.KIND}.in_progress")
+            yield self._of_item(f"{searches.KIND}.searching")
+            return
+        item = self._items[-1]
+        searches.end_item(item, event, self._body.include or ())
+        if event.trouble is None:
+            yield self._of_item(f"{searches.KIND}.completed")
+        yield self._event("output_item.done", output_index=index, item=item)
 
     def _fill(self, item: Json) -> None:
         """Put what was written so far into its item."""

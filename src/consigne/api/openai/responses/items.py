@@ -17,10 +17,13 @@ from consigne.api.openai.responses.schemas import (
     InputText,
     Item,
     ItemReference,
+    McpCallItem,
+    McpListItem,
     MessageItem,
     Part,
     ReasoningItem,
     ReasoningText,
+    SearchCallItem,
     item_list,
 )
 from consigne.domain.ids import new_id
@@ -36,6 +39,9 @@ _PREFIXES = {
     "reasoning": "rs",
     "compaction": "cmp",
     "image_generation_call": "ig",
+    "web_search_call": "ws",
+    "mcp_list_tools": "mcpl",
+    "mcp_call": "mcp",
 }
 
 _CALLS = ("function_call", "custom_tool_call")
@@ -87,7 +93,10 @@ def _fields(
     | CustomCallItem
     | ReasoningItem
     | CompactionItem
-    | ImageCallItem,
+    | ImageCallItem
+    | SearchCallItem
+    | McpListItem
+    | McpCallItem,
 ) -> Json:
     status = {"status": "completed"}
     match item:
@@ -113,6 +122,14 @@ def _fields(
             return {"encrypted_content": item.encrypted_content}
         case ImageCallItem():
             return {"result": None, "revised_prompt": item.revised_prompt} | status
+        case SearchCallItem():
+            return {"action": item.action or {"type": "search", "query": ""}} | status
+        case McpListItem():
+            return {"server_label": item.server_label, "tools": item.tools, "error": item.error}
+        case McpCallItem():
+            fields = ("server_label", "name", "arguments", "output", "error")
+            told = {name: getattr(item, name) for name in fields}
+            return told | {"approval_request_id": None, "status": item.status or "completed"}
         case _:
             assert_never(item)
 

@@ -7,7 +7,8 @@ no picture; whoever asks for it again gets the file from the object store.
 import base64
 from typing import Any, Final, TypeVar
 
-from consigne.api.openai.responses.schemas import ContextBody, ImageCallItem, ImageToolItem
+from consigne.api.openai.responses.schemas import ContextBody, ImageCallItem
+from consigne.api.openai.responses.tool_schemas import ImageToolItem
 from consigne.api.openai.shared import refuse
 from consigne.api.picture_calls import (
     Models,

@@ -1,6 +1,6 @@
 """``/v1/responses``: answers, kept if so wished, in the background if so wished."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,16 +9,17 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from consigne.api import bodies, sse
+from consigne.api import bodies, picture_calls, search_calls, sse
 from consigne.api.attached import placed
 from consigne.api.auth import authenticate, services_of
 from consigne.api.generate import fold
 from consigne.api.openai import queries
-from consigne.api.openai.responses import pictures, stream
+from consigne.api.openai.responses import pictures, remote, searches, stream
 from consigne.api.openai.responses.context import Context, gather
 from consigne.api.openai.responses.convert import to_compaction, to_counted, to_request
 from consigne.api.openai.responses.encode import ResponseBuilder, usage
 from consigne.api.openai.responses.schemas import (
+    ContextBody,
     ResponsesBody,
     compact_body,
     input_tokens_body,
@@ -27,9 +28,16 @@ from consigne.api.openai.responses.schemas import (
 from consigne.api.openai.responses.sealed import seal
 from consigne.api.openai.responses.truncation import fitted
 from consigne.api.openai.shared import refuse
-from consigne.api.picture_calls import Maker, Told, answering
+from consigne.api.picture_calls import Maker
+from consigne.api.remote_calls import Offers, RemoteListed, RemoteRunner, listed
+from consigne.api.remote_calls import tools as remote_tools
+from consigne.api.run_here import Runner, Told, answering
+from consigne.api.search_calls import Searcher
+from consigne.api.services import Services
 from consigne.business.caller import Caller
+from consigne.chat.quoting import telling
 from consigne.domain import messages, sources
+from consigne.domain.events import Cited, Event
 from consigne.domain.ids import new_id
 
 router = APIRouter()
@@ -47,21 +55,66 @@ async def create_response(request: Request) -> Response:
     model = services.gateway.resolve(body.model)
     asked = await gather(services.records, caller, body)
     offered, wish = pictures.offered(asked.body, caller, services.gateway)
+    offered = searches.offered(offered, services.settings.tools.search)
+    offered = remote.offered(offered, services.settings.tools)
     asked = msgspec.structs.replace(asked, body=offered)
     wanted = to_request(asked.body, model, asked.earlier)
     wanted = await placed(request, caller, model, wanted)
+    wanted, servers = await _with_servers(request, asked.body, wanted)
     if body.truncation == "auto":
         wanted = await fitted(services.gateway, model, wanted)
     builder = ResponseBuilder(asked.body, model.id)
+    if body.background and wish is not None:
+        refuse("background", "pictures are not made in the background", "unsupported")
+    maker = None if wish is None else Maker(caller, services.pictures, services.gateway, wish)
+    generate = partial(_generated, services, asked.body, wanted, maker, servers)
     if body.background:
-        if wish is not None:
-            refuse("background", "pictures are not made in the background", "unsupported")
-        return await _in_background(request, caller, asked, wanted, builder)
-    events: AsyncIterator[Told] = services.gateway.generate(wanted)
-    if wish is not None:
-        maker = Maker(caller, services.pictures, services.gateway, wish)
-        events = answering(wanted, services.gateway.generate, maker)
-    return await _at_once(request, caller, asked, events, builder)
+        return await _in_background(request, caller, asked, generate, builder)
+    return await _at_once(request, caller, asked, generate(), builder)
+
+
+Servers = tuple[Sequence[RemoteListed], Offers]
+"""What the servers of tools that a request names have told."""
+
+
+async def _with_servers(
+    request: Request, body: ContextBody, wanted: messages.Request
+) -> tuple[messages.Request, Servers]:
+    wishes = remote.wanted(body)
+    if not wishes:
+        return wanted, ((), {})
+    work = listed(wishes, services_of(request).settings.tools)
+    lists, offers = await sse.while_connected(request.receive, work)
+    tools = (*wanted.tools, *remote_tools(offers, wishes))
+    return msgspec.structs.replace(wanted, tools=tools), (lists, offers)
+
+
+def _generated(
+    services: Services,
+    body: ResponsesBody,
+    wanted: messages.Request,
+    maker: Maker | None,
+    servers: Servers,
+) -> AsyncIterator[Told]:
+    """Return the answer's events, with what is run here for it."""
+    lists, offers = servers
+    shown: dict[int, Cited] = {}
+    runners: dict[str, Runner] = {}
+    if maker is not None:
+        runners[picture_calls.NAME] = maker
+    search = services.settings.tools.search
+    searching = searches.wanted(body, search)
+    if maker is None and searching is None and not lists:
+        return services.gateway.generate(wanted)
+    model = services.gateway.resolve(wanted.model)
+    if searching is not None:
+        runners[search_calls.NAME] = Searcher(search, searching, shown, model)
+    runners |= {name: RemoteRunner(each, model) for name, each in offers.items()}
+
+    def turn(asked: messages.Request) -> AsyncIterator[Event]:
+        return telling(services.gateway.generate(asked), shown)
+
+    return answering(wanted, turn, runners, most_calls=body.max_tool_calls, opening=lists)
 
 
 async def _at_once(
@@ -91,13 +144,12 @@ async def _in_background(
     request: Request,
     caller: Caller,
     asked: Context[ResponsesBody],
-    wanted: messages.Request,
+    generate: Callable[[], AsyncIterator[Told]],
     builder: ResponseBuilder,
 ) -> Response:
     if not asked.draft.store:
         refuse("background", "it needs 'store': what is not kept can't be asked for later")
     services = services_of(request)
-    generate = partial(services.gateway.generate, wanted)
     background = services.records.background
     queued = await background.begin(caller, asked.draft, builder, generate)
     if not asked.body.stream:
@@ -120,8 +172,11 @@ async def count_input_tokens(request: Request) -> Response:
     model = services.gateway.resolve(body.model)
     asked = await gather(services.records, caller, body)
     offered, _ = pictures.offered(asked.body, caller, services.gateway)
+    offered = searches.offered(offered, services.settings.tools.search)
+    offered = remote.offered(offered, services.settings.tools)
     wanted = to_counted(offered, model, asked.earlier)
     wanted = await placed(request, caller, model, wanted)
+    wanted, _ = await _with_servers(request, offered, wanted)
     if body.truncation == "auto":
         wanted = await fitted(services.gateway, model, wanted)
     count = await services.gateway.count_tokens(wanted)

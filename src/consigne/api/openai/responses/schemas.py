@@ -5,9 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from consigne.api.limits import Body, JsonObject, Wire
-from consigne.api.openai.images.schemas import Size
+from consigne.api.openai.responses.tool_schemas import AnyTool, ToolChoiceItem
 from consigne.api.openai.shared import Detail, Effort, Metadata, Name, Verbosity
-from consigne.engines.drawing import MOST_PARTIALS
 
 Id = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f]+$")]
 """An item's id, given by us or by the client."""
@@ -125,6 +124,38 @@ class ImageCallItem(Wire):
     revised_prompt: str | None = None
 
 
+class SearchCallItem(Wire):
+    """A search of the web in an earlier answer; what came of it stands in the answer's text."""
+
+    type: Literal["web_search_call"]
+    id: Id | None = None
+    status: str | None = None
+    action: JsonObject | None = None
+
+
+class McpListItem(Wire):
+    """What a server of tools had told of them; it is asked again."""
+
+    type: Literal["mcp_list_tools"]
+    id: Id | None = None
+    server_label: str = Field(max_length=256)
+    tools: list[JsonObject] = Field(default_factory=list)
+    error: str | None = None
+
+
+class McpCallItem(Wire):
+    """A call of a server's tool, with what came of it."""
+
+    type: Literal["mcp_call"]
+    id: Id | None = None
+    status: str | None = None
+    server_label: str = Field(max_length=256)
+    name: str = Field(max_length=256)
+    arguments: str
+    output: str | None = None
+    error: JsonObject | str | None = None
+
+
 class ItemReference(Wire):
     """An item that is kept here, by its id."""
 
@@ -149,84 +180,12 @@ Item = Annotated[
     | Annotated[ReasoningItem, Tag("reasoning")]
     | Annotated[CompactionItem, Tag("compaction")]
     | Annotated[ImageCallItem, Tag("image_generation_call")]
+    | Annotated[SearchCallItem, Tag("web_search_call")]
+    | Annotated[McpListItem, Tag("mcp_list_tools")]
+    | Annotated[McpCallItem, Tag("mcp_call")]
     | Annotated[ItemReference, Tag("item_reference")],
     Discriminator(_item_type),
 ]
-
-
-class NamespacedFunction(Wire):
-    """A function within a namespace."""
-
-    type: str
-    name: Name | None = None
-    description: str | None = None
-    parameters: JsonObject | None = None
-    strict: bool | None = None
-    format: JsonObject | None = None
-
-
-class ToolItem(Wire):
-    """A tool; which fields there are depends on its type."""
-
-    type: str
-    name: Name | None = None
-    description: str | None = None
-    parameters: JsonObject | None = None
-    strict: bool | None = None
-    format: JsonObject | None = None
-    """Of a custom tool: which texts are its input."""
-    tools: list[NamespacedFunction] | None = None
-
-
-class MaskItem(Wire):
-    """A mask."""
-
-    image_url: str | None = None
-    file_id: str | None = None
-
-
-class ImageToolItem(ToolItem):
-    """The tool that makes pictures here."""
-
-    type: Literal["image_generation"]
-    model: str | None = Field(default=None, max_length=256)
-    action: Literal["generate", "edit", "auto"] | None = None
-    size: Size | None = None
-    quality: Literal["auto", "low", "medium", "high", "xhigh", "max"] | None = None
-    background: Literal["auto", "opaque", "transparent"] | None = None
-    output_format: Literal["png", "webp", "jpeg", "gif", "svg"] | None = None
-    output_compression: int | None = Field(default=None, ge=0, le=100)
-    partial_images: int | None = Field(default=None, ge=0, le=MOST_PARTIALS)
-    input_fidelity: Literal["high", "low"] | None = None
-    input_image_mask: MaskItem | None = None
-    moderation: Literal["auto", "low"] | None = None
-
-
-def _tool_type(item: Any) -> str:
-    kind = item.get("type") if isinstance(item, dict) else getattr(item, "type", None)
-    return "image_generation" if kind == "image_generation" else "other"
-
-
-AnyTool = Annotated[
-    Annotated[ImageToolItem, Tag("image_generation")] | Annotated[ToolItem, Tag("other")],
-    Discriminator(_tool_type),
-]
-
-
-class AllowedTool(Wire):
-    """A tool among those that may be called."""
-
-    type: str
-    name: str | None = None
-
-
-class ToolChoiceItem(Wire):
-    """One tool that must be called, or some that may."""
-
-    type: str
-    name: str | None = None
-    mode: Literal["auto", "required"] = "auto"
-    tools: list[AllowedTool] | None = None
 
 
 Summary = Literal["auto", "concise", "detailed"]

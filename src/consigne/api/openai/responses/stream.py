@@ -10,7 +10,7 @@ from starlette.types import Scope
 from consigne.api import sse
 from consigne.api.errors import as_consigne_error, openai_error
 from consigne.api.openai.responses.encode import Json, ResponseBuilder
-from consigne.api.picture_calls import Told
+from consigne.api.run_here import Told
 from consigne.domain.errors import ConsigneError
 from consigne.domain.events import (
     BlockStop,

@@ -5,20 +5,32 @@ from typing import assert_never
 
 import msgspec
 
-from consigne.api import picture_calls
-from consigne.api.openai import shared
-from consigne.api.openai.responses import custom, pictures
-from consigne.api.openai.responses.schemas import (
-    ContextBody,
+from consigne.api import picture_calls, search_calls
+from consigne.api.openai import custom, shared
+from consigne.api.openai.responses import pictures, searches
+from consigne.api.openai.responses.schemas import ContextBody
+from consigne.api.openai.responses.tool_schemas import (
+    AllowedTool,
     ImageToolItem,
+    McpToolItem,
     NamespacedFunction,
+    SearchToolItem,
     ToolChoiceItem,
     ToolItem,
 )
 from consigne.api.openai.shared import FunctionParam, refuse
 from consigne.domain.messages import Tool, ToolChoice
 
-_RUN = ("function", "namespace", "image_generation")
+_RUN = (
+    "function",
+    "namespace",
+    "image_generation",
+    "web_search",
+    "web_search_2025_08_26",
+    "web_search_preview",
+    "web_search_preview_2025_03_11",
+    "mcp",
+)
 _LEFT_OUT = frozenset(
     {
         "apply_patch",
@@ -28,14 +40,9 @@ _LEFT_OUT = frozenset(
         "computer_use_preview",
         "file_search",
         "local_shell",
-        "mcp",
         "programmatic_tool_calling",
         "shell",
         "tool_search",
-        "web_search",
-        "web_search_2025_08_26",
-        "web_search_preview",
-        "web_search_preview_2025_03_11",
     }
 )
 """Tools that are not run here. The model is not told of them, and they are not echoed.
@@ -89,14 +96,18 @@ def chosen(body: ContextBody) -> tuple[tuple[Tool, ...], ToolChoice]:
     match body.tool_choice:
         case None:
             return shared.choose(tools, "auto", parallel=parallel)
+        case "required" if any(isinstance(item, McpToolItem) for item in body.tools or ()):
+            return tools, ToolChoice("any", parallel=parallel)
         case str() as mode:
             return shared.choose(tools, mode, parallel=parallel)
         case ToolChoiceItem(type="function" | "custom", name=str() as name):
             return shared.choose_named(tools, name, parallel=parallel)
         case ToolChoiceItem(type="image_generation"):
             return shared.choose_named(tools, picture_calls.NAME, parallel=parallel)
+        case ToolChoiceItem(type=kind) if kind.startswith(search_calls.NAME):
+            return shared.choose_named(tools, search_calls.NAME, parallel=parallel)
         case ToolChoiceItem(type="allowed_tools") as allowed:
-            wanted = [tool.name or tool.type for tool in allowed.tools or ()]
+            wanted = [_chosen(tool) for tool in allowed.tools or ()]
             return shared.choose(tools, allowed.mode, names=wanted, parallel=parallel)
         case ToolChoiceItem(type=kind):
             return refuse("tool_choice", f"'{kind[:100]}' can't be chosen here")
@@ -114,6 +125,11 @@ def _definitions(body: ContextBody) -> Iterable[tuple[str, Tool]]:
         if isinstance(item, ImageToolItem):
             yield path, picture_calls.tool(pictures.wish(item, "", path, streams=False))
             continue
+        if isinstance(item, McpToolItem):
+            continue  # what tools its server has is asked of that
+        if isinstance(item, SearchToolItem):
+            yield path, search_calls.tool(searches.wish(item))
+            continue
         if item.name is None:
             refuse(f"{path}.name", "Field required", "missing")
         if item.type == "function":
@@ -122,6 +138,11 @@ def _definitions(body: ContextBody) -> Iterable[tuple[str, Tool]]:
             yield f"{path}.name", custom.tool(item.name, item.description)
         else:
             yield from _namespace(item, item.name, path)
+
+
+def _chosen(tool: AllowedTool) -> str:
+    searches_web = tool.type.startswith(search_calls.NAME)
+    return search_calls.NAME if searches_web else tool.name or tool.type
 
 
 def _function(item: ToolItem | NamespacedFunction, name: str) -> FunctionParam:

@@ -1,4 +1,4 @@
-"""Custom tools: functions whose input is a text. The model knows them as functions of one field."""
+"""Custom tools: their input is a text. The model knows each as a function of one field."""
 
 import json
 import re
