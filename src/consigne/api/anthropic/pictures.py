@@ -30,6 +30,7 @@ from consigne.api.picture_calls import (
 from consigne.api.picture_calls import recalled as recalled_call
 from consigne.business.caller import Caller
 from consigne.business.pictures import Output
+from consigne.domain.batches import close
 from consigne.domain.errors import InvalidRequest, NotPermitted, from_code
 from consigne.domain.events import (
     Answer,
@@ -124,7 +125,7 @@ async def whole(events: AsyncIterator[Told], shape: encode.Shape) -> Json:
                 case _:
                     builder.add(event)
     finally:
-        await sse.aclose(events)
+        await close(events)
     answer: Answer = builder.answer()
     told = encode.message(answer, shape)
     content = []

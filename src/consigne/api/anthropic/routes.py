@@ -19,6 +19,7 @@ from consigne.api.errors import request_id_of
 from consigne.api.generate import fold
 from consigne.api.picture_calls import Maker, answering
 from consigne.chat.quoting import telling
+from consigne.domain.batches import close
 from consigne.domain.events import Event, MessageStart, MessageStop
 from consigne.domain.usage import Usage
 
@@ -93,4 +94,4 @@ async def _read_only(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
                 usage = Usage(event.usage.input_tokens, event.usage.cached_input_tokens)
                 yield MessageStop("max_tokens", usage)
     finally:
-        await sse.aclose(events)
+        await close(events)

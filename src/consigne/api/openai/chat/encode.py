@@ -177,6 +177,8 @@ class ChoiceEncoder:
         self._legacy = legacy
         self._calls = -1
         self._opened = False
+        self._frame: tuple[bytes, bytes] | None = None
+        """What stands before and after the text of a chunk."""
         self._head: dict[str, Any] = {
             "id": "",
             "object": "chat.completion.chunk",
@@ -191,9 +193,10 @@ class ChoiceEncoder:
     def encode(self, event: Event) -> bytes:
         """Return the event's bytes."""
         match event:
+            case TextDelta() if not self._with_logprobs:
+                return self._text(event.text)
             case TextDelta():
-                tokens = event.logprobs if self._with_logprobs else None
-                return self._chunk({"content": event.text}, tokens=tokens)
+                return self._chunk({"content": event.text}, tokens=event.logprobs)
             case ThinkingDelta():
                 return self._chunk({"reasoning_content": event.thinking})
             case InputDelta():
@@ -207,6 +210,7 @@ class ChoiceEncoder:
                 self._head["id"] = renamed(event.id, "chatcmpl-")
                 self._head["model"] = event.model
                 self._head["system_fingerprint"] = fingerprint(event.model)
+                self._frame = None
                 return b""
             case MessageStop():
                 self.usage = event.usage
@@ -238,6 +242,14 @@ class ChoiceEncoder:
         if self._legacy:
             return self._chunk({"function_call": call["function"]})
         return self._chunk({"tool_calls": [{"index": self._calls} | call]})
+
+    def _text(self, text: str) -> bytes:
+        """Return a chunk of text, which all but its text has in common with those before it."""
+        if self._frame is None:
+            before, after = self._chunk({"content": ""}).split(b'"content":""')
+            self._frame = before + b'"content":', after
+        before, after = self._frame
+        return b"%b%b%b" % (before, msgspec.json.encode(text), after)
 
     def _chunk(
         self,
