@@ -121,13 +121,11 @@ class Account:
     def _take(self, amounts: "dict[Kind, int]") -> "dict[Kind, int]":
         """Take all of the amounts or none; return what was taken."""
         now = _now()
-        wanted = {
-            kind: min(amount, self._buckets[kind].limit)
-            for kind, amount in amounts.items()
-            if kind in self._buckets
-        }
-        for kind, amount in wanted.items():
-            bucket = self._buckets[kind]
+        wanted: dict[Kind, int] = {}
+        for kind, bucket in self._buckets.items():
+            if kind not in amounts:
+                continue
+            amount = wanted[kind] = min(amounts[kind], bucket.limit)
             bucket.refill(now)
             if bucket.level < amount:
                 wait = bucket.seconds_until(amount)
@@ -169,4 +167,4 @@ def _tokens(usage: Usage) -> dict[Kind, int]:
 
 
 def _now() -> float:
-    return sources.now().timestamp()
+    return sources.seconds()

@@ -14,7 +14,7 @@ def new_id(prefix: str) -> str:
 
     Ids of one prefix sort by the millisecond of their creation.
     """
-    millis = int(sources.now().timestamp() * 1000) & (2**48 - 1)
+    millis = int(sources.seconds() * 1000) & (2**48 - 1)
     random = int.from_bytes(sources.random_bytes(10), "big")
     value = (
         (millis << 80)

@@ -173,6 +173,9 @@ class Connection(asyncio.Protocol):
         self.is_open = True
         self._home = home
         self._loop = asyncio.get_running_loop()
+        self._body: list[bytes] = []
+        self.on_body = self._body.append
+        """Takes a piece of an answer's body."""
         self._parser = httptools.HttpResponseParser(self)
         self._parser.set_dangerous_leniencies(**_LENIENT)
         self._answer: Answer | None = None
@@ -253,9 +256,13 @@ class Connection(asyncio.Protocol):
         self._heard = True
         if not self._ending:
             self._deadline = self._loop.time() + self._silence_s
+        failed = False
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            failed = True
+        self._hand_on(answer)
+        if failed:
             self._fail(NotHttp())
             return
         if answer.whole:
@@ -308,15 +315,20 @@ class Connection(asyncio.Protocol):
         answer.begun = True
         self._keep = self._parser.should_keep_alive()
 
-    def on_body(self, body: bytes) -> None:
-        """Take a piece of its body."""
-        if self._answer is not None and not self._ending:
-            self._answer.add(body)
-
     def on_message_complete(self) -> None:
         """Note that it is whole."""
-        if self._answer is not None and self._answer.begun:
-            self._answer.whole = True
+        answer = self._answer
+        if answer is not None and answer.begun:
+            self._hand_on(answer)
+            answer.whole = True
+
+    def _hand_on(self, answer: Answer) -> None:
+        """Give the answer what has come of its body; after its end it is no more of it."""
+        pieces = self._body
+        if pieces:
+            if not (answer.whole or self._ending):
+                answer.add(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            pieces.clear()
 
     def _finish(self) -> None:
         self._answer = None

@@ -287,7 +287,7 @@ class StreamEncoder:
     def encode(self, event: Event) -> bytes:
         """Return the event's bytes."""
         chunk = self._choice.encode(event)
-        if not isinstance(event, MessageStop):
+        if type(event) is not MessageStop:
             return chunk
         last = self._choice.usage_chunk(event.usage) if self._include_usage else b""
         return chunk + last + DONE

@@ -34,7 +34,7 @@ async def create_chat_completion(request: HttpRequest) -> Response:
     wanted = await placed(request, caller, model, to_request(body, model))
     n = body.n or 1
     streams = [gateway.generate(each) for each in spread(wanted, n)]
-    created = int(sources.now().timestamp())
+    created = int(sources.seconds())
     with_logprobs = wanted.logprobs is not None
     events = merge(streams)
     if body.store:
