@@ -58,9 +58,13 @@ class Batches(AsyncIterator[E], ABC, Generic[E]):
 
 
 def batches_of(values: AsyncIterator[E]) -> Callable[[], Awaitable[Sequence[E]]]:
-    """Return what gives the next batch of any stream; empty at its end."""
+    """Return what gives the next batch of any stream; empty at its end.
+
+    Whoever takes batches reads the stream to its end so: single values that were read before are
+    seen to here, none may be read after.
+    """
     if isinstance(values, Batches):
-        return values.batch
+        return values._next if values._ready is None else values.batch
 
     async def one() -> Sequence[E]:
         try:

@@ -8,7 +8,7 @@ import msgspec
 
 from consigne.domain.errors import ConsigneError, RequestTooLarge
 from consigne.providers.cloud_tokens import CloudToken, NoCredentials
-from consigne.providers.connection import Answer, Broken, Connection, HungUp, NotHttp
+from consigne.providers.connection import Answer, Broken, HungUp, NotHttp
 from consigne.providers.faults import Teller, read_fault
 from consigne.providers.pool import Pool, Unreachable, credentials_of, place_of, target_of
 from consigne.providers.sse import SseParser
@@ -153,22 +153,24 @@ class Upstream:
         raise self.teller.from_status(answer.status, answer.headers, fault, model)
 
     async def _send(self, head: bytes, body: bytes) -> Answer:
-        try:
-            return await self._once(self._pool.take(self._place), head, body)
-        except HungUp:
-            # A connection that the server had closed meanwhile: a fresh one works.
-            self.teller.troubles.retries += 1
-            return await self._once(None, head, body)
-
-    async def _once(self, kept: Connection | None, head: bytes, body: bytes) -> Answer:
-        connection = kept or await self._pool.open(self._place, self._connect_s)
-        answer = connection.ask(head, body, self._silence_s)
-        try:
-            await answer.head()
-        except BaseException:
-            answer.close()
-            raise
-        return answer
+        connection, again = self._pool.take(self._place), False
+        while True:
+            if connection is None:
+                connection = await self._pool.open(self._place, self._connect_s)
+            answer = connection.ask(head, body, self._silence_s)
+            try:
+                await answer.head()
+            except HungUp:
+                if again:
+                    raise
+                # A connection that the server had closed meanwhile: a fresh one works.
+                connection, again = None, True
+                self.teller.troubles.retries += 1
+            except BaseException:
+                answer.close()
+                raise
+            else:
+                return answer
 
     def _head(self, path: str) -> bytes:
         """Return a request's first line and headers, but for its length."""
