@@ -32,6 +32,8 @@ class ScriptedUpstream:
         """Bodies, as they came."""
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
+        self.urls: list[str] = []
+        """As the requests' first lines name them."""
         self.asked = asyncio.Event()
         self.aborted = asyncio.Event()
         """Set when a client hangs up in the middle of an answer."""
@@ -43,6 +45,7 @@ class ScriptedUpstream:
         self.asked.set()
         self.headers.append({name.lower(): value for name, value in request.headers.items()})
         self.paths.append(request.path)
+        self.urls.append(request.raw_path)
         self.connections.add(request.transport)
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         response = web.StreamResponse(status=reply.status, headers=reply.headers)

@@ -34,6 +34,8 @@ async def quoted(
         NotFound: There is no file of an id that the request names.
         InvalidRequest: A file can't be read.
     """
+    if not files_of(request):
+        return request, {}
     request = await placed(http, caller, model, request)
     if not any(isinstance(each, DocumentBlock) and each.cite for each in files_of(request)):
         return request, {}

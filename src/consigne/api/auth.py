@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from consigne.business.grants import Grant
     from consigne.business.limits import Account
 
+_SECRETS = frozenset({b"authorization", b"x-api-key"})
 _SCOPES = (
     ("/v1/messages/batches", "batches"),
     ("/v1/messages", "generate"),
@@ -36,7 +37,7 @@ _SCOPES = (
 def services_of(request: Request) -> "Services":
     """Return what the routes stand on; to a bounded key, with a gateway of its own bounds."""
     bounded: Services | None = request.scope["state"].get("services")
-    services: Services = request.app.state.services if bounded is None else bounded
+    services: Services = request.scope["app"].state.services if bounded is None else bounded
     return services
 
 
@@ -76,10 +77,13 @@ async def authenticate(request: Request) -> "Caller":
 
 def secret_of(request: Request) -> str:
     """Return the API key that the request carries, empty if it carries none."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token.strip():
-        return token.strip()
-    return request.headers.get("x-api-key", "").strip()
+    given: dict[bytes, bytes] = {
+        n: v for n, v in reversed(request.scope["headers"]) if n in _SECRETS
+    }  # the first counts
+    scheme, _, token = given.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer" and (token := token.strip()):
+        return token.decode("latin-1")
+    return given.get(b"x-api-key", b"").decode("latin-1").strip()
 
 
 def scope_of(path: str) -> str | None:

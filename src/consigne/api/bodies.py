@@ -12,6 +12,8 @@ from consigne.domain.errors import InvalidRequest, UnsupportedMediaType
 
 T = TypeVar("T")
 
+_JSON = b"application/json"
+
 
 async def read(request: Request, adapter: TypeAdapter[T], *, absent: bytes = b"") -> T:
     """Return the request's JSON body as ``adapter`` defines it; ``absent`` stands for none at all.
@@ -62,7 +64,10 @@ async def _received(receive: Receive) -> bytes:
 
 
 def _check_type(request: Request) -> None:
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    given = next((v for n, v in request.scope["headers"] if n == b"content-type"), _JSON)
+    if given == _JSON:
+        return
+    kind = given.decode("latin-1").partition(";")[0].strip().lower()
     if kind not in ("application/json", "") and not kind.endswith("+json"):
         raise UnsupportedMediaType(
             f"The body is declared as '{kind[:100]}'; send it as 'application/json'."

@@ -10,9 +10,12 @@ import asyncio
 import select
 import socket
 from typing import Any, cast
+from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from consigne.api.exchange import Exchange
 
 HEAD_S = 60.0
 """Seconds that a client has to send a request's head, from the connection's or its beginning."""
@@ -34,7 +37,7 @@ class Connection(HttpToolsProtocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _looking: asyncio.TimerHandle | None = None
-    _current: RequestResponseCycle | None = None
+    _current: Exchange | None = None
     _outward: "_Outward | None" = None
     _reading = False
     _in_body = False
@@ -56,6 +59,7 @@ class Connection(HttpToolsProtocol):
         if self._current is not None and not self._current.response_complete:
             self._current.disconnected = True
             self._current.message_event.set()
+            self._current.gone()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -69,6 +73,8 @@ class Connection(HttpToolsProtocol):
             self.send_400_response("Invalid HTTP request received.")
         if self._in_body:
             self._expect(SILENCE_S)
+        elif self._reading and self._deadline is None:
+            self._expect(HEAD_S)
 
     def _decline(self, rest: bytes) -> None:
         """Read on as if no other protocol had been offered.
@@ -105,8 +111,6 @@ class Connection(HttpToolsProtocol):
             return
         super().on_message_begin()
         self._reading = True
-        if self._deadline is None:
-            self._expect(HEAD_S)
 
     def on_url(self, url: bytes) -> None:
         """Take the request's address."""
@@ -115,16 +119,49 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one of its headers."""
-        if not self._resuming:
-            super().on_header(name, value)
+        if self._resuming:
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Begin to read its body."""
+        """Begin to answer, and to read its body."""
         if self._resuming:
             return
         self._relax()
         self._in_body = True
-        super().on_headers_complete()
+        version = self.parser.get_http_version()
+        before, self.cycle = self.cycle, self._exchange(version)
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _exchange(self, version: str) -> Exchange:
+        scope = self.scope
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = url.path
+        scope["query_string"] = url.query or b""
+        return Exchange(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -141,6 +178,7 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        assert isinstance(cycle, Exchange)
         self._current = cycle
         self._outward = _Outward(cycle, self.transport, self.loop)
         cycle.transport = cast("asyncio.Transport", self._outward)
@@ -203,7 +241,7 @@ class _Outward:
 
     def __init__(
         self,
-        cycle: RequestResponseCycle,
+        cycle: Exchange,
         transport: asyncio.Transport,
         loop: asyncio.AbstractEventLoop,
     ) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from consigne.api.sse import aclose
+from consigne.domain.batches import Batches, batches_of, close
 from consigne.domain.errors import from_code
 from consigne.domain.events import Answer, AnswerBuilder, Event, Failed
 
@@ -16,27 +16,41 @@ async def fold(events: AsyncIterator[Event]) -> Answer:
     """
     builder = AnswerBuilder()
     try:
-        async for event in events:
-            if isinstance(event, Failed):
-                raise from_code(event.code, event.message)
-            builder.add(event)
+        batch = batches_of(events)
+        while found := await batch():
+            for event in found:
+                if isinstance(event, Failed):
+                    raise from_code(event.code, event.message)
+                builder.add(event)
     finally:
-        await aclose(events)
+        await close(events)
     return builder.answer()
 
 
-async def merge(streams: Sequence[AsyncIterator[Event]]) -> AsyncIterator[tuple[int, Event]]:
-    """Yield the events of all streams as they come, each with its stream's index.
+def merge(streams: Sequence[AsyncIterator[Event]]) -> AsyncIterator[tuple[int, Event]]:
+    """Return the events of all streams as they come, each with its stream's index.
 
     The first error ends all; closing this iterator closes them all.
     """
-    if len(streams) == 1:
-        try:
-            async for event in streams[0]:
-                yield 0, event
-        finally:
-            await aclose(streams[0])
-        return
+    return _Alone(streams[0]) if len(streams) == 1 else _merged(streams)
+
+
+class _Alone(Batches[tuple[int, Event]]):
+    """The events of one stream, which has the index 0."""
+
+    def __init__(self, events: AsyncIterator[Event]) -> None:
+        self._events = events
+        self._source = batches_of(events)
+
+    async def _next(self) -> Sequence[tuple[int, Event]]:
+        return [(0, event) for event in await self._source()]
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        await close(self._events)
+
+
+async def _merged(streams: Sequence[AsyncIterator[Event]]) -> AsyncIterator[tuple[int, Event]]:
     queue: asyncio.Queue[tuple[int, Event | BaseException | None]] = asyncio.Queue()
     tasks = [asyncio.ensure_future(_pump(i, s, queue)) for i, s in enumerate(streams)]
     running = len(tasks)
@@ -67,4 +81,4 @@ async def _pump(
     except Exception as error:  # noqa: BLE001 - raised again by the consumer
         queue.put_nowait((index, error))
     finally:
-        await aclose(stream)
+        await close(stream)

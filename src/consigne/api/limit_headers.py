@@ -56,7 +56,7 @@ _OPENAI_NAMES = _names("x-ratelimit-{part}-{kind}", ("requests", "tokens"))
 
 def _anthropic(standing: "Standing") -> Headers:
     limit, remaining, reset = _ANTHROPIC_NAMES[standing.kind]
-    whole_again = sources.now().timestamp() + standing.reset_s
+    whole_again = sources.seconds() + standing.reset_s
     return [
         (limit, b"%d" % standing.limit),
         (remaining, b"%d" % standing.remaining),

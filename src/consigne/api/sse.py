@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from consigne.api.errors import as_consigne_error
+from consigne.domain.batches import batches_of, close
 from consigne.domain.errors import ConsigneError
 from consigne.domain.events import BlockStop, TextStart, ThinkingStart, ToolUseStart
 
@@ -55,46 +56,72 @@ def data(payload: dict[str, Any]) -> bytes:
     return b"data: %b\n\n" % msgspec.json.encode(payload)
 
 
+class Ear:
+    """Listens for the client's hanging up while a task works for it, and cancels the task then.
+
+    A ``receive`` that can tells it by itself (``api.connections``); else a task waits for it.
+    """
+
+    __slots__ = ("_gone", "_listener", "_receive", "_worker")
+
+    def __init__(self, receive: Receive) -> None:
+        worker = asyncio.current_task()
+        assert worker is not None
+        self._worker = worker
+        self._gone = False
+        self._receive = receive
+        self._listener: asyncio.Future[None] | None = None
+
+    def open(self) -> None:
+        """Begin to listen."""
+        when_gone = getattr(self._receive, "when_gone", None)
+        if when_gone is None:
+            self._listener = asyncio.ensure_future(self._wait())
+        else:
+            when_gone(self._hang_up)
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._listener is None:
+            self._receive.when_gone(None)  # type: ignore[attr-defined]
+        else:
+            self._listener.cancel()
+
+    def heard(self) -> bool:
+        """Say whether it was this that cancelled the task, and nothing else besides."""
+        return self._gone and not self._worker.uncancel()
+
+    async def _wait(self) -> None:
+        await disconnected(self._receive)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._gone = True
+        self._worker.cancel()
+
+
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """Return what ``work`` returns; cancel it as soon as the client hangs up.
 
     Raises:
         ClientDisconnect: The client hung up.
     """
-    worker = asyncio.current_task()
-    assert worker is not None
-    listener = asyncio.ensure_future(_cancel_when_gone(receive, worker))
+    ear = Ear(receive)
+    ear.open()
     try:
         return await work
     except asyncio.CancelledError:
-        if listener.done() and not listener.cancelled() and not worker.uncancel():
+        if ear.heard():
             raise ClientDisconnect from None
         raise
     finally:
-        listener.cancel()
-
-
-async def _cancel_when_gone(receive: Receive, worker: "asyncio.Task[Any]") -> None:
-    await disconnected(receive)
-    worker.cancel()
+        ear.close()
 
 
 async def disconnected(receive: Receive) -> None:
     """Return once the client has hung up."""
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def aclose(events: AsyncIterator[Any]) -> None:
-    """Close the iterator, if it can be closed: its engine stops generating."""
-    close = getattr(events, "aclose", None)
-    if close is not None:
-        await close()
-
-
-def _nothing() -> bool:
-    """Say that no further event is there already: what most sources can't tell."""
-    return False
 
 
 class EventStream(Response, Generic[T]):
@@ -109,36 +136,40 @@ class EventStream(Response, Generic[T]):
         self._events = events
         self._encoder = encoder
         self._idle_since = math.inf
+        self._ping: asyncio.TimerHandle | None = None
+        self._pinging: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the whole stream."""
-        writer = asyncio.current_task()
-        assert writer is not None
-        listener = asyncio.ensure_future(self._listen(receive, send, writer))
+        ear = Ear(receive)
+        ear.open()
         try:
             await self._stream(scope, send)
         except asyncio.CancelledError:
-            if not (listener.done() and not listener.cancelled()):
+            if not ear.heard():
                 raise
-            writer.uncancel()
         finally:
-            listener.cancel()
-            await aclose(self._events)
+            ear.close()
+            if self._ping is not None:
+                self._ping.cancel()
+            await close(self._events)
 
     async def _stream(self, scope: Scope, send: Send) -> None:
-        events, encode = self._events, self._encoder.encode
-        buffered = getattr(events, "buffered", _nothing)
-        chunk = encode(await anext(events))
+        batch, encode = batches_of(self._events), self._encoder.encode
+        if not (found := await batch()):
+            raise RuntimeError("an answer without any event")
+        chunk = b"".join([encode(item) for item in found])
         scope["state"]["streams_events"] = True
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        self._listen_for_silence(send, PING_AFTER_S)
         try:
-            if not buffered():
-                await self._write(send, chunk)
-                chunk = b""
-            async for item in events:
-                chunk += encode(item)
-                # What came from afar at once goes out at once.
-                if chunk and not isinstance(item, _BORDERS) and not buffered():
+            # What came from afar at once goes out at once, and the beginning waits for nothing.
+            await self._write(send, chunk)
+            chunk = b""
+            while found := await batch():
+                for item in found:
+                    chunk += encode(item)
+                if chunk and not isinstance(found[-1], _BORDERS):
                     await self._write(send, chunk)
                     chunk = b""
         except Exception as error:  # noqa: BLE001 - the status is sent; the stream says the rest
@@ -152,16 +183,14 @@ class EventStream(Response, Generic[T]):
         if more:
             self._idle_since = asyncio.get_running_loop().time()
 
-    async def _listen(self, receive: Receive, send: Send, writer: "asyncio.Task[Any]") -> None:
-        """Wait for the client to hang up, then stop ``writer``; meanwhile break long silences."""
+    def _listen_for_silence(self, send: Send, seconds: float) -> None:
+        """Break long silences, so that the client hears that the answer is still coming."""
         loop = asyncio.get_running_loop()
-        while True:
-            try:
-                async with asyncio.timeout(PING_AFTER_S):
-                    await disconnected(receive)
-            except TimeoutError:
-                if loop.time() - self._idle_since >= PING_AFTER_S:
-                    await self._write(send, self._encoder.keep_alive)
-                continue
-            writer.cancel()
-            return
+        self._ping = loop.call_later(seconds, self._break_silence, send)
+
+    def _break_silence(self, send: Send) -> None:
+        silent_s = asyncio.get_running_loop().time() - self._idle_since
+        if silent_s >= PING_AFTER_S:
+            self._pinging = asyncio.ensure_future(self._write(send, self._encoder.keep_alive))
+            silent_s = 0.0
+        self._listen_for_silence(send, PING_AFTER_S - max(silent_s, 0.0))

@@ -1,20 +1,20 @@
 """The gateway as a bounded key sees it: its models alone, and its tokens counted."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
-from consigne.business.limits import Account
+from consigne.business.limits import Account, Reservation
 from consigne.domain.embeddings import Embeddable
 from consigne.domain.errors import ConsigneError, ModelNotPermitted
-from consigne.domain.events import Event, MessageStart, MessageStop
+from consigne.domain.events import Event
 from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request, TextBlock, ThinkingBlock, ToolResultBlock
 from consigne.domain.models import Modality, Model
 from consigne.domain.usage import Usage
 from consigne.engines.base import Embeddings, Scores
 from consigne.gateway.gateway import Gateway
-from consigne.gateway.passing import Passing
-from consigne.gateway.traffic import DELTAS, cut
+from consigne.gateway.passing import Passing, Tally
+from consigne.gateway.traffic import cut
 
 BYTES_PER_TOKEN = 4
 """Of most languages' text in most vocabularies: good enough for what is settled afterwards."""
@@ -63,8 +63,7 @@ class _Guarded:
         self._check(request.model, request.model)
         if self._account is None:
             return self._gateway.generate(request)
-        events = self._gateway.generate(request)
-        return Passing(self._metered(events, request, self._account), events)
+        return Passing(self._gateway.generate(request), _Metering(request, self._account))
 
     async def count_tokens(self, request: Request) -> int:
         self._check(request.model, request.model)
@@ -103,28 +102,6 @@ class _Guarded:
         self._check(request.model, request.model)
         return self._gateway.draw(request)
 
-    async def _metered(
-        self, events: AsyncIterator[Event], request: Request, account: Account
-    ) -> AsyncGenerator[Event, None]:
-        """Count what is used; of an answer that is cut, as far as it came."""
-        reserved = account.reserve(*estimate(request))
-        used, deltas = Usage(), 0
-        try:
-            async for event in events:
-                if type(event) in DELTAS:
-                    deltas += 1
-                elif isinstance(event, MessageStart):
-                    used = event.usage
-                elif isinstance(event, MessageStop):
-                    used, deltas = event.usage, 0
-                    reserved.settle(used)
-                yield event
-        finally:
-            reserved.settle(cut(used, deltas))
-            close = getattr(events, "aclose", None)
-            if close is not None:
-                await close()
-
     def _check(self, model_id: str, name: str) -> None:
         if not self._may_use(model_id):
             raise ModelNotPermitted(
@@ -153,6 +130,33 @@ def _tokens(text: Embeddable) -> int:
     if isinstance(text, str):
         return len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN
     return len(text)
+
+
+class _Metering:
+    """Counts in an account what one generation uses; of one that is cut, as far as it came."""
+
+    __slots__ = ("_account", "_request", "_reserved", "_tally")
+
+    def __init__(self, request: Request, account: Account) -> None:
+        self._request = request
+        self._account = account
+        self._tally = Tally()
+        self._reserved: Reservation | None = None
+
+    def begin(self) -> None:
+        self._reserved = self._account.reserve(*estimate(self._request))
+
+    def see(self, events: Sequence[Event]) -> None:
+        self._tally.add(events)
+        if self._tally.finished:
+            self._settle()
+
+    def end(self, _: BaseException | None) -> None:
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._reserved is not None:
+            self._reserved.settle(cut(self._tally.usage, self._tally.deltas))
 
 
 def estimate(request: Request) -> tuple[int, int]:

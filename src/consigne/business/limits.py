@@ -40,13 +40,27 @@ class _Bucket:
         self.at = at
 
     def refill(self, at: float) -> None:
-        # A clock that was set back must not take anything away.
-        passed = max(0.0, at - self.at)
-        self.level = min(self.limit, self.level + passed * self.limit / MINUTE_S)
-        self.at = at
+        passed, self.at = at - self.at, at
+        if passed > 0 and self.level < self.limit:  # a clock set back takes nothing away
+            level = self.level + passed * self.limit / MINUTE_S
+            self.level = level if level < self.limit else float(self.limit)
 
     def seconds_until(self, level: float) -> float:
-        return max(0.0, (level - self.level) * MINUTE_S / self.limit)
+        return (level - self.level) * MINUTE_S / self.limit if level > self.level else 0.0
+
+    def check(self, kind: Kind, amount: int) -> None:
+        """Refuse to give more than there is.
+
+        Raises:
+            RateLimited: It says how long to wait.
+        """
+        if self.level < amount:
+            wait = self.seconds_until(amount)
+            raise RateLimited(
+                f"This key's limit of {self.limit:,} {kind.replace('_', ' ')} a minute "
+                f"is used up. Try again in {wait:.1f} seconds.",
+                retry_after=max(wait, 0.001),
+            )
 
 
 class Reservation:
@@ -89,7 +103,11 @@ class Account:
         Raises:
             RateLimited: There were too many.
         """
-        self._take({"requests": 1})
+        bucket = self._buckets.get("requests")
+        if bucket is not None:
+            bucket.refill(_now())
+            bucket.check("requests", 1)
+            bucket.level -= 1
 
     def reserve(self, input_tokens: int, output_tokens: int) -> Reservation:
         """Set aside an estimate of a generation's tokens.
@@ -121,21 +139,13 @@ class Account:
     def _take(self, amounts: "dict[Kind, int]") -> "dict[Kind, int]":
         """Take all of the amounts or none; return what was taken."""
         now = _now()
-        wanted = {
-            kind: min(amount, self._buckets[kind].limit)
-            for kind, amount in amounts.items()
-            if kind in self._buckets
-        }
-        for kind, amount in wanted.items():
-            bucket = self._buckets[kind]
+        wanted: dict[Kind, int] = {}
+        for kind, bucket in self._buckets.items():
+            if kind not in amounts:
+                continue
+            amount = wanted[kind] = min(amounts[kind], bucket.limit)
             bucket.refill(now)
-            if bucket.level < amount:
-                wait = bucket.seconds_until(amount)
-                raise RateLimited(
-                    f"This key's limit of {bucket.limit:,} {kind.replace('_', ' ')} a minute "
-                    f"is used up. Try again in {wait:.1f} seconds.",
-                    retry_after=max(wait, 0.001),
-                )
+            bucket.check(kind, amount)
         for kind, amount in wanted.items():
             self._buckets[kind].level -= amount
         return wanted
@@ -169,4 +179,4 @@ def _tokens(usage: Usage) -> dict[Kind, int]:
 
 
 def _now() -> float:
-    return sources.now().timestamp()
+    return sources.seconds()

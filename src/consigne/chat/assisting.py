@@ -14,6 +14,7 @@ from consigne.chat.assistants import Assistant
 from consigne.chat.grounding import Known
 from consigne.chat.quoting import telling
 from consigne.chat.values import Citation
+from consigne.domain.batches import Batches, batches_of, close
 from consigne.domain.errors import ConsigneError, InvalidRequest
 from consigne.domain.events import Cited, Event, MessageStart
 from consigne.domain.messages import Message, Request, TextBlock
@@ -21,7 +22,6 @@ from consigne.domain.models import Modality, Model
 from consigne.engines.base import Scores
 from consigne.gateway.gateway import Gateway
 from consigne.gateway.metering import name_model
-from consigne.gateway.passing import Passing
 
 
 class Knowledge(Protocol):
@@ -144,12 +144,11 @@ class _Assisting:
             return self._gateway.generate(request)
         if assistant.knowledge:
             return self._knowing(assistant, request)
-        events = self._gateway.generate(applied(assistant, request))
-        return Passing(_named(events, assistant.id), events)
+        return _Named(self._gateway.generate(applied(assistant, request)), assistant.id)
 
     async def _knowing(self, assistant: Assistant, request: Request) -> AsyncGenerator[Event, None]:
         wanted, shown = await self._informed(assistant, request)
-        events = telling(_named(self._gateway.generate(wanted), assistant.id), _told(shown))
+        events = telling(_Named(self._gateway.generate(wanted), assistant.id), _told(shown))
         try:
             async for event in events:
                 yield event
@@ -197,17 +196,28 @@ def _told(shown: dict[int, Citation]) -> dict[int, Cited]:
     }
 
 
-async def _named(events: AsyncIterator[Event], name: str) -> AsyncGenerator[Event, None]:
-    """Let the answer bear the name that was asked for."""
-    try:
-        async for event in events:
-            if isinstance(event, MessageStart):
-                event = msgspec.structs.replace(event, model=name)  # noqa: PLW2901
-            yield event
-    finally:
-        close = getattr(events, "aclose", None)
-        if close is not None:
-            await close()
+class _Named(Batches[Event]):
+    """An answer that bears the name that was asked for."""
+
+    def __init__(self, events: AsyncIterator[Event], name: str) -> None:
+        self._events = events
+        self._source = batches_of(events)
+        self._name = name
+
+    async def _next(self) -> Sequence[Event]:
+        found = await self._source()
+        if not any(isinstance(event, MessageStart) for event in found):
+            return found
+        return [
+            msgspec.structs.replace(event, model=self._name)
+            if isinstance(event, MessageStart)
+            else event
+            for event in found
+        ]
+
+    async def aclose(self) -> None:
+        """End the generation, if it has not ended."""
+        await close(self._events)
 
 
 def _or(wanted: Any, otherwise: Any) -> Any:

@@ -5,7 +5,7 @@ Order: ``MessageStart``, then for each block ``BlockStart``, ``Delta``…, ``Blo
 ``ConsigneError`` in its consumer; ``Failed`` carries that error where a stream is stored or sent.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -136,6 +136,9 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     code: str
     message: str
 
+
+DELTAS: Final[frozenset[type]] = frozenset({TextDelta, ThinkingDelta, InputDelta})
+"""The events that are pieces of an answer; each is about a token."""
 
 Event = (
     MessageStart

@@ -1,11 +1,14 @@
 """Prefixed, sortable identifiers (UUIDv7, RFC 9562 section 5.7)."""
 
 import re
+from functools import lru_cache
 
 from consigne.domain import sources
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = tuple(first + second for first in _CROCKFORD for second in _CROCKFORD)
+_VERSION = (0x7 << 76) | (0b10 << 62)
+_LATER = range(70, -1, -10)
 _SHAPE = re.compile(r"^[a-z]{2,10}_[0-9a-hjkmnp-tv-z]{26}$")
 
 
@@ -14,17 +17,17 @@ def new_id(prefix: str) -> str:
 
     Ids of one prefix sort by the millisecond of their creation.
     """
-    millis = int(sources.now().timestamp() * 1000) & (2**48 - 1)
     random = int.from_bytes(sources.random_bytes(10), "big")
-    value = (
-        (millis << 80)
-        | (0x7 << 76)
-        | ((random >> 68 & 0xFFF) << 64)
-        | (0b10 << 62)
-        | (random & (2**62 - 1))
-    )
-    digits = "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])
-    return f"{prefix}_{digits}"
+    value = _VERSION | ((random >> 68 & 0xFFF) << 64) | (random & (2**62 - 1))
+    digits = "".join([_PAIRS[value >> shift & 1023] for shift in _LATER])
+    return f"{prefix}_{_time_digits(int(sources.seconds() * 1000))}{digits}"
+
+
+@lru_cache(maxsize=16)
+def _time_digits(millis: int) -> str:
+    """Return the ten digits that tell the time: many ids are made in the same millisecond."""
+    value = millis & (2**48 - 1)
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(40, -1, -10)])
 
 
 def is_id(value: str, prefix: str) -> bool:

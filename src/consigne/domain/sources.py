@@ -28,6 +28,12 @@ def now() -> datetime:
     return _current.clock()
 
 
+def seconds() -> float:
+    """Return the current time in seconds since 1970: ``now`` without the making of a date."""
+    clock = _current.clock
+    return time.time() if clock is _wall_clock else clock().timestamp()
+
+
 def random_bytes(count: int) -> bytes:
     """Return ``count`` cryptographically random bytes."""
     return _current.entropy(count)

@@ -1,34 +1,99 @@
-"""Events on their way through: counted, metered, and still sent as they came."""
+"""Events on their way through: looked at, and still passed on as they came."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
 
-from consigne.domain.events import Event
+from consigne.domain.batches import Batches, batches_of, close
+from consigne.domain.events import DELTAS, Event, MessageStart, MessageStop
+from consigne.domain.usage import Usage
+
+_NOTHING = Usage()
 
 
-class Passing(AsyncIterator[Event]):
-    """The events of a generator that hands on those of ``source``, one for one.
+class Watch(Protocol):
+    """What looks at the events of one generation."""
 
-    A plain generator would hide how many its source holds ready, and each event would be sent by
-    itself where the network brought many at once.
-    """
+    def begin(self) -> None:
+        """Note that the first event is asked for; what it raises ends all before it began."""
+        ...
 
-    def __init__(self, events: AsyncGenerator[Event, None], source: AsyncIterator[Event]) -> None:
+    def see(self, events: Sequence[Event]) -> None:
+        """Look at the next events."""
+        ...
+
+    def end(self, error: BaseException | None) -> None:
+        """Note the end, and what ended it; ``GeneratorExit`` is a reader who left."""
+        ...
+
+
+class Passing(Batches[Event]):
+    """The events of a generation, each batch seen by ``watch`` before it is passed on."""
+
+    def __init__(self, events: AsyncIterator[Event], watch: Watch) -> None:
         self._events = events
-        self._source = source
+        self._source = batches_of(events)
+        self._watch = watch
+        self._begun = False
+        self._over = False
 
-    def __anext__(self) -> Awaitable[Event]:
-        """Return the next event.
-
-        Raises:
-            ConsigneError: The answer can't go on.
-        """
-        return self._events.__anext__()
-
-    def buffered(self) -> bool:
-        """Say whether another event is there already."""
-        told = getattr(self._source, "buffered", None)
-        return told is not None and bool(told())
+    async def _next(self) -> Sequence[Event]:
+        if self._over:
+            return ()
+        if not self._begun:
+            try:
+                self._watch.begin()
+            except BaseException:
+                self._over = True
+                await close(self._events)
+                raise
+            self._begun = True
+        try:
+            found = await self._source()
+            if found:
+                self._watch.see(found)
+                return found
+        except BaseException as error:
+            await self._end(error)
+            raise
+        await self._end(None)
+        return ()
 
     async def aclose(self) -> None:
         """End the generation, if it has not ended."""
-        await self._events.aclose()
+        if self._over:
+            return
+        if self._begun:
+            await self._end(GeneratorExit())
+        else:
+            self._over = True
+            await close(self._events)
+
+    async def _end(self, error: BaseException | None) -> None:
+        self._over = True
+        self._watch.end(error)
+        await close(self._events)
+
+
+class Tally:
+    """What a generation used, as far as its events tell."""
+
+    __slots__ = ("begun", "deltas", "finished", "usage")
+
+    def __init__(self) -> None:
+        self.usage = _NOTHING
+        """Its source's last word."""
+        self.deltas = 0
+        """Pieces of text, thought and calls since then."""
+        self.begun = False
+        self.finished = False
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Count the next events."""
+        for event in events:
+            kind = type(event)
+            if kind in DELTAS:
+                self.deltas += 1
+            elif kind is MessageStart:
+                self.usage, self.begun = event.usage, True  # type: ignore[union-attr]
+            elif kind is MessageStop:
+                self.usage, self.deltas, self.finished = event.usage, 0, True  # type: ignore[union-attr]

@@ -2,30 +2,21 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import msgspec
 
-from consigne.domain.events import (
-    Event,
-    InputDelta,
-    MessageStart,
-    MessageStop,
-    TextDelta,
-    ThinkingDelta,
-)
+from consigne.domain.batches import close
+from consigne.domain.events import Event
 from consigne.domain.images import ImageEvent, ImageMade, ImagesStop
 from consigne.domain.usage import Usage
 from consigne.gateway.metering import CANCELLED, OK, Part, status_of
-from consigne.gateway.passing import Passing
+from consigne.gateway.passing import Passing, Tally
 
 QUIET_S = 3.0
 """How long nobody must have waited before background work takes all places again."""
-
-DELTAS = frozenset({TextDelta, ThinkingDelta, InputDelta})
-_NOTHING = Usage()
 
 _in_background: ContextVar[bool] = ContextVar("in_background", default=False)
 
@@ -78,32 +69,7 @@ class Traffic:
 
     def watched(self, events: AsyncIterator[Event], part: Part) -> Passing:
         """Pass a generation's events on, counted while it runs; ``part`` is told what it used."""
-        return Passing(self._watched(events, part), events)
-
-    async def _watched(
-        self, events: AsyncIterator[Event], part: Part
-    ) -> AsyncGenerator[Event, None]:
-        usage, deltas, begun, status = _NOTHING, 0, False, CANCELLED
-        with self.waited_for():
-            try:
-                async for event in events:
-                    if type(event) in DELTAS:
-                        if not deltas:
-                            part.first()
-                        deltas += 1
-                    elif isinstance(event, MessageStart):
-                        usage, begun = event.usage, True
-                    elif isinstance(event, MessageStop):
-                        usage, deltas, status = event.usage, 0, OK
-                    yield event
-            except BaseException as error:
-                if status != OK:
-                    status = status_of(error)
-                raise
-            finally:
-                part.end(status, cut(usage, deltas), begun=begun)
-                if (close := getattr(events, "aclose", None)) is not None:
-                    await close()
+        return Passing(events, _Counting(self, part))
 
     async def drawn(
         self, events: AsyncIterator[ImageEvent], part: Part
@@ -128,8 +94,7 @@ class Traffic:
                 raise
             finally:
                 part.end(status, Usage(tokens), images, begun=begun)
-                if (close := getattr(events, "aclose", None)) is not None:
-                    await close()
+                await close(events)
 
     @contextmanager
     def waited_for(self) -> Iterator[None]:
@@ -137,15 +102,11 @@ class Traffic:
         if _in_background.get():
             yield
             return
-        self._online += 1
-        self._disturb()
+        self._enter()
         try:
             yield
         finally:
-            self._online -= 1
-            if not self._online:
-                loop = asyncio.get_running_loop()
-                self._quiet = loop.call_later(self._quiet_s, self._rest)
+            self._leave()
 
     async def enter_background(self) -> None:
         """Wait until one more background request may begin, first come, first served."""
@@ -168,10 +129,16 @@ class Traffic:
         self._background -= 1
         self._admit()
 
-    def _disturb(self) -> None:
+    def _enter(self) -> None:
+        self._online += 1
         if self._quiet is not None:
             self._quiet.cancel()
             self._quiet = None
+
+    def _leave(self) -> None:
+        self._online -= 1
+        if not self._online:
+            self._quiet = asyncio.get_running_loop().call_later(self._quiet_s, self._rest)
 
     def _rest(self) -> None:
         self._quiet = None
@@ -187,3 +154,35 @@ class Traffic:
             if not turn.done():
                 self._background += 1
                 turn.set_result(None)
+
+
+class _Counting:
+    """Counts one generation while it runs, and tells its part what it used."""
+
+    __slots__ = ("_begun", "_part", "_tally", "_traffic")
+
+    def __init__(self, traffic: Traffic, part: Part) -> None:
+        self._traffic = traffic
+        self._part = part
+        self._tally = Tally()
+        self._begun = False
+        """Whether it is one that somebody waits for."""
+
+    def begin(self) -> None:
+        self._begun = not _in_background.get()
+        if self._begun:
+            self._traffic._enter()
+
+    def see(self, events: Sequence[Event]) -> None:
+        tally = self._tally
+        before = tally.deltas
+        tally.add(events)
+        if not before and not tally.finished and tally.deltas:
+            self._part.first()
+
+    def end(self, error: BaseException | None) -> None:
+        tally = self._tally
+        status = OK if tally.finished else CANCELLED if error is None else status_of(error)
+        self._part.end(status, cut(tally.usage, tally.deltas), begun=tally.begun)
+        if self._begun:
+            self._traffic._leave()

@@ -10,7 +10,7 @@ from consigne.domain.models import Capabilities, Model
 from consigne.providers.anthropic import AnthropicProvider
 from consigne.providers.base import Deployment, Provider
 from consigne.providers.openai import OpenAIProvider
-from consigne.providers.upstream import Pool
+from consigne.providers.pool import Pool
 from consigne.settings import ProviderModel, ProviderSettings
 
 

@@ -14,8 +14,6 @@ class SseParser:
 
     def __init__(self) -> None:
         self._rest = b""
-        self._data: list[bytes] = []
-        self._held = 0
         self._begun = False
         self._after_return = False
 
@@ -38,20 +36,29 @@ class SseParser:
             # The line feed that may follow a trailing return belongs to the same end of line.
             self._after_return = buffer.endswith(b"\r")
             buffer = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *lines, self._rest = buffer.split(b"\n")
+        *frames, self._rest = buffer.split(b"\n\n")
         found: list[bytes] = []
-        for line in lines:
-            if line.startswith(b"data:"):
-                self._add(line[6:] if line[5:6] == b" " else line[5:])
-            elif not line and self._data:
-                found.append(b"\n".join(self._data))
-                self._data, self._held = [], 0
-            elif line == b"data":
-                self._add(b"")
-        if self._held + len(self._rest) > MAX_EVENT_BYTES:
+        for frame in frames:
+            lines = frame.split(b"\n")
+            line = lines[-1]
+            # Nearly all are a line of data, alone or after one of the event's name.
+            if line.startswith(b"data: ") and (
+                len(lines) == 1 or (len(lines) == 2 and lines[0].startswith(b"event:"))
+            ):
+                found.append(line[6:])
+            elif data := _data_of(lines):
+                found.append(b"\n".join(data))
+        if len(self._rest) > MAX_EVENT_BYTES:
             raise ValueError("an event is too large")
         return found
 
-    def _add(self, data: bytes) -> None:
-        self._data.append(data)
-        self._held += len(data)
+
+def _data_of(lines: list[bytes]) -> list[bytes]:
+    """Return the data of each line of an event that has any."""
+    found: list[bytes] = []
+    for line in lines:
+        if line.startswith(b"data:"):
+            found.append(line[6:] if line[5:6] == b" " else line[5:])
+        elif line == b"data":
+            found.append(b"")
+    return found

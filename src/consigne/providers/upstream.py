@@ -1,33 +1,30 @@
 """One provider's server over HTTP, on the connection pool that all providers share."""
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from consigne.domain.errors import RequestTooLarge
+from consigne.domain.errors import ConsigneError, RequestTooLarge
 from consigne.providers.cloud_tokens import CloudToken, NoCredentials
+from consigne.providers.connection import Answer, Broken, HungUp, NotHttp
 from consigne.providers.faults import Teller, read_fault
+from consigne.providers.pool import Pool, Unreachable, credentials_of, place_of, target_of
 from consigne.providers.sse import SseParser
 from consigne.settings import ProviderSettings
-
-if TYPE_CHECKING:
-    import aiohttp
 
 T = TypeVar("T")
 
 MAX_ANSWER_BYTES = 256 * 2**20
 """Bytes beyond which a whole answer is not read."""
-_KEEP_ALIVE_S = 55.0
 _ERROR_BYTES = 2**20
 _FINISH_S = 1.0
 """Seconds that a server has to end its stream after its answer; then the connection is cut."""
 
 
 _JSON: Final = "application/json"
+_FAILURES: Final = (TimeoutError, Broken, HungUp, Unreachable)
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -63,36 +60,6 @@ def _encoded(body: Any) -> bytes:
         raise RequestTooLarge("The request holds what JSON can't carry.") from None
 
 
-class Pool:
-    """The connections to all providers, opened when first used."""
-
-    def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
-
-    def session(self) -> "aiohttp.ClientSession":
-        """Return the session that holds the connections."""
-        if self._session is None:
-            import aiohttp
-
-            # No limit: how much runs at once is for callers' limits to say, not for the pool.
-            connector = aiohttp.TCPConnector(
-                limit=0, keepalive_timeout=_KEEP_ALIVE_S, ttl_dns_cache=60
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=("User-Agent",),
-                read_bufsize=2**18,
-            )
-        return self._session
-
-    async def close(self) -> None:
-        """Close all connections."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
-
 class Upstream:
     """Sends JSON to a provider's server and reads what it answers."""
 
@@ -112,12 +79,14 @@ class Upstream:
             **headers,
             **{name.lower(): value for name, value in settings.headers.items()},
         }
+        if given := credentials_of(self._base):
+            self._headers.setdefault("authorization", given)
         self._pool = pool
         self._token = token
-        self._proxy = settings.proxy or None
-        self._settings = settings
-        self._timeout: aiohttp.ClientTimeout | None = None
-        self._urls: dict[str, Any] = {}
+        self._place = place_of(self._base, settings.proxy)
+        self._connect_s = settings.connect_timeout_s
+        self._silence_s = settings.timeout_s
+        self._heads: dict[str, bytes] = {}
 
     async def ask(self, path: str, body: Any, decoder: "msgspec.json.Decoder[T]", model: str) -> T:
         """Post ``body`` as JSON and return the whole answer.
@@ -141,147 +110,150 @@ class Upstream:
     async def _asked(
         self, path: str, body: bytes, kind: str, decoder: "msgspec.json.Decoder[T]", model: str
     ) -> T:
-        async with self._post(path, body, model, kind) as response:
-            content = await self._read(response, MAX_ANSWER_BYTES)
+        answer = await self._post(path, body, model, kind)
+        try:
+            content = await self._read(answer, MAX_ANSWER_BYTES)
+        except _FAILURES as error:
+            raise self.told(error) from None
+        finally:
+            answer.close()
         try:
             return decoder.decode(content)
         except (msgspec.MsgspecError, RecursionError):
             raise self.teller.unreadable() from None
 
-    @asynccontextmanager
-    async def stream(self, path: str, body: Any, model: str) -> AsyncIterator["Source"]:
-        """Post ``body`` as JSON; yield the source of the answer's events.
+    async def stream(self, path: str, body: Any, model: str) -> "Source":
+        """Post ``body`` as JSON; return the source of the answer's events, which is to be closed.
 
         Raises:
-            ConsigneError: The server can't be reached, refuses, or breaks off.
+            ConsigneError: The server can't be reached, or refuses.
         """
-        async with self._post(path, _encoded(body), model) as response:
-            yield Source(response.content, self.teller)
+        return Source(await self._post(path, _encoded(body), model), self)
 
-    @asynccontextmanager
-    async def _post(
-        self, path: str, body: bytes, model: str, kind: str = _JSON
-    ) -> AsyncIterator["aiohttp.ClientResponse"]:
-        """Yield the response to a request that was not refused.
-
-        The connection is given back if the response was read to its end, and cut otherwise.
-        """
-        import aiohttp
-
-        response: aiohttp.ClientResponse | None = None
-        headers = await self._headers_of(kind)
+    async def _post(self, path: str, body: bytes, model: str, kind: str = _JSON) -> Answer:
+        """Return the answer to a request that was not refused; whoever has it closes it."""
+        head, bearer = self._head(path), ""
+        if kind is not _JSON or self._token is not None:
+            head, bearer = await self._own_head(path, kind)
         try:
-            response = await self._send(path, body, headers)
-            if response.status != 200:
-                if response.status == 401 and self._token is not None:
-                    self._token.forget(headers["authorization"].removeprefix("Bearer "))
-                content = await self._read(response, _ERROR_BYTES)
-                raise self.teller.from_status(
-                    response.status, response.headers, read_fault(content), model
-                )
-            yield response
-        except TimeoutError:
-            raise self.teller.timed_out() from None
-        except aiohttp.ClientConnectorError as error:
-            raise self.teller.unreachable(str(error)) from None
-        except (aiohttp.ClientError, ConnectionError) as error:
-            if response is None:
-                raise self.teller.unreachable(repr(error)) from None
-            raise self.teller.cut() from None
+            answer = await self._send(b"%bcontent-length: %d\r\n\r\n" % (head, len(body)), body)
+        except _FAILURES as error:
+            raise self.told(error) from None
+        if answer.status == 200:
+            return answer
+        if answer.status == 401 and self._token is not None:
+            self._token.forget(bearer)
+        try:
+            content = await self._read(answer, _ERROR_BYTES)
+        except _FAILURES as error:
+            raise self.told(error) from None
         finally:
-            if response is not None:
-                response.close()
+            answer.close()
+        fault = read_fault(content)
+        raise self.teller.from_status(answer.status, answer.headers, fault, model)
 
-    async def _headers_of(self, kind: str) -> Mapping[str, str]:
-        if kind is _JSON and self._token is None:
-            return self._headers
-        headers = {**self._headers, "content-type": kind}
+    async def _send(self, head: bytes, body: bytes) -> Answer:
+        connection, again = self._pool.take(self._place), False
+        while True:
+            if connection is None:
+                connection = await self._pool.open(self._place, self._connect_s)
+            answer = connection.ask(head, body, self._silence_s)
+            try:
+                await answer.head()
+            except HungUp:
+                if again:
+                    raise
+                # A connection that the server had closed meanwhile: a fresh one works.
+                connection, again = None, True
+                self.teller.troubles.retries += 1
+            except BaseException:
+                answer.close()
+                raise
+            else:
+                return answer
+
+    def _head(self, path: str) -> bytes:
+        """Return a request's first line and headers, but for its length."""
+        head = self._heads.get(path)
+        if head is None:
+            head = self._heads[path] = self._written(path, self._headers)
+        return head
+
+    def _written(self, path: str, headers: Mapping[str, str]) -> bytes:
+        place = self._place
+        lines = [f"POST {target_of(self._base + path, place)} HTTP/1.1", f"host: {place.name}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        if place.relayed and (credentials := credentials_of(place.proxy)):
+            lines.append(f"proxy-authorization: {credentials}")
+        return "\r\n".join([*lines, ""]).encode("ascii")
+
+    async def _own_head(self, path: str, kind: str) -> tuple[bytes, str]:
+        """Return the head of a request that is not as all others, and its token."""
+        headers, bearer = {**self._headers, "content-type": kind}, ""
         if self._token is not None:
             try:
-                headers["authorization"] = f"Bearer {await self._token.get()}"
+                bearer = await self._token.get()
             except NoCredentials as error:
                 raise self.teller.without_credentials(str(error)) from None
-        return headers
+            if not (bearer.isascii() and bearer.isprintable()):
+                raise self.teller.without_credentials("its token holds a wrong character")
+            headers["authorization"] = f"Bearer {bearer}"
+        return self._written(path, headers), bearer
 
-    async def _send(
-        self, path: str, encoded: bytes, headers: Mapping[str, str]
-    ) -> "aiohttp.ClientResponse":
-        import aiohttp
+    def told(self, error: Exception) -> ConsigneError:
+        """Return what it means to our caller that a request did not get its answer."""
+        match error:
+            case TimeoutError():
+                return self.teller.timed_out()
+            case NotHttp():
+                return self.teller.unreadable()
+            case Broken():
+                return self.teller.cut()
+            case _:
+                return self.teller.unreachable(str(error))
 
-        try:
-            return await self._once(path, encoded, headers)
-        except aiohttp.ClientConnectorError:
-            raise
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            # A pooled connection that the server had closed meanwhile: a fresh one works.
-            self.teller.troubles.retries += 1
-            return await self._once(path, encoded, headers)
-
-    async def _once(
-        self, path: str, encoded: bytes, headers: Mapping[str, str]
-    ) -> "aiohttp.ClientResponse":
-        import aiohttp
-
-        if self._timeout is None:
-            self._timeout = aiohttp.ClientTimeout(
-                total=None,
-                sock_connect=self._settings.connect_timeout_s,
-                sock_read=self._settings.timeout_s,
-            )
-        url = self._urls.get(path)
-        if url is None:
-            from yarl import URL
-
-            url = self._urls[path] = URL(self._base + path)
-        return await self._pool.session().post(
-            url,
-            data=encoded,
-            headers=headers,
-            timeout=self._timeout,
-            proxy=self._proxy,
-            allow_redirects=False,
-        )
-
-    async def _read(self, response: "aiohttp.ClientResponse", most: int) -> bytes:
-        pieces: list[bytes] = []
-        size = 0
-        while chunk := await response.content.readany():
-            pieces.append(chunk)
-            size += len(chunk)
+    async def _read(self, answer: Answer, most: int) -> bytes:
+        content = await answer.read()
+        if answer.whole and not answer.unread() and len(content) <= most:
+            return content
+        pieces, size = [content], len(content)
+        while content and (content := await answer.read()):
+            pieces.append(content)
+            size += len(content)
             if size > most:
                 raise self.teller.unreadable()
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return b"".join(pieces)
 
 
 class Source:
     """The data of a stream's events, as they come."""
 
-    def __init__(self, content: "aiohttp.StreamReader", teller: Teller) -> None:
-        self._content = content
+    def __init__(self, answer: Answer, upstream: Upstream) -> None:
+        self._answer = answer
         self._parser = SseParser()
-        self._teller = teller
+        self._upstream = upstream
 
     async def read(self) -> list[bytes]:
         """Return the data of the next events, at least one; empty at the end of the stream.
 
         Raises:
-            UpstreamFailed: What came is no stream of events.
+            ConsigneError: The stream breaks off, or what came is none of events.
         """
-        feed, readany = self._parser.feed, self._content.readany
-        while chunk := await readany():
-            try:
-                events = feed(chunk)
-            except ValueError:
-                raise self._teller.unreadable() from None
-            if events:
-                return events
+        feed, read = self._parser.feed, self._answer.read
+        try:
+            while chunk := await read():
+                if events := feed(chunk):
+                    return events
+        except _FAILURES as error:
+            raise self._upstream.told(error) from None
+        except ValueError:
+            raise self._upstream.teller.unreadable() from None
         return []
 
-    async def finish(self) -> None:
-        """Read to the end of the stream, so that its connection can serve again."""
-        try:
-            async with asyncio.timeout(_FINISH_S):
-                while await self._content.readany():
-                    pass
-        except TimeoutError:
-            return
+    def close(self) -> None:
+        """Want no more of it; the request is aborted if it has not ended."""
+        self._answer.close()
+
+    def let_end(self) -> None:
+        """Want no more of it, and let its connection serve again once the server has ended it."""
+        self._answer.let_end(_FINISH_S)

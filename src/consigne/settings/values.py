@@ -251,7 +251,8 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     headers: dict[str, str] = {}
     """Further headers sent with each request."""
     proxy: str = ""
-    """The HTTP proxy to go through."""
+    """The HTTP proxy to go through; empty: the one that the environment names (``HTTPS_PROXY``,
+    ``NO_PROXY``…), if it names one."""
     connect_timeout_s: float = 10.0
     """Seconds to wait for a connection."""
     timeout_s: float = 600.0

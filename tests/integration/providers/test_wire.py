@@ -104,6 +104,20 @@ async def test_the_key_and_the_operators_headers_are_sent(kind: Kind) -> None:
 
 
 @KINDS
+async def test_a_proxy_is_told_the_whole_address(kind: Kind) -> None:
+    async with (
+        ScriptedUpstream(stream(*streams("a")[kind])).serve() as server,
+        provider_at(
+            kind, "http://far.example:81", proxy=server.url.replace("//", "//me:word@")
+        ) as (provider, model),
+    ):
+        await answer_of(provider.generate(model, ask()))
+    assert server.headers[0]["host"] == "far.example:81"
+    assert server.headers[0]["proxy-authorization"] == "Basic bWU6d29yZA=="
+    assert server.urls[0].startswith("http://far.example:81/v1/")
+
+
+@KINDS
 async def test_connections_serve_again(kind: Kind) -> None:
     async with (
         ScriptedUpstream(stream(*streams("a")[kind])).serve() as server,

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal, assert_never
 
 import msgspec
@@ -208,7 +209,8 @@ class StreamEncoder:
         """Return the event's bytes."""
         match event:
             case TextDelta():
-                return _delta(event.index, {"type": "text_delta", "text": event.text})
+                before, after = _text_frame(event.index)
+                return b"%b%b%b" % (before, msgspec.json.encode(event.text), after)
             case ThinkingDelta():
                 return self._thought(event)
             case InputDelta():
@@ -258,6 +260,13 @@ class StreamEncoder:
 def _citations(event: BlockStop) -> bytes:
     deltas = ({"type": "citations_delta", "citation": _citation(each)} for each in event.cited)
     return b"".join(_delta(event.index, delta) for delta in deltas)
+
+
+@lru_cache(maxsize=64)
+def _text_frame(index: int) -> tuple[bytes, bytes]:
+    """Return what stands before and after the text of a delta."""
+    before, after = _delta(index, {"type": "text_delta", "text": ""}).split(b'"text":""')
+    return before + b'"text":', after
 
 
 def _delta(index: int, delta: dict[str, Any]) -> bytes:

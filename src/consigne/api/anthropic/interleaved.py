@@ -11,6 +11,7 @@ from consigne.api.picture_calls import PictureBegun, PictureEnded, PictureGrows
 from consigne.api.remote_calls import RemoteBegun, RemoteEnded, RemoteListed
 from consigne.api.run_here import Told
 from consigne.api.search_calls import SearchBegun, SearchEnded, SearchEvent
+from consigne.domain.batches import close
 from consigne.domain.errors import from_code
 from consigne.domain.events import (
     Answer,
@@ -64,7 +65,7 @@ async def whole(events: AsyncIterator[Told], shape: encode.Shape) -> Json:
                 case _:
                     builder.add(event)
     finally:
-        await sse.aclose(events)
+        await close(events)
     answer: Answer = builder.answer()
     told = encode.message(answer, shape)
     content = []

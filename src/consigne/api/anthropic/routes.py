@@ -32,6 +32,7 @@ from consigne.api.search_calls import Searcher
 from consigne.business.caller import Caller
 from consigne.chat.quoting import telling
 from consigne.domain import messages
+from consigne.domain.batches import close
 from consigne.domain.events import Event, MessageStart, MessageStop
 from consigne.domain.usage import Usage
 
@@ -147,4 +148,4 @@ async def _read_only(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
                 usage = Usage(event.usage.input_tokens, event.usage.cached_input_tokens)
                 yield MessageStop("max_tokens", usage)
     finally:
-        await sse.aclose(events)
+        await close(events)

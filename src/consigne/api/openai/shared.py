@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, NoReturn, Protocol
 
 import msgspec
@@ -244,6 +245,7 @@ def _token(token: bytes, logprob: float) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=256)
 def fingerprint(model_id: str) -> str:
     """Return what stands for the configuration that answers: it changes with this version."""
     digest = hashlib.blake2b(f"{__version__} {model_id}".encode(), digest_size=5)

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 import msgspec
 
 from consigne.domain.embeddings import Embeddable, Embeddings
-from consigne.domain.errors import Unsupported
+from consigne.domain.errors import ConsigneError, Unsupported
 from consigne.domain.events import Event
 from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request
@@ -22,7 +22,8 @@ from consigne.providers.base import Deployment, check_capabilities
 from consigne.providers.batches import Events
 from consigne.providers.cloud_tokens import CloudToken
 from consigne.providers.faults import Fault, Troubles
-from consigne.providers.upstream import Pool, Upstream
+from consigne.providers.pool import Pool
+from consigne.providers.upstream import Upstream
 from consigne.settings import ProviderSettings
 
 VERSION = "2023-06-01"
@@ -69,18 +70,26 @@ class AnthropicProvider:
             return
         reader = EventReader(deployment.model.id)
         upstream = self._upstream
-        async with upstream.stream(_MESSAGES, body, deployment.upstream) as source:
-            while not reader.finished:
+        source = await upstream.stream(_MESSAGES, body, deployment.upstream)
+        try:
+            done = False
+            while not done:
                 if not (datas := await source.read()):
                     raise upstream.teller.cut()
                 found: list[Event] = []
                 try:
-                    self._read(reader, datas, found)
-                finally:
+                    done = self._read(reader, datas, found)
+                except ConsigneError:
                     # What came before an error is told before it.
                     if found:
                         yield found
-            await source.finish()
+                    raise
+                if done:
+                    source.let_end()
+                if found:
+                    yield found
+        finally:
+            source.close()
 
     async def count_tokens(self, deployment: Deployment, request: Request) -> int:
         """Return how many tokens the prompt has, as the provider counts."""
@@ -116,7 +125,8 @@ class AnthropicProvider:
         except Unreadable:
             raise upstream.teller.unreadable() from None
 
-    def _read(self, reader: EventReader, datas: Sequence[bytes], found: list[Event]) -> None:
+    def _read(self, reader: EventReader, datas: Sequence[bytes], found: list[Event]) -> bool:
+        """Add the events of what came; say whether the answer is whole."""
         teller = self._upstream.teller
         try:
             for data in datas:
@@ -126,3 +136,4 @@ class AnthropicProvider:
                 found.extend(reader.read(frame))
         except (msgspec.MsgspecError, RecursionError, Unreadable):
             raise teller.unreadable() from None
+        return reader.finished

@@ -17,7 +17,7 @@ from consigne.domain.events import (
 )
 from consigne.domain.ids import new_id
 from consigne.domain.usage import Usage
-from consigne.providers.openai.wire import Call, Choice, Chunk, Delta, token_logprobs
+from consigne.providers.openai.wire import Call, Choice, Chunk, token_logprobs
 
 _STOP_REASONS: dict[str, StopReason] = {
     "stop": "end_turn",
@@ -85,24 +85,25 @@ class EventReader:
     def _choice(self, choice: Choice, found: list[Event]) -> None:
         delta = choice.delta or choice.message
         if delta is not None:
-            self._delta(delta, choice, found)
+            if thinking := delta.reasoning_content or delta.reasoning:
+                self._open("thinking", found)
+                found.append(ThinkingDelta(self._index, thinking))
+            text = delta.content or ""
+            if delta.refusal:
+                self._refused = True
+                text += delta.refusal
+            logprobs = token_logprobs(choice.logprobs) if choice.logprobs is not None else ()
+            if text or logprobs:
+                if self._kind != "text":
+                    self._open("text", found)
+                found.append(TextDelta(self._index, text, logprobs))
+            if delta.tool_calls is not None:
+                for at, call in enumerate(delta.tool_calls):
+                    self._call(call, at, found)
         if choice.finish_reason:
             self._reason = choice.finish_reason
             if isinstance(choice.stop_reason, str):
                 self._sequence = choice.stop_reason
-
-    def _delta(self, delta: Delta, choice: Choice, found: list[Event]) -> None:
-        if thinking := delta.reasoning_content or delta.reasoning:
-            self._open("thinking", found)
-            found.append(ThinkingDelta(self._index, thinking))
-        if delta.refusal:
-            self._refused = True
-        text = (delta.content or "") + (delta.refusal or "")
-        if text or (choice.logprobs is not None and choice.logprobs.content):
-            self._open("text", found)
-            found.append(TextDelta(self._index, text, token_logprobs(choice.logprobs)))
-        for at, call in enumerate(delta.tool_calls or ()):
-            self._call(call, at, found)
 
     def _call(self, call: Call, at: int, found: list[Event]) -> None:
         function = call.function

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 import msgspec
 
 from consigne.domain.embeddings import Embeddable, Embeddings
-from consigne.domain.errors import Unsupported
+from consigne.domain.errors import ConsigneError, Unsupported
 from consigne.domain.events import Event
 from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request
@@ -17,7 +17,8 @@ from consigne.providers.faults import Fault, Troubles
 from consigne.providers.openai import images, requests
 from consigne.providers.openai.events import EventReader, Unreadable, whole
 from consigne.providers.openai.wire import Chunk, Vectors
-from consigne.providers.upstream import Pool, Upstream
+from consigne.providers.pool import Pool
+from consigne.providers.upstream import Upstream
 from consigne.settings import ProviderSettings
 
 _COMPLETIONS = "/chat/completions"
@@ -60,20 +61,29 @@ class OpenAIProvider:
             return
         reader = EventReader(deployment.model.id)
         upstream = self._upstream
-        async with upstream.stream(_COMPLETIONS, body, deployment.upstream) as source:
+        source = await upstream.stream(_COMPLETIONS, body, deployment.upstream)
+        try:
             done = False
             while not done and (datas := await source.read()):
                 found: list[Event] = []
                 try:
                     done = self._read(reader, datas, found)
-                finally:
+                except ConsigneError:
                     # What came before an error is told before it.
                     if found:
                         yield found
+                    raise
+                if done and reader.finished:
+                    found += reader.end()
+                    source.let_end()
+                if found:
+                    yield found
             if not reader.finished:
                 raise upstream.teller.cut()
-            yield reader.end()
-            await source.finish()
+            if not done:
+                yield reader.end()
+        finally:
+            source.close()
 
     async def count_tokens(self, deployment: Deployment, request: Request) -> int:
         """Refuse: this API counts tokens only while it answers.

@@ -113,9 +113,9 @@ class Vectors(msgspec.Struct, frozen=True):
     usage: Counts | None = None
 
 
-def token_logprobs(found: Logprobs | None) -> tuple[TokenLogprob, ...]:
+def token_logprobs(found: Logprobs) -> tuple[TokenLogprob, ...]:
     """Return the log-probabilities as ours."""
-    if found is None or not found.content:
+    if not found.content:
         return ()
     return tuple(
         TokenLogprob(

@@ -185,6 +185,8 @@ class ChoiceEncoder:
         self._input: custom.InputReader | None = None
         """Reads the call that is under way, of a custom tool."""
         self._opened = False
+        self._frame: tuple[bytes, bytes] | None = None
+        """What stands before and after the text of a chunk."""
         self._head: dict[str, Any] = {
             "id": "",
             "object": "chat.completion.chunk",
@@ -199,9 +201,10 @@ class ChoiceEncoder:
     def encode(self, event: Event) -> bytes:
         """Return the event's bytes."""
         match event:
+            case TextDelta() if not self._form.with_logprobs:
+                return self._text(event.text)
             case TextDelta():
-                tokens = event.logprobs if self._form.with_logprobs else None
-                return self._chunk({"content": event.text}, tokens=tokens)
+                return self._chunk({"content": event.text}, tokens=event.logprobs)
             case ThinkingDelta():
                 return self._chunk({"reasoning_content": event.thinking})
             case InputDelta():
@@ -212,6 +215,7 @@ class ChoiceEncoder:
                 self._head["id"] = renamed(event.id, "chatcmpl-")
                 self._head["model"] = event.model
                 self._head["system_fingerprint"] = fingerprint(event.model)
+                self._frame = None
                 return b""
             case MessageStop():
                 self.usage = event.usage
@@ -260,6 +264,14 @@ class ChoiceEncoder:
             return self._chunk({"function_call": call["function"]})
         return self._chunk({"tool_calls": [{"index": self._calls} | call]})
 
+    def _text(self, text: str) -> bytes:
+        """Return a chunk of text, which all but its text has in common with those before it."""
+        if self._frame is None:
+            before, after = self._chunk({"content": ""}).split(b'"content":""')
+            self._frame = before + b'"content":', after
+        before, after = self._frame
+        return b"%b%b%b" % (before, msgspec.json.encode(text), after)
+
     def _chunk(
         self,
         delta: dict[str, Any],
@@ -292,7 +304,7 @@ class StreamEncoder:
     def encode(self, event: Event) -> bytes:
         """Return the event's bytes."""
         chunk = self._choice.encode(event)
-        if not isinstance(event, MessageStop):
+        if type(event) is not MessageStop:
             return chunk
         last = self._choice.usage_chunk(event.usage) if self._include_usage else b""
         return chunk + last + DONE

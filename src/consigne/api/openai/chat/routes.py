@@ -17,6 +17,7 @@ from consigne.api.openai.chat.convert import to_request
 from consigne.api.openai.chat.schemas import ChatBody, chat_body
 from consigne.business.caller import Caller
 from consigne.domain import sources
+from consigne.domain.batches import batches_of, close
 from consigne.domain.events import Event
 from consigne.domain.messages import Request
 
@@ -33,7 +34,7 @@ async def create_chat_completion(request: HttpRequest) -> Response:
     wanted = await placed(request, caller, model, to_request(body, model))
     n = body.n or 1
     streams = [gateway.generate(each) for each in spread(wanted, n)]
-    created = int(sources.now().timestamp())
+    created = int(sources.seconds())
     form = _form(body)
     events = merge(streams)
     if body.store:
@@ -94,7 +95,9 @@ def _form(body: ChatBody) -> encode.Form:
 
 async def _fold(events: AsyncIterator[tuple[int, Event]], choices: Sequence[encode.Choice]) -> None:
     try:
-        async for index, event in events:
-            choices[index].add(event)
+        batch = batches_of(events)
+        while found := await batch():
+            for index, event in found:
+                choices[index].add(event)
     finally:
-        await sse.aclose(events)
+        await close(events)

@@ -8,12 +8,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from consigne.api import bodies, sse
+from consigne.api import bodies
 from consigne.api.auth import authenticate, services_of
 from consigne.api.openai import queries
 from consigne.api.openai.chat.encode import Choice, Form
 from consigne.api.openai.chat.schemas import AssistantParam, ChatBody, MessageParam, ToolParam
 from consigne.api.openai.conversations.schemas import update_body
+from consigne.domain.batches import close
 from consigne.domain.events import Event, MessageStart, MessageStop
 from consigne.domain.ids import new_id
 
@@ -91,7 +92,7 @@ async def kept(
                     await keep(choices)
             yield index, event
     finally:
-        await sse.aclose(events)
+        await close(events)
 
 
 def messages(body: ChatBody, completion_id: str) -> list[Json]:

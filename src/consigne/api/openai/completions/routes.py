@@ -18,6 +18,7 @@ from consigne.api.openai.completions.convert import Plan, plan
 from consigne.api.openai.completions.schemas import completion_body
 from consigne.api.openai.shared import renamed
 from consigne.domain import sources
+from consigne.domain.batches import close
 from consigne.domain.events import Event
 from consigne.domain.ids import new_id
 from consigne.domain.messages import Request
@@ -102,7 +103,7 @@ async def _generated(gateway: "Gateway", wanted: Plan) -> dict[str, Any]:
         async for index, event in events:
             answers[index].add(event)
     finally:
-        await sse.aclose(events)
+        await close(events)
     choices: list[dict[str, Any]] = []
     counts = []
     for at, (prompt, echo) in enumerate(zip(wanted.prompts, echoes, strict=True)):

@@ -11,6 +11,7 @@ from consigne.api import sse
 from consigne.api.errors import as_consigne_error, openai_error
 from consigne.api.openai.responses.encode import Json, ResponseBuilder
 from consigne.api.run_here import Told
+from consigne.domain.batches import close
 from consigne.domain.errors import ConsigneError
 from consigne.domain.events import (
     BlockStop,
@@ -79,7 +80,7 @@ async def whole(
             for _ in builder.add(event):
                 pass
     finally:
-        await sse.aclose(events)
+        await close(events)
     await keep()
     return builder.response
 
@@ -121,7 +122,7 @@ async def told(
         await keep()
         yield chunk + framed([msgspec.json.encode(failed)]) + DONE
     finally:
-        await sse.aclose(events)
+        await close(events)
 
 
 async def followed(
@@ -134,4 +135,4 @@ async def followed(
             yield framed(lines, obfuscate=obfuscate)
         yield DONE
     finally:
-        await sse.aclose(batches)
+        await close(batches)
