@@ -36,6 +36,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     """Of the first picture."""
     strength: float
+    """Enough for one step at least, or 0."""
     partials: int
 
     def seed_of(self, index: int) -> int:
@@ -71,12 +72,22 @@ def plan(request: ImageRequest, traits: ImageTraits) -> Plan:
         height=height,
         drawn_width=drawn_width,
         drawn_height=drawn_height,
-        steps=min(steps, MOST_STEPS),
+        steps=(steps := min(steps, MOST_STEPS)),
         guidance=traits.guidance if request.guidance is None else request.guidance,
         seed=seed % _SEEDS,
-        strength=DEFAULT_STRENGTH if request.strength is None else request.strength,
+        strength=_strength(request.strength, steps),
         partials=request.partials,
     )
+
+
+def _strength(wanted: float | None, steps: int) -> float:
+    """Return the share to give up, enough for one step: engines round down, and fail at none.
+
+    The margin covers their single precision.
+    """
+    if wanted == 0:
+        return 0.0
+    return max(DEFAULT_STRENGTH if wanted is None else wanted, min(1.0, 1.001 / steps))
 
 
 def _check_words(request: ImageRequest) -> None:

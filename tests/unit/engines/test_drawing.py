@@ -51,3 +51,11 @@ def test_what_cannot_be_names_its_field(
 def test_a_model_that_reads_no_pictures_says_so() -> None:
     with pytest.raises(Unsupported, match="words only"):
         plan(_asked(source=b"x"), FIXED)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 20, 49, 150])
+def test_a_change_takes_one_step_at_least_unless_nothing_is_given_up(steps: int) -> None:
+    least = plan(_asked(source=b"x", strength=0.0001, steps=steps), FREE).strength
+    assert int(steps * least) == 1
+    assert plan(_asked(source=b"x", strength=0.0, steps=steps), FREE).strength == 0
+    assert plan(_asked(source=b"x", strength=1.0, steps=steps), FREE).strength == 1

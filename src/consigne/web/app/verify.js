@@ -59,15 +59,22 @@ async function check(file) {
 function tell(found) {
   /** @type {[string, string][]} */
   const facts = [
-    [words.signer, found.signer && `${found.signer} (${found.ours ? words.ours : words.others})`],
+    [words.signer, signer(found)],
     [words.program, found.generator],
     [words.model, found.model],
     [words.made, found.made_at && new Date(found.made_at).toLocaleString(words.locale)],
     [words.mark, found.marked ? words.marked : words.unmarked],
+    [words.changes, found.changes.join("; ")],
     [words.problems, found.problems.join(", ")],
   ];
   const verdict = /** @type {keyof typeof words.verdicts} */ (found.verdict);
   show(words.verdicts[verdict], words.meanings[verdict], facts);
+}
+
+/** @param {Record<string, any>} found */
+function signer(found) {
+  if (!found.signer || found.ours === null) return found.signer;
+  return `${found.signer} (${found.ours ? words.ours : words.others})`;
 }
 
 /**

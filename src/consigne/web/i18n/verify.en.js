@@ -20,6 +20,7 @@ export const en = {
   mark: "Mark in the pixels",
   marked: "found",
   unmarked: "not found",
+  changes: "Since then",
   problems: "What the check found",
   verdicts: {
     intact: "Made with Consigne, unchanged",

@@ -20,6 +20,7 @@ export const fr = {
   mark: "Marque dans les pixels",
   marked: "trouvée",
   unmarked: "absente",
+  changes: "Depuis",
   problems: "Constat de la vérification",
   verdicts: {
     intact: "Faite avec Consigne, inchangée",
