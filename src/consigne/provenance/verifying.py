@@ -100,17 +100,17 @@ def _making(store: dict[str, Any]) -> tuple[bool, dict[str, Any], tuple[str, ...
     """
     manifests: dict[str, Any] = store["manifests"]
     last: dict[str, Any] = manifests[store["active_manifest"]]
-    manifest, done = last, []
+    manifest, done = last, list[str]()
     for _ in range(_MOST_CHANGES):
         if _assertion(manifest, ASSERTION) and _program(manifest).split(" ")[0] == "Consigne":
             return True, manifest, tuple(reversed(done))
         actions = [str(each.get("action", "")).removeprefix("c2pa.") for each in _actions(manifest)]
         done.append(f"{_program(manifest)} ({', '.join(actions)})")
-        kept = (i for i in manifest.get("ingredients", ()) if i.get("relationship") == "parentOf")
-        parent = manifests.get(next(kept, {}).get("active_manifest"))
-        if parent is None:
+        opened = [i for i in manifest.get("ingredients", ()) if i.get("relationship") == "parentOf"]
+        before = str(opened[0].get("active_manifest")) if opened else ""
+        if before not in manifests:
             break
-        manifest = parent
+        manifest = manifests[before]
     return False, last, ()
 
 
