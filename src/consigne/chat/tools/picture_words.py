@@ -143,6 +143,7 @@ _THING_EN: Final = (
     r"(?:(?:an?(?! (?:bit|little|lot|touch|tad|few)\b)|the|some|two|three|\d) (?!.*\bones?$).+)"
 )
 _THING_FR: Final = r"(?:(?:(?:une?(?! peu\b)|le|la|les|des|deux|trois|\d) |l['’]).+)"
+_TURN_FR: Final = r"(?:remplace|change|transforme)[zr]?"
 _MANNER: Final = re.compile(
     rf"\b(?:{_PICTURE_EN}|{_PICTURE_FR}|cartoons?|watercolou?rs?|pastel|logo|emoji|version|style"
     r"|aquarelle|dessin anim[ée])\b",
@@ -183,7 +184,7 @@ _CHANGES: Final = tuple(
             "fr",
             "swap",
             (
-                rf"^(?:remplace|change|transforme)[zr]? {_SOMETHING_FR}(?P<part>.+?) (?:par|en|pour) "
+                rf"^{_TURN_FR} {_SOMETHING_FR}(?P<part>.+?) (?:par|en|pour) "
                 rf"(?P<what>{_THING_FR})$"
             ),
         ),
@@ -197,7 +198,7 @@ _CHANGES: Final = tuple(
             "fr",
             "into",
             (
-                r"^(?:(?:remplace|change|transforme)[zr]?-(?:le|la|les) (?:par|en)|fai(?:s|tes)-en) "
+                rf"^(?:{_TURN_FR}-(?:le|la|les) (?:par|en)|fai(?:s|tes)-en) "
                 rf"(?P<what>{_THING_FR})$"
             ),
         ),
