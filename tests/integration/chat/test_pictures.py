@@ -116,7 +116,7 @@ async def test_a_capable_model_calls_the_tool_and_sees_no_bytes(site: Site) -> N
     using = (START, *tool_use("make_picture", '{"prompt": "a cat", "n": 2}'), stop("tool_use"))
     site.gateway.scripts = [using]
     answer, kinds = await told(owner, where, "Draw a cat")
-    assert kinds.count("tool_progress") == 4
+    assert kinds.count("tool_progress") == 1 + 4 + 2, "begun, each step, each state"
     assert len(shown(answer)) == 2
     assert said(answer) == "Hello world"
     seen = str([request.messages for request in site.gateway.requests])
