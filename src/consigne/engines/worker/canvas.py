@@ -20,6 +20,12 @@ def to_png(pixels: Pixels, width: int, height: int) -> bytes:
     return buffer.getvalue()
 
 
+def size_of(data: bytes) -> tuple[int, int]:
+    """Return a picture's width and height."""
+    picture = Image.open(io.BytesIO(data))
+    return picture.width, picture.height
+
+
 def from_png(data: bytes, width: int, height: int) -> Pixels:
     """Return a picture at this size; what has another shape is cut at its longer side."""
     picture = _fitted(Image.open(io.BytesIO(data)).convert("RGB"), width, height)

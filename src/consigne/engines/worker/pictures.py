@@ -22,9 +22,10 @@ from consigne.domain.languages import language_of
 from consigne.engines.drawing import Plan, plan
 from consigne.engines.instructions import Cell
 from consigne.engines.worker import scenes
-from consigne.engines.worker.canvas import Pixels, from_png, mask_from_png, patched, to_png
+from consigne.engines.worker.canvas import Pixels, from_png, size_of, to_png
 from consigne.engines.worker.channel import Channel
 from consigne.engines.worker.painter import Judgement, Painter, Preview
+from consigne.engines.worker.parts import Part
 from consigne.engines.worker.protocol import Cancel, Draw, Drawn, Rejected, ToWorker
 
 _log = logging.getLogger(__name__)
@@ -87,19 +88,22 @@ class ImageLoop:
 
     def _pictures(self, order: Draw) -> None:
         request = order.request
-        todo = plan(request, self._traits)
+        at_hand = None if request.source is None else size_of(request.source)
+        todo = plan(request, self._traits, at_hand)
         judged = self._painter.judge(todo.prompt)
         # Who starts from a picture wants that one changed.
         cells = judged.cells if request.source is None else ()
         todo = _sized(todo, request, len(cells))
         self.say(order, _start(request.model, todo, judged, len(cells)))
-        size = todo.drawn_width, todo.drawn_height
-        source = None if request.source is None else from_png(request.source, *size)
-        mask = None if request.mask is None else mask_from_png(request.mask, *size)
-        patch = (source, mask) if source is not None and mask is not None else None
+        source = mask = part = None
+        if request.source is not None and request.mask is not None:
+            part = Part(request.source, request.mask, todo)
+            source, mask = part.source, part.mask
+        elif request.source is not None:
+            source = from_png(request.source, todo.drawn_width, todo.drawn_height)
         steps_done = 0
         for index in range(todo.n):
-            sheet = _Sheet(self, order, todo, index, cells, patch)
+            sheet = _Sheet(self, order, todo, index, cells, part)
             seed = todo.seed_of(index)
             if cells:
                 self._paint_cells(todo, seed, cells, sheet)
@@ -140,7 +144,7 @@ class _Sheet:
         todo: Plan,
         index: int,
         cells: Sequence[Cell],
-        patch: tuple[Pixels, Pixels] | None,
+        part: Part | None,
     ) -> None:
         self.steps = 0
         self._loop = loop
@@ -149,8 +153,7 @@ class _Sheet:
         self._index = index
         self._shown = 0
         self._cells = cells
-        self._patch = patch
-        """The picture of which a part is drawn anew, and which part."""
+        self._part = part
         self._done: list[Pixels] = []
         self._before = 0
         """Steps of the parts that are whole."""
@@ -176,9 +179,8 @@ class _Sheet:
         return to_png(scenes.within(together, width, height), width, height)
 
     def _finished(self, pixels: Pixels) -> Pixels:
-        if self._patch is not None:
-            source, mask = self._patch
-            return patched(source, pixels, mask)
+        if self._part is not None:
+            return self._part.put(pixels) if self._plan.strength else self._part.whole
         if not self._cells:
             return pixels
         cell = self._cells[len(self._done)]

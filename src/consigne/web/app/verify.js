@@ -13,6 +13,9 @@ function element(id) {
   return found;
 }
 
+/** @type {Record<number, string>} */
+const REFUSED = { 400: words.unreadable, 413: words.tooLarge };
+
 document.title = `${words.title} · Consigne`;
 for (const name of /** @type {const} */ (["title", "intro", "choose", "note"])) {
   element(name).textContent = words[name];
@@ -49,7 +52,7 @@ async function check(file) {
     const answer = await fetch("/api/verify", { method: "POST", body: form });
     const body = await answer.json();
     if (answer.ok) tell(body);
-    else show(words.failed, body.error?.message ?? body.message ?? "", []);
+    else show(words.failed, REFUSED[answer.status] ?? words.unreachable, []);
   } catch {
     show(words.failed, words.unreachable, []);
   }
