@@ -108,13 +108,12 @@ def test_a_stream_shows_the_picture_growing(client: openai.OpenAI) -> None:
 
 
 def test_a_picture_is_edited_where_the_mask_says(client: openai.OpenAI) -> None:
-    original, mask = io.BytesIO(), io.BytesIO()
-    Image.new("RGB", (SIDE, SIDE), (200, 30, 30)).save(original, "PNG")
+    original, mask = _png(SIDE), io.BytesIO()
     cover = Image.new("RGBA", (SIDE, SIDE), (0, 0, 0, 255))
     cover.paste((0, 0, 0, 0), (0, 0, SIDE, SIDE // 2))
     cover.save(mask, "PNG")
     made = client.images.edit(
-        image=("in.png", original.getvalue()),
+        image=("in.png", original),
         mask=("mask.png", mask.getvalue()),
         prompt="make it blue",
         extra_body={"steps": 2, "strength": 1.0},
@@ -125,10 +124,14 @@ def test_a_picture_is_edited_where_the_mask_says(client: openai.OpenAI) -> None:
     assert verifying.verify(result).generated
     with pytest.deprecated_call():
         varied = client.images.create_variation(
-            image=("in.png", original.getvalue()), n=1, extra_body={"strength": 1.0}
+            image=("in.png", original), n=1, extra_body={"strength": 0.0}
         )
     assert varied.data
-    assert varied.data[0].b64_json
+    for picture, kept in ((made, (0, SIDE // 2)), (varied, (0, 0))):
+        assert picture.data
+        below = _picture(picture.data[0].b64_json).crop((*kept, SIDE, SIDE))
+        spread = max(high - low for low, high in below.getextrema())
+        assert spread < 16, "what is kept has its one colour, but for the mark in the pixels"
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -158,6 +161,8 @@ def test_the_terminal_draws_through_the_server_and_verifies(
 ) -> None:
     fox, blue = tmp_path / "fox.png", tmp_path / "blue.webp"
     serving.run("image", "a fox", "-o", str(fox), "--steps", "2", "--seed", "1")
+    piped = serving.piped("image", "a fox", "-o", "-", "--steps", "2")
+    assert b"not changed since" in serving.piped("verify", "-", given=piped)
     serving.run("image", "blue", "--from", str(fox), "-o", str(blue), "--n", "2", "--steps", "2")
     assert "not changed since" in serving.run("verify", str(fox)).stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -170,6 +175,12 @@ def test_the_terminal_draws_through_the_server_and_verifies(
     assert (told["verdict"], told["ours"], told["model"]) == ("intact", True, MODEL)
     rubbish = httpx.post(f"{serving.url}/api/verify", files={"file": b"rubbish"})
     assert rubbish.status_code == 400
+
+
+def _png(side: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (side, side), (200, 30, 30)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _bomb() -> bytes:
@@ -188,6 +199,14 @@ def _bomb() -> bytes:
         (lambda c: c.images.generate(prompt="x", model="smollm2-135m-instruct"), 400, "model"),
         (lambda c: c.images.generate(prompt="x", background="transparent"), 400, "background"),
         (lambda c: c.images.edit(prompt="x", image=b"rubbish"), 400, "image"),
+        (lambda c: c.images.edit(prompt="x", image=[_png(9), _png(9)]), 400, "image"),
+        (lambda c: c.images.edit(prompt="x", image=_png(9), mask=_png(8)), 400, "mask"),
+        (lambda c: c.images.edit(prompt="x", image=_png(9), mask=_png(9)), 400, "mask"),
+        (
+            lambda c: c.images.edit(prompt="x", image=_png(9), extra_body={"strength": "nan"}),
+            400,
+            "strength",
+        ),
         (lambda c: c.images.edit(prompt="x", image=_bomb()), 413, "image"),
         (lambda c: c.images.edit(prompt="x", image=_bomb()[:2000]), 413, "image"),
     ],

@@ -8,6 +8,7 @@ from consigne.domain.events import Event
 from consigne.domain.images import (
     ImageEvent,
     ImageMade,
+    ImagePartial,
     ImageProgress,
     ImageRequest,
     ImagesStart,
@@ -66,6 +67,8 @@ class ChatGateway(ScriptedGateway):
         for index in range(request.n):
             for step in (1, 2):
                 yield ImageProgress(index, step, 2)
+                if step <= request.partials:
+                    yield ImagePartial(index, step - 1, png(64, 64))
             yield ImageMade(index, png(64, 64), 7 + index, 64, 64)
         yield ImagesStop(ImageUsage(request.n))
 

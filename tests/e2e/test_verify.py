@@ -63,6 +63,8 @@ async def test_a_strangers_picture_is_told_from_ours(tmp_path: Path, open_page: 
         await given(french, "ours.png", ours)
         await expect(french.locator("#facts")).to_contain_text("icons")
         assert await french.locator("#verdict").text_content() != intact
+        await given(french, "rubbish.png", b"rubbish")
+        await expect(french.locator("#meaning")).to_contain_text("n’est pas une image")
         assert await faults(french, source()) == []
         wide = await french.evaluate("document.documentElement.scrollWidth > innerWidth")
         assert not wide, "nothing is cut off on a phone"

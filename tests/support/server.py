@@ -61,6 +61,17 @@ class ServerProcess:
             env=self.environ,
         )
 
+    def piped(self, *arguments: str, given: bytes = b"") -> bytes:
+        """Run another command with bytes on its standard input; return those of its output."""
+        return subprocess.run(
+            [*COMMAND, "--data-dir", str(self.data_dir), *arguments],
+            check=True,
+            input=given,
+            stdout=subprocess.PIPE,
+            timeout=DEADLINE_S,
+            env=self.environ,
+        ).stdout
+
     def kill(self) -> None:
         """End it at once, as a power cut would."""
         self.process.kill()

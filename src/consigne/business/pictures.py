@@ -45,6 +45,8 @@ from consigne.store.objects import Objects
 from consigne.store.pictures_tables import PictureRow
 
 ABANDONED_AFTER: Final = timedelta(days=1)
+VERIFIED_AT_ONCE: Final = 2
+"""Pictures that are looked at at a time: anybody may ask, and each may take 400 MB meanwhile."""
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +151,7 @@ class Pictures:
         self.marker = Marker(settings)
         self._db = db
         self._objects = objects
+        self._verifying = asyncio.Semaphore(VERIFIED_AT_ONCE)
         self._url_life = timedelta(minutes=settings.provenance.url_minutes)
 
     async def make(
@@ -276,7 +279,8 @@ class Pictures:
         Raises:
             InvalidRequest: It is no picture.
         """
-        return await asyncio.to_thread(self.marker.verify, data)
+        async with self._verifying:
+            return await asyncio.to_thread(self.marker.verify, data)
 
     async def sweep(self) -> int:
         """Remove what a crash left half-written or half-deleted; count it."""

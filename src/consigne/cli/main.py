@@ -85,6 +85,11 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(run(arguments))
 
 
+def _for_the_terminal(error: ConsigneError) -> str:
+    """Return an error's sentence with the command where the API's sentence names a call."""
+    return error.message.replace("GET /v1/models lists", "consigne models list shows")
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
@@ -96,7 +101,7 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo(err=True)
         return EXIT_INTERRUPTED
     except ConsigneError as error:
-        click.echo(f"consigne: {error.message}", err=True)
+        click.echo(f"consigne: {_for_the_terminal(error)}", err=True)
         return EXIT_ERROR
     except BrokenPipeError:
         # The reader of our output has gone (``consigne … | head``); that is no error of ours.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from consigne.cli.context import settings_of
-from consigne.domain.errors import ModelNotFound
+from consigne.domain.errors import ModelNotFound, OperatorError
 
 if TYPE_CHECKING:
     from consigne.engines.base import InstalledModel, Manifest
@@ -36,6 +36,7 @@ def list_models(ctx: click.Context, as_json: bool) -> None:
         click.echo(f"consigne: {library.models_dir / name} is no model: {fault}.", err=True)
     if not installed:
         click.echo("No model is installed. Begin with: consigne models pull starter")
+        _show_built_in(ctx)
         return
     from consigne.cli.tables import print_table
 
@@ -44,6 +45,14 @@ def list_models(ctx: click.Context, as_json: bool) -> None:
         [_row(model.manifest) for model in installed],
         right=(2, 3),
     )
+    _show_built_in(ctx)
+
+
+def _show_built_in(ctx: click.Context) -> None:
+    installed = {model.id for model in _library(ctx).list()}
+    for model in _with_built_in(ctx).list():
+        if model.id not in installed:
+            click.echo(f"Besides, {model.id} comes with Consigne ({model.manifest.modality}).")
 
 
 @models.command()
@@ -124,6 +133,8 @@ def remove(ctx: click.Context, model_id: str, yes: bool) -> None:
     """Delete an installed model from the disk."""
     library = _library(ctx)
     model = library.get(model_id)
+    if model is None and _with_built_in(ctx).get(model_id):
+        raise OperatorError(f"{model_id} comes with Consigne and can't be removed.")
     if model is not None and not yes:
         size = _size(model.manifest.size_bytes)
         click.confirm(f"Delete {model_id} ({size}) from {model.path}?", abort=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from consigne.cli.context import settings_of
-from consigne.domain.errors import OperatorError
+from consigne.cli.picture_files import read_picture
 
 if TYPE_CHECKING:
     from consigne.provenance.verifying import Finding
@@ -28,16 +28,15 @@ _WORDS = {
 def verify(ctx: click.Context, file: Path, as_json: bool) -> int:
     """Say who made a picture, with what, and whether it was changed since.
 
+    FILE may be -, the standard input.
+
     The exit code is 0 for a picture of Consigne's that was not changed, 1 for any other.
     """
     import msgspec
 
     from consigne.business.pictures import Marker
 
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise OperatorError(f"Can't read {file}: {error.strerror}.") from None
+    data = read_picture(file)
     found = Marker(settings_of(ctx)).verify(data)
     if as_json:
         body = msgspec.json.format(msgspec.json.encode(found), indent=2)
@@ -60,6 +59,7 @@ def _show(found: "Finding") -> None:
             "made at": found.made_at,
             "picture": found.picture_id,
             "mark": "in the pixels" if found.marked else "not found",
+            "since then": "; ".join(found.changes),
             "problems": ", ".join(found.problems),
         }
     )

@@ -1,5 +1,6 @@
 """From what is asked of an image model to what it does: sizes, steps and seeds decided."""
 
+import math
 from typing import Final
 
 import msgspec
@@ -36,6 +37,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     """Of the first picture."""
     strength: float
+    """Enough for one step at least, or 0."""
     partials: int
 
     def seed_of(self, index: int) -> int:
@@ -43,8 +45,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return (self.seed + index) % _SEEDS
 
 
-def plan(request: ImageRequest, traits: ImageTraits) -> Plan:
+def plan(
+    request: ImageRequest, traits: ImageTraits, at_hand: tuple[int, int] | None = None
+) -> Plan:
     """Decide what the request leaves open, and refuse what the model can't do.
+
+    ``at_hand`` is the size of the picture to start from, if there is one.
 
     Raises:
         InvalidRequest: A value is out of range, or the model can't do it (``Unsupported``).
@@ -56,9 +62,9 @@ def plan(request: ImageRequest, traits: ImageTraits) -> Plan:
             f"The model {request.model} draws from words only; it can't start from a picture.",
             param="image",
         )
-    width = request.width or (traits.width if request.height is None else request.height)
-    height = request.height or (traits.height if request.width is None else request.width)
-    drawn_width, drawn_height = _drawn_size(width, height, traits, request.model)
+    width, height = _size(request, traits, at_hand)
+    part = request.mask is not None
+    drawn_width, drawn_height = _drawn_size(width, height, traits, request.model, part=part)
     steps = request.steps or max(1, round(traits.steps * request.effort))
     seed = request.seed
     if seed is None:
@@ -71,12 +77,47 @@ def plan(request: ImageRequest, traits: ImageTraits) -> Plan:
         height=height,
         drawn_width=drawn_width,
         drawn_height=drawn_height,
-        steps=min(steps, MOST_STEPS),
+        steps=(steps := min(steps, MOST_STEPS)),
         guidance=traits.guidance if request.guidance is None else request.guidance,
         seed=seed % _SEEDS,
-        strength=DEFAULT_STRENGTH if request.strength is None else request.strength,
+        strength=_strength(request.strength, steps),
         partials=request.partials,
     )
+
+
+def _size(
+    request: ImageRequest, traits: ImageTraits, at_hand: tuple[int, int] | None
+) -> tuple[int, int]:
+    """Return the size of what is handed out: as asked for, else like the picture at hand.
+
+    Where a part is drawn anew the rest stays as it is. All of it is drawn anew in its shape, with
+    about as many pixels as the model draws by itself.
+    """
+    if request.width or request.height:
+        return request.width or request.height or 0, request.height or request.width or 0
+    if at_hand is None or (traits.resizes and request.mask is None):
+        return traits.width, traits.height
+    width, height = at_hand
+    if traits.resizes:
+        scale, grid = min(1.0, traits.max_side / max(at_hand)), 1
+    else:
+        scale, grid = math.sqrt(traits.width * traits.height / (width * height)), traits.multiple
+    return _fitting(width * scale, grid, traits), _fitting(height * scale, grid, traits)
+
+
+def _fitting(side: float, grid: int, traits: ImageTraits) -> int:
+    within = min(max(round(side / grid) * grid, traits.min_side), traits.max_side)
+    return max(grid, within // grid * grid)
+
+
+def _strength(wanted: float | None, steps: int) -> float:
+    """Return the share to give up, enough for one step: engines round down, and fail at none.
+
+    The margin covers their single precision.
+    """
+    if wanted == 0:
+        return 0.0
+    return max(DEFAULT_STRENGTH if wanted is None else wanted, min(1.0, 1.001 / steps))
 
 
 def _check_words(request: ImageRequest) -> None:
@@ -102,8 +143,10 @@ def _within(name: str, value: float | None, least: float, most: float) -> None:
         raise InvalidRequest(f"'{name}' must be from {least:g} to {most:g}.", param=name)
 
 
-def _drawn_size(width: int, height: int, traits: ImageTraits, model: str) -> tuple[int, int]:
-    """Return the size to draw at for a picture of this size.
+def _drawn_size(
+    width: int, height: int, traits: ImageTraits, model: str, *, part: bool
+) -> tuple[int, int]:
+    """Return the size to draw at for a picture of this size, or for a part of one.
 
     Raises:
         InvalidRequest: The model has no such size; the message names the bounds.
@@ -116,7 +159,7 @@ def _drawn_size(width: int, height: int, traits: ImageTraits, model: str) -> tup
             param="size",
         )
     if traits.resizes:
-        if width * traits.height != height * traits.width:
+        if not part and width * traits.height != height * traits.width:
             raise InvalidRequest(
                 f"The size {width}x{height} can't be had: {model} draws pictures of the shape "
                 f"{traits.width}x{traits.height} only, up to {most} pixels a side.",

@@ -13,10 +13,12 @@ MOST_PIXELS: Final = 40_000_000
 """Of a picture that is read: a few bytes can claim to be any number of them."""
 MOST_BYTES: Final = 50 * 2**20
 FORMATS: Final = ("PNG", "JPEG", "WEBP")
+SOURCE_SIDE: Final = 2048
+"""Pixels a side of a picture to start from: no model here makes a larger one."""
 
 
 def read(data: bytes, param: str = "image") -> Image.Image:
-    """Return a picture, upright and decoded whole.
+    """Return a picture, upright and decoded whole, in RGB or (where it is transparent) RGBA.
 
     Raises:
         InvalidRequest: It is no picture of a form that is read here, or is damaged.
@@ -35,13 +37,34 @@ def read(data: bytes, param: str = "image") -> Image.Image:
                     param=param,
                 )
             picture.load()
-            return ImageOps.exif_transpose(picture)
+            return _in_colour(ImageOps.exif_transpose(picture))
     except UnidentifiedImageError:
         raise InvalidRequest(
             "This is no picture that can be read here: send PNG, JPEG or WebP.", param=param
         ) from None
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise InvalidRequest(f"The picture is damaged: {error}.", param=param) from None
+
+
+def _in_colour(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):  # grey in 16 bits: converted by itself it would be white
+        import numpy as np
+
+        high = np.asarray(picture).astype(np.uint32) >> 8
+        picture = Image.fromarray(np.minimum(high, 255).astype(np.uint8), "L")
+    clear = "A" in picture.getbands() or "transparency" in picture.info
+    wanted = "RGBA" if clear else "RGB"
+    return picture if picture.mode == wanted else picture.convert(wanted)
+
+
+def at_most(picture: Image.Image, side: int = SOURCE_SIDE) -> Image.Image:
+    """Return a picture with no side longer than this; a mask (mode L) stays black and white."""
+    if max(picture.size) <= side:
+        return picture
+    scale = side / max(picture.size)
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    how = Image.Resampling.NEAREST if picture.mode == "L" else Image.Resampling.LANCZOS
+    return picture.resize(size, how, reducing_gap=None if picture.mode == "L" else 2.0)
 
 
 def to_png(picture: Image.Image) -> bytes:
@@ -51,8 +74,6 @@ def to_png(picture: Image.Image) -> bytes:
 
 def over_white(picture: Image.Image) -> Image.Image:
     """Return a picture in three colours; what was transparent is white."""
-    if picture.mode == "P":
-        picture = picture.convert("RGBA")
     if "A" not in picture.getbands():
         return picture.convert("RGB")
     solid = picture.convert("RGBA")

@@ -7,6 +7,9 @@ from typing import Any
 import msgspec
 from PIL import Image
 
+from consigne.api.picture_calls import NAME, Maker, PictureEnded, Wish
+from consigne.business.pictures import Picture
+from consigne.domain.messages import ToolUseBlock
 from doubles.chat_gateway import CAPABLE, PAINTER, TRAITS
 from doubles.scripted import START, stop, tool_use
 from support.site import Site, Visitor
@@ -88,6 +91,27 @@ async def test_a_model_that_redraws_changes_its_pictures_by_their_seed(site: Sit
     assert (newest["source_id"], older["source_id"]) == (older["id"], oldest["id"])
 
 
+async def test_a_picture_within_an_answer_of_the_api_changes_by_its_seed_too(site: Site) -> None:
+    traits = msgspec.structs.replace(TRAITS, redraws=True)
+    site.gateway.painter = msgspec.structs.replace(PAINTER, image=traits)
+    identity = site.services.identity
+    caller = (await identity.sign_in(await identity.create_login_link())).caller
+    maker = Maker(caller, site.services.pictures, site.gateway, Wish(model="icons"))
+
+    async def made(**given: str) -> Picture:
+        ended = [event async for event in maker.make(ToolUseBlock("call_1", NAME, given))][-1]
+        assert isinstance(ended, PictureEnded)
+        assert ended.ready, ended.error
+        return ended.ready.picture
+
+    first = await made(prompt="a cat")
+    changed = await made(prompt="a blue cat", picture_id=first.id)
+    varied = await made(prompt="a blue cat", picture_id=changed.id)
+    assert [each.seed for each in site.gateway.drawn] == [None, first.seed, None]
+    assert [each.source for each in site.gateway.drawn] == [None] * 3
+    assert [each.source_id for each in (first, changed, varied)] == [None, first.id, changed.id]
+
+
 async def test_it_says_in_the_question_s_language_that_it_does_not_know_a_thing(site: Site) -> None:
     owner = await site.owner()
     where = (await owner.ask("POST", "/conversations", {}))["id"]
@@ -116,7 +140,7 @@ async def test_a_capable_model_calls_the_tool_and_sees_no_bytes(site: Site) -> N
     using = (START, *tool_use("make_picture", '{"prompt": "a cat", "n": 2}'), stop("tool_use"))
     site.gateway.scripts = [using]
     answer, kinds = await told(owner, where, "Draw a cat")
-    assert kinds.count("tool_progress") == 4
+    assert kinds.count("tool_progress") == 1 + 4 + 2, "begun, each step, each state"
     assert len(shown(answer)) == 2
     assert said(answer) == "Hello world"
     seen = str([request.messages for request in site.gateway.requests])

@@ -83,11 +83,20 @@ def test_what_does_not_is_left_to_the_model(text: str) -> None:
         ("rends-le doré", "a blue cat", "a golden cat", ""),
         ("add a hat", "a cat", "a cat, a hat", ""),
         ("make it bigger", "a cat", "a cat, bigger", ""),
+        ("make it a bit bigger", "a cat", "a cat, a bit bigger", ""),
+        ("make it a dog", "a fox on a green background", "a dog on a green background", ""),
+        ("Turn it into two dogs!", "a fox, flat", "two dogs, flat", ""),
+        ("turn it into a watercolour", "a fox", "a fox, a watercolour", ""),
+        ("replace the cat with a dog", "a cat and a bird", "a dog and a bird", ""),
+        ("change the hat to a crown", "a cat with a hat", "a cat with a crown", ""),
+        ("fais-en un chien", "un renard sur fond vert", "un chien sur fond vert", ""),
+        ("transforme-le en une souris", "un renard", "une souris", ""),
+        ("remplacez le chat par un chien", "un chat dans un pré", "un chien dans un pré", ""),
         ("another one", "a cat", "a cat", ""),
         ("Rends-le bleu", "un chat", "un chat bleu", ""),
         ("rends-la rouge", "une maison bleue sur fond vert", "une maison rouge sur fond vert", ""),
         ("mets le fond en vert", "un chat, fond bleu", "un chat, fond vert", ""),
-        ("la même sans le chapeau", "un chat avec un chapeau rouge", "un chat rouge", "chapeau"),
+        ("la même sans le chapeau", "un chat avec un chapeau rouge", "un chat", "chapeau"),
         ("Enlève le chapeau", "un chat avec un chapeau", "un chat", "chapeau"),
         ("la même image avec un chapeau", "un chat", "un chat, avec un chapeau", ""),
         ("une autre", "un chat", "un chat", ""),
@@ -104,7 +113,8 @@ def test_a_change_changes_the_earlier_words(
 @pytest.mark.parametrize(
     "text",
     ["thank you", "make tea", "why is it blue?", "what is the same?", "merci", "rends l’argent",
-     "without doubt it is the same as before, and I wonder why " * 10, "tell me another"],
+     "without doubt it is the same as before, and I wonder why " * 10, "tell me another",
+     "replace the tyre with a new one", "change the subject to a lighter one"],
 )  # fmt: skip
 def test_what_is_no_change_is_left_to_the_model(text: str) -> None:
     assert change(text, "a cat") is None

@@ -8,6 +8,7 @@ from consigne.engines.drawing import plan
 
 FREE = ImageTraits(width=512, height=512, steps=20, guidance=7.0, max_side=1024, edits=True)
 FIXED = ImageTraits(width=128, height=128, steps=20, guidance=3.0, resizes=True)
+FIXED_EDITS = ImageTraits(width=128, height=128, steps=20, guidance=3.0, resizes=True, edits=True)
 
 
 def _asked(**more: object) -> ImageRequest:
@@ -51,3 +52,38 @@ def test_what_cannot_be_names_its_field(
 def test_a_model_that_reads_no_pictures_says_so() -> None:
     with pytest.raises(Unsupported, match="words only"):
         plan(_asked(source=b"x"), FIXED)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 20, 49, 150])
+def test_a_change_takes_one_step_at_least_unless_nothing_is_given_up(steps: int) -> None:
+    least = plan(_asked(source=b"x", strength=0.0001, steps=steps), FREE).strength
+    assert int(steps * least) == 1
+    assert plan(_asked(source=b"x", strength=0.0, steps=steps), FREE).strength == 0
+    assert plan(_asked(source=b"x", strength=1.0, steps=steps), FREE).strength == 1
+
+
+@pytest.mark.parametrize(
+    ("traits", "at_hand", "part", "size", "drawn"),
+    [
+        (FIXED_EDITS, (384, 256), True, (384, 256), (128, 128)),
+        (FIXED_EDITS, (384, 256), False, (128, 128), (128, 128)),
+        (FIXED_EDITS, (4096, 1024), True, (2048, 512), (128, 128)),
+        (FIXED_EDITS, (3000, 2), True, (2048, 64), (128, 128)),
+        (FREE, (1024, 1024), True, (512, 512), (512, 512)),
+        (FREE, (900, 400), False, (768, 344), (768, 344)),
+        (FREE, (64, 9000), False, (64, 1024), (64, 1024)),
+    ],
+)
+def test_a_picture_keeps_its_shape_as_far_as_the_model_can(
+    traits: ImageTraits,
+    at_hand: tuple[int, int],
+    part: bool,
+    size: tuple[int, int],
+    drawn: tuple[int, int],
+) -> None:
+    asked = _asked(source=b"x", mask=b"x" if part else None)
+    todo = plan(asked, traits, at_hand)
+    assert (todo.width, todo.height) == size
+    assert (todo.drawn_width, todo.drawn_height) == drawn
+    asked_for = plan(_asked(source=b"x", width=256, height=256), traits, at_hand)
+    assert (asked_for.width, asked_for.height) == (256, 256)

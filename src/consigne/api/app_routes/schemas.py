@@ -415,4 +415,6 @@ class Provenance(Out):
     generated: bool | None
     mark: float
     marked: bool
+    changes: list[str]
+    """What other programs say that they did since, the earliest first."""
     problems: list[str]

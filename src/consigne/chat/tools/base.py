@@ -45,6 +45,16 @@ def refused(text: str) -> Outcome:
     return Outcome((TextBlock(text),), is_error=True)
 
 
+class Growing(msgspec.Struct, frozen=True):
+    """A picture that comes to be, as far as it can be shown."""
+
+    width: int
+    """Of the whole picture, in pixels."""
+    height: int
+    url: str = ""
+    """A ``data:`` address of its present state, small; empty while there is nothing to see."""
+
+
 class Call(Protocol):
     """One call of a tool, as the tool sees it."""
 
@@ -61,7 +71,7 @@ class Call(Protocol):
         """Return the number under which the answer cites a source; the same address, the same."""
         ...
 
-    def progress(self, done: int, total: int) -> None:
+    def progress(self, done: int, total: int, growing: Growing | None = None) -> None:
         """Tell the reader how far the work has come, in steps of its own."""
         ...
 

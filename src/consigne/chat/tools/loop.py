@@ -16,7 +16,7 @@ import msgspec
 
 from consigne.business.caller import Caller
 from consigne.chat.live import Ending, LiveRun
-from consigne.chat.tools.base import ChatTool, Outcome, ToolFailed, refused
+from consigne.chat.tools.base import ChatTool, Growing, Outcome, ToolFailed, refused
 from consigne.chat.tools.limits import as_seen, fitted, of_unknown_outcome, step_aside
 from consigne.domain.errors import ConsigneError, OperatorError
 from consigne.domain.events import AnswerBuilder, Event, MessageStop, TextDelta, ThinkingDelta
@@ -263,8 +263,11 @@ class _Use:
         self._noted(self._run)
         return number
 
-    def progress(self, done: int, total: int) -> None:
-        self._run.say("tool_progress", {"id": self.id, "done": done, "total": total})
+    def progress(self, done: int, total: int, growing: Growing | None = None) -> None:
+        told: Json = {"id": self.id, "done": done, "total": total}
+        if growing is not None:
+            told["growing"] = msgspec.to_builtins(growing)
+        self._run.say("tool_progress", told)
         self._noted(self._run)
 
     async def ask_page(self, *, timeout_s: float) -> Any:

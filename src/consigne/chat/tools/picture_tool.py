@@ -6,8 +6,9 @@ height, so that a page can keep the room for it.
 """
 
 import asyncio
+import base64
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Annotated, Final, Protocol
 
@@ -16,6 +17,7 @@ from msgspec import Meta
 
 from consigne.business.pictures import (
     Draws,
+    MakingEvent,
     Output,
     Picture,
     PictureReady,
@@ -26,6 +28,7 @@ from consigne.business.pictures import (
 from consigne.chat.tools.base import (
     Call,
     ChatTool,
+    Growing,
     Outcome,
     ToolFailed,
     Words,
@@ -33,7 +36,7 @@ from consigne.chat.tools.base import (
     schema_of,
 )
 from consigne.chat.tools.picture_parts import mask
-from consigne.domain.images import ImageProgress, ImageRequest, ImagesStart
+from consigne.domain.images import ImagePartial, ImageProgress, ImageRequest, ImagesStart
 from consigne.domain.messages import (
     ContentBlock,
     ImageBlock,
@@ -42,6 +45,7 @@ from consigne.domain.messages import (
     ToolResultBlock,
 )
 from consigne.domain.models import Modality, Model
+from consigne.engines.drawing import MOST_PARTIALS
 from consigne.gateway.image_notices import notice
 from consigne.provenance import pictures as reading
 
@@ -54,6 +58,10 @@ TIMEOUT_S: Final = 900.0
 """A large model on a plain processor takes minutes."""
 TELL: Final = "Tell the reader: "
 """How the part of a result begins that the reader must be told."""
+_SHOWN_SIDE: Final = 256
+"""Pixels a side at most of a picture that grows: its states are sent and kept like words."""
+_STEPS_A_STATE: Final = 6
+"""Steps between two states at least, the first aside: a large model's take a second to decode."""
 _ADDRESS: Final = re.compile(r"/api/pictures/(img_\w+)/file(?:#|$)")
 
 
@@ -116,25 +124,9 @@ def picture_tool(pictures: Pictures, painter: Painter) -> ChatTool:
             elif redraws(model, known):
                 redrawn, source, seed = True, None, seed_for(known, args.prompt)
         request = _request(args, model, source, hole, seed)
-        start: ImagesStart | None = None
-        made: list[Picture] = []
         source_id = args.picture_id if redrawn or request.source is not None else None
         events = pictures.make(call.person, painter, request, Output(), source_id)
-        async with aclosing(events) as open_events:  # type: ignore[type-var]
-            async for event in open_events:
-                match event:
-                    case ImagesStart():
-                        start = event
-                    case ImageProgress():
-                        done = event.index * event.steps + event.step
-                        call.progress(done, event.steps * args.n)
-                    case PictureReady():
-                        made.append(event.picture)
-                    case _:
-                        pass
-        if start is None or not made:
-            raise ToolFailed("The model made no picture.")
-        return _outcome(made, start)
+        return await _followed(call, events, args.n)
 
     return ChatTool(
         name=NAME,
@@ -146,6 +138,32 @@ def picture_tool(pictures: Pictures, painter: Painter) -> ChatTool:
         read_only=True,  # a picture comes to be and nothing changes: it may run again after a crash
         timeout_s=TIMEOUT_S,
     )
+
+
+async def _followed(call: Call, events: AsyncIterator[MakingEvent], n: int) -> Outcome:
+    """Let the reader see how pictures come to be; return what came of it."""
+    start: ImagesStart | None = None
+    made: list[Picture] = []
+    done = total = 0
+    async with aclosing(events) as open_events:  # type: ignore[type-var]
+        async for event in open_events:
+            match event:
+                case ImagesStart():
+                    start, total = event, event.steps * event.cells * n
+                    call.progress(0, total, Growing(event.width, event.height))
+                case ImageProgress():
+                    done, total = event.index * event.steps + event.step, event.steps * n
+                    call.progress(done, total)
+                case ImagePartial() if start is not None:
+                    seen = await asyncio.to_thread(_glimpse, event.data)
+                    call.progress(done, total, Growing(start.width, start.height, seen))
+                case PictureReady():
+                    made.append(event.picture)
+                case _:
+                    pass
+    if start is None or not made:
+        raise ToolFailed("The model made no picture.")
+    return _outcome(made, start)
 
 
 def picture_id(block: ContentBlock) -> str | None:
@@ -188,7 +206,21 @@ def _request(
         source=source,
         mask=hole,
         strength=args.strength if source is not None else None,
+        partials=_states(model),
     )
+
+
+def _states(model: Model) -> int:
+    """Return how many unfinished states of a picture to show."""
+    steps = model.image.steps if model.image is not None else 0
+    return min(MOST_PARTIALS, max(1, steps // _STEPS_A_STATE)) if steps > 1 else 0
+
+
+def _glimpse(data: bytes) -> str:
+    """Return an unfinished state as a small picture's ``data:`` address."""
+    picture = reading.at_most(reading.read(data), _SHOWN_SIDE)
+    encoded = reading.encode(picture, "webp", 60)
+    return f"data:image/webp;base64,{base64.b64encode(encoded).decode()}"
 
 
 def _as_png(data: bytes) -> bytes:

@@ -139,11 +139,38 @@ _SAME_EN: Final = r"^(?:the )?same(?: (?:one|picture|thing))?[, ]*(?:but )?"
 _SAME_FR: Final = r"^(?:(?:la|le) )?m[êe]me(?: image| chose)?[, ]*(?:mais )?"
 _IT_EN: Final = r"(?:it|her|him|them|this|that|the picture)"
 _SOMETHING_FR: Final = r"(?:(?:le|la|les|son|sa|ses) |l['’])"
+_THING_EN: Final = (
+    r"(?:(?:an?(?! (?:bit|little|lot|touch|tad|few)\b)|the|some|two|three|\d) (?!.*\bones?$).+)"
+)
+_THING_FR: Final = r"(?:(?:(?:une?(?! peu\b)|le|la|les|des|deux|trois|\d) |l['’]).+)"
+_TURN_FR: Final = r"(?:remplace|change|transforme)[zr]?"
+_MANNER: Final = re.compile(
+    rf"\b(?:{_PICTURE_EN}|{_PICTURE_FR}|cartoons?|watercolou?rs?|pastel|logo|emoji|version|style"
+    r"|aquarelle|dessin anim[ée])\b",
+    _I,
+)
+"""What a picture may become without being of another thing."""
 _CHANGES: Final = tuple(
     (language, kind, re.compile(order, _I))
     for language, kind, order in (
+        (
+            "en",
+            "swap",
+            (
+                r"^(?:replace|swap|change|turn) the (?P<part>.+?) (?:with|for|by|in|to|into) "
+                rf"(?P<what>{_THING_EN})$"
+            ),
+        ),
         ("en", "part", rf"^(?:make|turn|paint|colou?r) the (?P<part>{_PART_EN}) (?P<what>.+)$"),
         ("en", "part", rf"^change the (?P<part>{_PART_EN}) to (?P<what>.+)$"),
+        (
+            "en",
+            "into",
+            (
+                rf"^(?:make|turn|change|replace) {_IT_EN}(?: in(?:to)?| to| with)? "
+                rf"(?P<what>{_THING_EN})$"
+            ),
+        ),
         ("en", "to", rf"^(?:make|turn|paint|colou?r) {_IT_EN}(?: in(?:to)?)? (?P<what>.+)$"),
         ("en", "less", rf"(?:{_SAME_EN}|^)without (?P<what>.+)$"),
         (
@@ -155,10 +182,26 @@ _CHANGES: Final = tuple(
         ("en", "more", r"^add (?P<what>(?:an?|some|the|more) .+)$"),
         (
             "fr",
+            "swap",
+            (
+                rf"^{_TURN_FR} {_SOMETHING_FR}(?P<part>.+?) (?:par|en|pour) "
+                rf"(?P<what>{_THING_FR})$"
+            ),
+        ),
+        (
+            "fr",
             "part",
             rf"^(?:rend(s|ez)|met(s|tez)) {_SOMETHING_FR}(?P<part>{_PART_FR}) (en )?(?P<what>.+)$",
         ),
         ("fr", "part", rf"^change[zr]? {_SOMETHING_FR}(?P<part>{_PART_FR}) en (?P<what>.+)$"),
+        (
+            "fr",
+            "into",
+            (
+                rf"^(?:{_TURN_FR}-(?:le|la|les) (?:par|en)|fai(?:s|tes)-en) "
+                rf"(?P<what>{_THING_FR})$"
+            ),
+        ),
         (
             "fr",
             "to",
@@ -226,6 +269,14 @@ def change(text: str, before: str) -> Change | None:
                 return Change(_without(before, thing), thing, spoken)
             case "part":
                 return Change(_with_part(before, found["part"], what, spoken), "", spoken)
+            case "swap":
+                if (swapped := _swapped(before, found["part"], what)) is not None:
+                    return Change(swapped, "", spoken)
+            case "into" if not _MANNER.search(what):
+                around = _SETTING.search(before)
+                rest = before[around.start() :] if around else ""
+                gap = " " if rest and not rest.startswith(",") else ""
+                return Change(f"{what}{gap}{rest}", "", spoken)
             case "to" if _COLOURS[spoken].fullmatch(what):
                 return Change(_coloured(before, _spoken(what, spoken, before)), "", spoken)
             case _:
@@ -282,11 +333,20 @@ def _with_part(before: str, part: str, what: str, language: Language) -> str:
     return there.sub(said, before, count=1) if there.search(before) else f"{before}, {said}"
 
 
+def _swapped(before: str, thing: str, instead: str) -> str | None:
+    """Return the words with another thing for one that they name; ``None`` if they do not."""
+    named = re.compile(
+        rf"(?:\b(?:an?|the|some|une?|le|la|les|des)\s+|\bl['’])?\b{re.escape(thing)}\b", _I
+    )
+    return named.sub(lambda _: instead, before, count=1) if named.search(before) else None
+
+
 def _without(before: str, thing: str) -> str:
     """Return the words without a thing, as far as they name it."""
     named = re.compile(
         r"[\s,]*\b(?:(?:wearing|with|and|in|avec|et|portant|dans)\s+)"
-        rf"(?:(?:an?|the|its|une?|le|la|les|des|son|sa)\s+|l['’])?(?:\S+\s+)?{re.escape(thing)}\b",
+        rf"(?:(?:an?|the|its|une?|le|la|les|des|son|sa)\s+|l['’])?(?:\S+\s+)?{re.escape(thing)}\b"
+        rf"(?:\s+(?:{_FR_COLOURS})\b)?",
         _I,
     )
     left = named.sub("", before).strip(" ,")

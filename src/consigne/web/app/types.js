@@ -41,7 +41,8 @@
  * @typedef {{conversations: Conversation[], messages: Hit[], more: boolean}} Found
  *
  * @typedef {{type: "tool_use", id: string, name: string, input: Record<string, any>,
- *   stage?: "asks" | "page" | "runs", done?: number, total?: number, title?: {en: string, fr: string}}} ToolUse a tool's call;
+ *   stage?: "asks" | "page" | "runs", done?: number, total?: number,
+ *   growing?: {width: number, height: number, url: string}, title?: {en: string, fr: string}}} ToolUse a tool's call;
  *   `stage` is where it stands while its run goes on
  * @typedef {{type: "tool_result", tool_use_id: string, is_error: boolean, content: (
  *   {type: "text", text: string} | {type: "image", media_type: string | null, data: string | null,

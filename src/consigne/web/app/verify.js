@@ -13,6 +13,9 @@ function element(id) {
   return found;
 }
 
+/** @type {Record<number, string>} */
+const REFUSED = { 400: words.unreadable, 413: words.tooLarge };
+
 document.title = `${words.title} · Consigne`;
 for (const name of /** @type {const} */ (["title", "intro", "choose", "note"])) {
   element(name).textContent = words[name];
@@ -49,7 +52,7 @@ async function check(file) {
     const answer = await fetch("/api/verify", { method: "POST", body: form });
     const body = await answer.json();
     if (answer.ok) tell(body);
-    else show(words.failed, body.error?.message ?? body.message ?? "", []);
+    else show(words.failed, REFUSED[answer.status] ?? words.unreachable, []);
   } catch {
     show(words.failed, words.unreachable, []);
   }
@@ -59,15 +62,22 @@ async function check(file) {
 function tell(found) {
   /** @type {[string, string][]} */
   const facts = [
-    [words.signer, found.signer && `${found.signer} (${found.ours ? words.ours : words.others})`],
+    [words.signer, signer(found)],
     [words.program, found.generator],
     [words.model, found.model],
     [words.made, found.made_at && new Date(found.made_at).toLocaleString(words.locale)],
     [words.mark, found.marked ? words.marked : words.unmarked],
+    [words.changes, found.changes.join("; ")],
     [words.problems, found.problems.join(", ")],
   ];
   const verdict = /** @type {keyof typeof words.verdicts} */ (found.verdict);
   show(words.verdicts[verdict], words.meanings[verdict], facts);
+}
+
+/** @param {Record<string, any>} found */
+function signer(found) {
+  if (!found.signer || found.ours === null) return found.signer;
+  return `${found.signer} (${found.ours ? words.ours : words.others})`;
 }
 
 /**

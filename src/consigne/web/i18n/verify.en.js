@@ -11,6 +11,8 @@ export const en = {
   checking: "Looking at it…",
   failed: "This can’t be checked",
   unreachable: "The service can’t be reached. Try again in a moment.",
+  unreadable: "This is no picture that can be read here, or it is damaged. Choose a PNG, JPEG or WebP file.",
+  tooLarge: "The picture is too large: at most 50 MB and 40 million pixels are read.",
   signer: "Signed by",
   ours: "this service",
   others: "not this service",
@@ -20,6 +22,7 @@ export const en = {
   mark: "Mark in the pixels",
   marked: "found",
   unmarked: "not found",
+  changes: "Since then",
   problems: "What the check found",
   verdicts: {
     intact: "Made with Consigne, unchanged",

@@ -11,6 +11,9 @@ export const fr = {
   checking: "Examen en cours…",
   failed: "Vérification impossible",
   unreachable: "Le service est injoignable. Réessayez dans un instant.",
+  unreadable:
+    "Ce fichier n’est pas une image lisible ici, ou il est endommagé. Choisissez un fichier PNG, JPEG ou WebP.",
+  tooLarge: "L’image est trop grande : 50 Mo et 40 millions de pixels au plus sont lus.",
   signer: "Signée par",
   ours: "ce service",
   others: "un autre que ce service",
@@ -20,6 +23,7 @@ export const fr = {
   mark: "Marque dans les pixels",
   marked: "trouvée",
   unmarked: "absente",
+  changes: "Depuis",
   problems: "Constat de la vérification",
   verdicts: {
     intact: "Faite avec Consigne, inchangée",

@@ -1,5 +1,6 @@
 """From the dialect's words to a request for pictures."""
 
+import math
 from typing import Any, Final
 
 from consigne.api.openai.images.schemas import (
@@ -82,9 +83,12 @@ def typed(fields: dict[str, str]) -> dict[str, Any]:
     for name, text in fields.items():
         if kind := _NUMBERS.get(name):
             try:
-                found[name] = kind(text) if len(text) < 25 else text
+                number = kind(text) if len(text) < 25 else text
             except ValueError:
                 continue
+            found[name] = (
+                text if isinstance(number, float) and not math.isfinite(number) else number
+            )
         elif name == "stream":
             found[name] = _BOOLEANS.get(text.lower(), text)
     return found

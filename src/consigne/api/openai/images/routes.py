@@ -158,12 +158,15 @@ def read_pictures(image: bytes, mask: bytes | None) -> tuple[bytes, bytes | None
                 param="mask",
             )
         hole = reading.hole_of(cover)
+        if hole.getextrema()[1] == 0:
+            raise InvalidField(
+                "Nothing in the mask is transparent; what is transparent there is drawn anew.",
+                param="mask",
+            )
     elif _has_hole(picture):
         hole = reading.hole_of(picture)
-    return (
-        reading.to_png(reading.over_white(picture)),
-        None if hole is None else reading.to_png(hole),
-    )
+    source = reading.to_png(reading.over_white(reading.at_most(picture)))
+    return source, None if hole is None else reading.to_png(reading.at_most(hole))
 
 
 def _has_hole(picture: Any) -> bool:

@@ -9,7 +9,8 @@ import { toast } from "./toasts.js";
 /**
  * The pictures that were made for whoever is signed in.
  *
- * @typedef {{id: string, model: string, prompt: string, seed: number | null, width: number,
+ * @typedef {{id: string, model: string, prompt: string,
+ *   negative_prompt: string, steps: number, guidance: number, seed: number | null, width: number,
  *   height: number, format: string, created_at: string}} Picture
  */
 

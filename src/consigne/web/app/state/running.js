@@ -125,7 +125,8 @@ function receive(mine, event, data) {
       break;
     case "tool_progress":
       mine.blocks = mine.blocks.map((block) => (block.type === "tool_use" && block.id === data.id
-        ? { ...block, done: data.done, total: data.total } : block));
+        ? { ...block, done: data.done, total: data.total, growing: data.growing ?? block.growing }
+        : block));
       draw(mine);
       break;
     case "sources":

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 
 import { html } from "../html.js";
-import { t } from "../i18n.js";
+import { locale, t } from "../i18n.js";
 import { head } from "../state/branch.js";
 import { beginChange, deletePicture, gone, readPicture } from "../state/pictures.js";
 import { edits } from "../state/models.js";
@@ -16,11 +16,19 @@ import { Icon } from "./icons.js";
  * @typedef {import("../state/pictures.js").Picture} Picture
  */
 
-/** How far a step has come. @param {{use: import("../types.js").ToolUse}} props */
+/**
+ * How far a step has come; a picture grows in the room that it will have.
+ * @param {{use: import("../types.js").ToolUse}} props
+ */
 export function Progress({ use }) {
-  const { done = 0, total = 1 } = use;
-  return html`<progress class="picture-progress" max=${total} value=${done}
-    aria-label=${t("picture.progress", { done, total })}></progress>`;
+  const { done = 0, total = 1, growing } = use;
+  const { width, height, url } = growing ?? {};
+  return html`${growing && html`<figure class="picture">
+      ${url ? html`<img src=${url} width=${width} height=${height} alt="" />`
+        : html`<canvas class="picture-room" width=${width} height=${height} aria-hidden="true"></canvas>`}
+    </figure>`}
+    <progress class="picture-progress" max=${total} value=${done}
+      aria-label=${t("picture.progress", { done, total })}></progress>`;
 }
 
 /**
@@ -71,8 +79,12 @@ export function PictureActs({ id, known }) {
     <details class="picture-facts" onToggle=${open}><summary>${t("picture.details")}</summary>
       ${facts && html`<dl>
         <dt>${t("picture.prompt")}</dt><dd dir="auto">${facts.prompt}</dd>
+        ${facts.negative_prompt && html`<dt>${t("picture.without")}</dt>
+          <dd dir="auto">${facts.negative_prompt}</dd>`}
         <dt>${t("picture.model")}</dt><dd>${facts.model}</dd>
         <dt>${t("picture.seed")}</dt><dd>${facts.seed ?? "–"}</dd>
+        ${facts.steps > 0 && html`<dt>${t("picture.steps")}</dt><dd>${facts.steps}</dd>
+          <dt>${t("picture.guidance")}</dt><dd>${facts.guidance.toLocaleString(locale.value)}</dd>`}
         <dt>${t("picture.size")}</dt><dd>${facts.width} × ${facts.height}</dd></dl>`}
     </details>
   </div>`;

@@ -80,7 +80,7 @@ function Step({ message, use, growing, result }) {
   const pictures = result?.content.filter((block) => block.type === "image") ?? [];
   return html`<li>
     <details class="step ${result?.is_error ? "bad" : ""}">
-      <summary><span class="step-label">${label(use, waiting)}</span>
+      <summary><span class="step-label">${label(use, !result)}</span>
         ${waiting && use.stage !== "asks" && html`<span class="step-busy" role="status">
           <span class="unseen">${t("step.busy")}</span></span>`}
         ${result?.is_error && html`<span class="tag">${t("step.failed")}</span>`}</summary>
