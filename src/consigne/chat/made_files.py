@@ -30,9 +30,9 @@ from consigne.store.objects import Content, Objects
 from consigne.store.tables import ConversationRow
 from consigne.store.tools_tables import MadeFileRow
 
-LARGEST: Final = 10 * 2**20
+LARGEST: Final = 10_000_000
 """Most bytes of a file."""
-LARGEST_SEEN: Final = 3 * 2**20
+LARGEST_SEEN: Final = 3_000_000
 """Most bytes of a picture that a model is shown."""
 ABANDONED_AFTER: Final = timedelta(days=1)
 _ADDRESS: Final = re.compile(r"/api/made-files/(made_\w+)$")

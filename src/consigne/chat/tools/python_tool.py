@@ -53,7 +53,7 @@ def python_tool(artifacts: Artifacts, made: MadeFiles) -> ChatTool:
         description="Run a Python 3 program in the reader's browser: the standard library alone, "
         "no network, 60 seconds. What it prints, its last expression's value and the files it "
         "writes to the working directory come back (draw plots as SVG files): 8 files, "
-        f"{LARGEST >> 20} MB each. The reader can download them.",
+        f"{LARGEST // 10**6} MB each. The reader can download them.",
         input_schema=schema_of(PythonArgs),
         run=run,
         read_only=True,
@@ -82,7 +82,7 @@ async def _kept(
     try:
         kept = await made.keep(call.person, call.conversation_id, name, media_type, body)
     except RequestTooLarge:
-        return [TextBlock(f"File {name} is not kept: it has more than {LARGEST >> 20} MB.")]
+        return [TextBlock(f"File {name} is not kept: it has more than {LARGEST // 10**6} MB.")]
     said = f"File {kept.filename} ({kept.size} bytes) is kept for the reader. id: {kept.id}"
     if (start := _PICTURES.get(media_type)) and body.startswith(start):
         return [TextBlock(said), ImageBlock(media_type, url=kept.address)]

@@ -412,6 +412,7 @@ export default {
   "prompt.useLabel": "Use “{name}”",
   "prompt.text": "Text",
   "prompt.textNote": "Places to fill in are written so: {example}",
+  "prompt.example": "topic tone calm language English French",
   "prompt.share": "Share it in the workspace",
   "prompt.offered": "Prompts",
   "prompt.insert": "Insert",

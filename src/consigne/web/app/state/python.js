@@ -15,8 +15,8 @@ const RUNS_FOR_MS = 60_000;
 const LONGEST = 100_000;
 /** The frame's own limits, for it is the program's too. */
 const MOST_FILES = 8;
-const LARGEST_BYTES = 10 * 2 ** 20;
-const MOST_BYTES = 20 * 2 ** 20;
+const LARGEST_BYTES = 10_000_000;
+const MOST_BYTES = 20_000_000;
 
 /**
  * Run a program to its end, or until its time is over or it is told to stop.
