@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
+from consigne.engines.machine import Machine
+from consigne.gateway.image_catalogue import suggest_images
+
 
 @dataclass(frozen=True)
 class Script:
@@ -154,3 +159,16 @@ SUGGESTIONS = [
         "For a larger machine.", "Pour une machine plus grande.", fits=False,
     ),
 ]  # fmt: skip
+
+
+PAINTER: dict[str, Any] = {
+    **STARTER,
+    "id": "icons",
+    "name": "Icons",
+    "modality": "image",
+    "license": "Apache-2.0",
+}
+IMAGES: list[dict[str, Any]] = [
+    msgspec.to_builtins(found)
+    for found in suggest_images(Machine(24 * 2**30, 2, "a laptop"), torch=False)
+]

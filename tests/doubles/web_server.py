@@ -21,7 +21,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from consigne.web.static import routes
-from doubles.web_answers import SCRIPTS, STARTER, SUGGESTIONS, Script, script_for
+from doubles.web_answers import IMAGES, PAINTER, SCRIPTS, STARTER, SUGGESTIONS, Script, script_for
 from doubles.web_library import library_routes
 
 Json = dict[str, Any]
@@ -65,7 +65,7 @@ class WebServer:
         self.runs: dict[str, Run] = {}
         self.sent: dict[str, Json] = {}
         self.pulls: dict[str, Json] = {}
-        self.models = [dict(STARTER)]
+        self.models = [dict(STARTER), dict(PAINTER)]
         self.offline = False
         """While set, event streams break and new ones are refused."""
         self.pull_delay = 0.05
@@ -216,10 +216,11 @@ class WebServer:
             pull |= {"done_bytes": done, "bytes_per_s": 9.4e6, "seconds_left": (40 - step) * 2}
             pull["phase"] = "download" if step < 36 else "verify" if step < 38 else "install"
             await asyncio.sleep(self.pull_delay)
-        found = next(s for s in SUGGESTIONS if s["source"] == pull["source"])
+        found = next(s for s in SUGGESTIONS + IMAGES if s["source"] == pull["source"])
         pull |= {"state": "done", "model": found["id"]}
-        known = {k: found[k] for k in ("id", "name", "license", "languages", "size_bytes")}
-        self.models.append({**STARTER, **known, "starter": False, "state": "idle"})
+        base = PAINTER if found in IMAGES else STARTER
+        known = {k: found[k] for k in ("id", "name", "size_bytes")}
+        self.models.append({**base, **known, "starter": False, "state": "idle"})
 
 
 def refused(status: int, code: str, message: str) -> JSONResponse:
@@ -280,14 +281,23 @@ def _session_routes(app: FastAPI, web: WebServer) -> None:
 def _model_routes(app: FastAPI, web: WebServer) -> None:
     @app.get("/api/models")
     async def models() -> Json:
-        return {"default": web.models[0]["id"], "models": web.models}
+        paints = next(m["id"] for m in reversed(web.models) if m["modality"] == "image")
+        default = {"default": web.models[0]["id"], "paints": paints, "changes_pictures": False}
+        return default | {"models": web.models}
 
     @app.get("/api/models/suggestions")
     async def suggestions() -> Json:
         have = {model["id"] for model in web.models}
         found = [{**s, "installed": s["id"] in have} for s in SUGGESTIONS]
         machine = {"memory_bytes": 24 * 2**30, "cores": 2}
-        return {"as_of": "2026-11-23", "machine": machine, "suggestions": found}
+        images = [{**s, "installed": s["id"] in have} for s in IMAGES]
+        return {
+            "as_of": "2026-11-23",
+            "machine": machine,
+            "suggestions": found,
+            "images_as_of": "2026-11-28",
+            "images": images,
+        }
 
     @app.get("/api/models/pulls")
     async def pulls() -> Json:
@@ -295,7 +305,7 @@ def _model_routes(app: FastAPI, web: WebServer) -> None:
 
     @app.post("/api/models/pulls", status_code=202)
     async def pull(body: Json) -> Json:
-        size = next(s["size_bytes"] for s in SUGGESTIONS if s["source"] == body["source"])
+        size = next(s["size_bytes"] for s in SUGGESTIONS + IMAGES if s["source"] == body["source"])
         made = {
             "id": web.new_id("pull"),
             "source": body["source"],

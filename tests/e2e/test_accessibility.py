@@ -37,7 +37,7 @@ async def menu(page: Page) -> None:
 async def models(page: Page) -> None:
     await menu(page)
     await page.get_by_role("menuitem").last.click()
-    await page.locator(".suggestions").wait_for()
+    await page.locator(".suggestions").last.wait_for()
 
 
 async def palette(page: Page) -> None:

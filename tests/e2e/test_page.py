@@ -305,7 +305,12 @@ class TestModels:
         await chat.get_by_role("button", name=re.compile(r"^Install Qwen3 1.7B")).click()
         await expect(chat.get_by_role("progressbar", name="Qwen3 1.7B")).to_be_visible()
         await expect(chat.get_by_text("Installed", exact=True)).to_be_visible()
-        await chat.get_by_role("dialog").get_by_role("button", name="Use it").click()
+        dialog = chat.get_by_role("dialog")
+        await expect(dialog.get_by_role("link", name="Licence: Apache-2.0")).to_be_visible()
+        await dialog.get_by_role("button", name="Install LCM Dreamshaper v7, 1.1 GB").click()
+        await expect(chat.get_by_text("LCM Dreamshaper v7 is installed and draws")).to_be_visible()
+        await expect(dialog.get_by_text("Draws the pictures")).to_be_visible()
+        await dialog.get_by_role("button", name="Use it").click()
         await expect(chat.get_by_role("button", name="Model: Qwen3 1.7B")).to_be_visible()
 
     async def test_an_installation_can_be_cancelled(self, chat: Page, web: WebServer) -> None:

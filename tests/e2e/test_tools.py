@@ -277,6 +277,8 @@ async def test_python_runs_in_the_browser_for_the_model_and_for_the_reader(
         page.set_default_timeout(60_000)
         program = (
             "import sqlite3\nopen('plot.svg', 'w').write('<svg><text>plot</text></svg>')\n"
+            "open('data.bin', 'wb').write(bytes(range(256)))\n"
+            "open('big.bin', 'wb').truncate(11 * 2**20)\n"
             "print('sum', sum(range(10)))\n6 * 7"
         )
         await ask(page, site, calls("run_python", json.dumps({"code": program})))
@@ -284,6 +286,10 @@ async def test_python_runs_in_the_browser_for_the_model_and_for_the_reader(
         await expect(answer).to_contain_text("1881", timeout=60_000)
         await answer.get_by_text("Ran Python in your browser").click()
         await expect(answer.get_by_text("sum 45\n42")).to_be_visible()
+        await expect(answer.get_by_text("Not kept: big.bin")).to_be_visible()
+        async with page.expect_download() as kept:
+            await answer.get_by_role("link", name="data.bin").click()
+        assert (await (await kept.value).path()).read_bytes() == bytes(range(256))
         panel = page.get_by_role("complementary", name="plot.svg")
         await expect(panel.frame_locator("iframe").get_by_text("plot")).to_be_visible()
         await page.keyboard.press("Escape")

@@ -28,6 +28,7 @@ from consigne.chat.folders import Folders
 from consigne.chat.grounding import Grounding
 from consigne.chat.guiding import Guiding
 from consigne.chat.importing import Importing
+from consigne.chat.made_files import MadeFiles
 from consigne.chat.personal import Personal
 from consigne.chat.projects import Projects
 from consigne.chat.prompts import Prompts
@@ -176,9 +177,8 @@ async def open_site(
     tool_servers = ToolServers(db, tools)
     objects = Objects.open("", folder / "objects")
     pictures = Pictures(db, objects, settings)
-    toolbox = open_toolbox(
-        settings, db, OwnTools(personal, skills), tool_servers, (pictures, gateway)
-    )
+    own, made = OwnTools(personal, skills), MadeFiles(db, objects)
+    toolbox = open_toolbox(settings, db, own, made, tool_servers, (pictures, gateway))
     documents = Documents(db, objects, gateway, jobs)
     grounding = Grounding(documents, Retrieval(db, gateway))
     usage = UsageLog(db)
@@ -208,6 +208,7 @@ async def open_site(
         feedback=Feedback(db),
         toolbox=toolbox,
         artifacts=Artifacts(db),
+        made_files=made,
         documents=documents,
         pictures=pictures,
         projects=Projects(db),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from consigne.chat.grounding import Grounding
     from consigne.chat.guiding import Guiding
     from consigne.chat.importing import Importing
+    from consigne.chat.made_files import MadeFiles
     from consigne.chat.personal import Personal
     from consigne.chat.projects import Projects
     from consigne.chat.prompts import Prompts
@@ -77,6 +78,7 @@ class Services(msgspec.Struct, frozen=True):
     runs: "Runs"
     toolbox: "Toolbox"
     artifacts: "Artifacts"
+    made_files: "MadeFiles"
     tool_servers: "ToolServers"
     pulls: "Pulls"
     files: "Files"
@@ -190,6 +192,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     from consigne.chat.grounding import Grounding
     from consigne.chat.guiding import Guiding
     from consigne.chat.importing import Importing
+    from consigne.chat.made_files import MadeFiles
     from consigne.chat.personal import Personal
     from consigne.chat.projects import Projects
     from consigne.chat.prompts import Prompts
@@ -223,7 +226,8 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
     tool_servers = ToolServers(db, settings.tools)
     pictures = Pictures(db, files.objects, settings)
     own = OwnTools(personal, skills)
-    toolbox = open_toolbox(settings, db, own, tool_servers, (pictures, engines.gateway))
+    made = MadeFiles(db, files.objects)
+    toolbox = open_toolbox(settings, db, own, made, tool_servers, (pictures, engines.gateway))
     guide = Guiding(personal, skills, engines.gateway)
     grounding = Grounding(documents, Retrieval(db, engines.gateway))
     helpers = guide, toolbox, grounding, Picturing(pictures), usage
@@ -253,6 +257,7 @@ async def _open_store(settings: Settings, engines: Engines, stack: AsyncExitStac
         runs=runs,
         toolbox=toolbox,
         artifacts=Artifacts(db),
+        made_files=made,
         tool_servers=tool_servers,
         pulls=pulls,
         files=files,

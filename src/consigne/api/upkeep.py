@@ -32,6 +32,7 @@ async def _look_after(services: Services) -> None:
             services.uploads,
             services.batches,
             services.chat_sweep,
+            services.made_files,
             services.documents,
             services.pictures,
             services.importing,

@@ -1,9 +1,10 @@
 """People: who they are, how they sign in, and the sessions of their browsers."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Select, delete, select, update
+from sqlalchemy import Row, Select, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import ROLES, Caller, Role
@@ -162,14 +163,14 @@ class Identity:
                 )
             )
             await session.flush()
-            row = (await session.execute(_session_query(secret))).one()
+            row = (await session.execute(_SESSION, _by(secret))).one()
             return SignedIn(secret, _caller(row))
 
     async def caller(self, session_secret: str) -> Caller | None:
         """Return who a session's secret belongs to; using a session prolongs it."""
         now = sources.now()
         async with self._db.reading() as session:
-            row = (await session.execute(_session_query(session_secret))).one_or_none()
+            row = (await session.execute(_SESSION, _by(session_secret))).one_or_none()
             if row is None or row.expires_at <= now:
                 return None
             caller = _caller(row)
@@ -204,7 +205,11 @@ class Identity:
             )
 
 
-def _session_query(secret: str) -> Select[str, datetime, str, str, str, str, str]:
+def _by(secret: str) -> dict[str, Any]:
+    return {"secret": hash_secret(secret)}
+
+
+def _session_query() -> Select[str, datetime, str, str, str, str, str]:
     return (
         select(
             SessionRow.id,
@@ -226,8 +231,12 @@ def _session_query(secret: str) -> Select[str, datetime, str, str, str, str, str
             (MembershipRow.user_id == SessionRow.user_id)
             & (MembershipRow.organisation_id == SessionRow.organisation_id),
         )
-        .where(SessionRow.secret_hash == hash_secret(secret))
+        .where(SessionRow.secret_hash == bindparam("secret"))
     )
+
+
+_SESSION = _session_query()
+"""Composed once: every request asks it."""
 
 
 def _caller(row: Row[str, datetime, str, str, str, str, str]) -> Caller:

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import Caller
-from consigne.chat.repository import owned_by
+from consigne.chat.repository import conversation_row, owned_by
 from consigne.domain import sources
 from consigne.domain.errors import InvalidRequest, NotFound
 from consigne.domain.ids import is_id, new_id
@@ -65,7 +65,7 @@ class Artifacts:
         _check(content)
         now = sources.now()
         async with self._db.session() as session:
-            await _check_owner(session, caller, conversation_id)
+            await conversation_row(session, caller, conversation_id)
             row = ArtifactRow(
                 id=new_id("art"),
                 organisation_id=caller.organisation_id,
@@ -119,18 +119,6 @@ class Artifacts:
         if version is None:
             raise NotFound("This artifact has no such version.")
         return _artifact(row, version, count)
-
-
-async def _check_owner(session: AsyncSession, caller: Caller, conversation_id: str) -> None:
-    found = await session.scalar(
-        select(ConversationRow.id).where(
-            ConversationRow.id == conversation_id,
-            owned_by(caller),
-            ConversationRow.deleted_at.is_(None),
-        )
-    )
-    if found is None:
-        raise NotFound("There is no such conversation.")
 
 
 async def _row(session: AsyncSession, caller: Caller, artifact_id: str) -> ArtifactRow:

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, literal, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -54,10 +55,10 @@ async def read(session: AsyncSession, row: ConversationRow, wanted: Stretch) -> 
     if wanted.around:
         return await _around(session, row, wanted.around)
     if wanted.before:
-        found, more = await _way(
-            session, row, await _parent(session, row, wanted.before), limit=MESSAGES_AT_ONCE
-        )
-        return Read(row.head_id, found, earlier=more, later=True)
+        found, more = await _way(session, row, wanted.before, limit=MESSAGES_AT_ONCE + 1)
+        if not found:
+            raise NotFound("This conversation has no such message.")
+        return Read(row.head_id, found[:-1], earlier=more, later=True)
     if wanted.after:
         limit = MESSAGES_AT_ONCE + 1
         found, more = await _way(session, row, row.head_id, until=wanted.after, limit=limit)
@@ -75,20 +76,11 @@ async def versions(
     if not messages:
         return {}
     parents = {message.parent_id for message in messages}
-    beside: ColumnElement[bool] = MessageRow.parent_id.in_(parents - {None})
-    if None in parents:
-        beside = or_(beside, MessageRow.parent_id.is_(None))
-    rows = await session.execute(
-        select(MessageRow.parent_id, MessageRow.id)
-        .where(
-            MessageRow.conversation_id == row.id,
-            MessageRow.organisation_id == row.organisation_id,
-            beside,
-        )
-        .order_by(MessageRow.id)
-    )
+    query = _BESIDE_ROOTS if None in parents else _BESIDE
+    rows = await session.execute(query, _of(row) | {"parents": list(parents - {None})})
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for parent, message in rows:
+    # Sorted here: asked for by id, SQLite would walk the whole conversation in that order.
+    for parent, message in sorted(rows, key=lambda each: each[1]):
         found[parent or ""].append(message)
     return {parent: tuple(ids) for parent, ids in found.items() if len(ids) > 1}
 
@@ -139,34 +131,65 @@ async def _way(
     """
     if leaf is None:
         return (), False
-    above = (
-        select(MessageRow.id, MessageRow.parent_id, literal(0).label("height"))
-        .where(
-            MessageRow.id == leaf,
-            MessageRow.conversation_id == row.id,
-            MessageRow.organisation_id == row.organisation_id,
-        )
-        .cte("above", recursive=True)
-    )
-    parent = aliased(MessageRow)
-    step = select(parent.id, parent.parent_id, above.c.height + 1).where(
-        parent.id == above.c.parent_id, parent.organisation_id == row.organisation_id
-    )
-    step = step.where(above.c.id != until) if until else step.where(above.c.height < limit)
-    above = above.union_all(step)
-    ids = select(above).order_by(above.c.height.desc()).limit(limit + 1).subquery()
-    rows = await session.scalars(
-        select(MessageRow)
-        .join(ids, ids.c.id == MessageRow.id)
-        .where(MessageRow.organisation_id == row.organisation_id)
-        .order_by(ids.c.height.desc())
-    )
+    values = _of(row) | {"leaf": leaf, "until": until, "height": limit, "most": limit + 1}
+    rows = await session.execute(_WAY_FROM if until else _WAY_TO, values)
     found = tuple(as_message(message) for message in rows)
     if not until:
         return found[-limit:], len(found) > limit
     if not found or found[0].id != until:
         return (), False
     return found[:limit], len(found) > limit
+
+
+def _of(row: ConversationRow) -> dict[str, Any]:
+    return {"conversation": row.id, "organisation": row.organisation_id}
+
+
+def _way_query(*, bounded: bool) -> Select[Any]:
+    """Return what ``_way`` asks, ``bounded`` in height; composed once, for that takes longer."""
+    here = MessageRow.organisation_id == bindparam("organisation")
+    above = (
+        select(MessageRow.id, MessageRow.parent_id, literal(0).label("height"))
+        .where(
+            MessageRow.id == bindparam("leaf"),
+            MessageRow.conversation_id == bindparam("conversation"),
+            here,
+        )
+        .cte("above", recursive=True)
+    )
+    parent = aliased(MessageRow)
+    step = select(parent.id, parent.parent_id, above.c.height + 1).where(
+        parent.id == above.c.parent_id, parent.organisation_id == bindparam("organisation")
+    )
+    if bounded:
+        step = step.where(above.c.height < bindparam("height", type_=Integer))
+    else:
+        step = step.where(above.c.id != bindparam("until"))
+    above = above.union_all(step)
+    most = bindparam("most", type_=Integer)
+    ids = select(above).order_by(above.c.height.desc()).limit(most).subquery()
+    # Columns, not objects: nothing is changed here, and a page has a hundred of them.
+    return (
+        select(*MessageRow.__table__.columns)
+        .join(ids, ids.c.id == MessageRow.id)
+        .where(here)
+        .order_by(ids.c.height.desc())
+    )
+
+
+def _beside_query(parent: ColumnElement[bool]) -> Select[str | None, str]:
+    return select(MessageRow.parent_id, MessageRow.id).where(
+        MessageRow.conversation_id == bindparam("conversation"),
+        MessageRow.organisation_id == bindparam("organisation"),
+        parent,
+    )
+
+
+_WAY_TO = _way_query(bounded=True)
+_WAY_FROM = _way_query(bounded=False)
+_BESIDE = _beside_query(MessageRow.parent_id.in_(bindparam("parents", expanding=True)))
+# Two queries in one: of an ``OR`` SQLite makes a walk through the whole conversation.
+_BESIDE_ROOTS = _BESIDE.union_all(_beside_query(MessageRow.parent_id.is_(None)))
 
 
 async def _parent(session: AsyncSession, row: ConversationRow, message_id: str) -> str | None:

@@ -3,7 +3,7 @@
 import base64
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import Caller
@@ -184,17 +184,24 @@ class Conversations:
 async def _with_running(
     session: AsyncSession, caller: Caller, conversation_id: str
 ) -> tuple[ConversationRow, bool]:
-    found = await session.execute(
-        select(ConversationRow, RUNNING).where(
-            ConversationRow.id == conversation_id,
-            owned_by(caller),
-            ConversationRow.deleted_at.is_(None),
-        )
-    )
-    row = found.one_or_none()
+    values = {
+        "conversation": conversation_id,
+        "organisation": caller.organisation_id,
+        "user": caller.user_id,
+    }
+    row = (await session.execute(_ONE, values)).one_or_none()
     if row is None:
         raise NotFound("There is no such conversation.")
     return row[0], bool(row[1])
+
+
+_ONE = select(ConversationRow, RUNNING).where(
+    ConversationRow.id == bindparam("conversation"),
+    ConversationRow.organisation_id == bindparam("organisation"),
+    ConversationRow.user_id == bindparam("user"),
+    ConversationRow.deleted_at.is_(None),
+)
+"""One of a person's conversations; composed once, for every page asks it."""
 
 
 def set_rule_title(row: ConversationRow, title: str) -> None:

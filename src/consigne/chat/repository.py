@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, delete, exists, literal, select, update
+from sqlalchemy import ColumnElement, Row, delete, exists, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -271,8 +271,8 @@ def encode_content(content: tuple[ContentBlock, ...]) -> str:
     return msgspec.json.encode(content).decode()
 
 
-def as_message(row: MessageRow) -> StoredMessage:
-    """Return a stored message."""
+def as_message(row: MessageRow | Row[Any]) -> StoredMessage:
+    """Return a stored message, from its row or the columns of it."""
     usage = None
     if row.input_tokens is not None:
         usage = Usage(row.input_tokens, row.cached_input_tokens or 0, row.output_tokens or 0)

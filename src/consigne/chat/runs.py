@@ -254,6 +254,7 @@ class Runs:
             )
             branch, run.shown = list(grounded.branch), grounded.shown
             guidance = grounded.told(guidance)
+        branch = [await self._with_made(turn, message) for message in branch]
         plan = plan_of(guidance, mode, tools, begun=bool(run.content))
         built = await history.build(self._gateway, turn.model, branch, plan.guidance)
         run.message = msgspec.structs.replace(run.message, left_out=built.left_out)
@@ -264,6 +265,13 @@ class Runs:
             first=plan.first,
             written=self._titler(run, turn),
         )
+
+    async def _with_made(self, turn: Turn, message: StoredMessage) -> StoredMessage:
+        """Return a message with the pictures that tools made in it, where the model sees any."""
+        if not any(isinstance(block, ToolResultBlock) for block in message.content):
+            return message
+        content = await self._toolbox.seen(turn.person, turn.model, message.content)
+        return msgspec.structs.replace(message, content=tuple(content))
 
     async def _order(self, turn: Turn, branch: Sequence[StoredMessage]) -> Order | None:
         """Return the picture that answers a question without any text model, if one does."""

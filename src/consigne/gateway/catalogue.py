@@ -119,6 +119,11 @@ def suggest(
     return sorted(judged, key=lambda s: (not s.recommended, not s.fits))
 
 
+def fits(size_bytes: int, machine: Machine) -> bool:
+    """Say whether a machine's memory holds a model of this size, beside all else."""
+    return size_bytes + _RUNTIME_BYTES <= _SHARE_FOR_MODELS * machine.memory_bytes
+
+
 def expected_speed(read_bytes: int, machine: Machine, bandwidth: float) -> float:
     """Return the tokens per second to expect of one answer at a time.
 
@@ -160,11 +165,10 @@ def _judge(
 ) -> Suggestion:
     fields = {name: getattr(entry, name) for name in entry.__struct_fields__}
     read_bytes = fields.pop("read_bytes")
-    budget = _SHARE_FOR_MODELS * machine.memory_bytes
     return Suggestion(
         **fields,
         expected_tokens_per_s=round(expected_speed(read_bytes, machine, bandwidth), 1),
-        fits=entry.size_bytes + _RUNTIME_BYTES <= budget,
+        fits=fits(entry.size_bytes, machine),
         recommended=False,
         installed=entry.id in installed,
     )

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from consigne.domain.errors import ConsigneError, OperatorError, Overloaded
 
-SCHEMA = "0014"
+SCHEMA = "0015"
 """The newest migration; a test holds it to be so."""
 
 BUSY_TIMEOUT_MS = 10_000

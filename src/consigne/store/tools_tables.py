@@ -1,8 +1,8 @@
-"""The tables of the chat's tools: what is switched and allowed, artifacts, servers of tools."""
+"""The tables of the chat's tools: what is switched and allowed, what is made, servers of tools."""
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import BigInteger, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from consigne.store.tables import ID, Table
@@ -72,6 +72,29 @@ class ArtifactVersionRow(Table):
     organisation_id: Mapped[str] = mapped_column(ID)
     content: Mapped[str]
     created_at: Mapped[datetime]
+
+
+class MadeFileRow(Table):
+    """A file that a tool made in a conversation; its content is in the object store."""
+
+    __tablename__ = "made_files"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    organisation_id: Mapped[str] = mapped_column(
+        ID, ForeignKey("organisations.id", ondelete="CASCADE")
+    )
+    conversation_id: Mapped[str | None] = mapped_column(
+        ID, ForeignKey("conversations.id", ondelete="SET NULL")
+    )
+    """Where it was made; ``None`` once that is gone, and the content goes too."""
+    state: Mapped[str]
+    """``writing`` or ``ready``."""
+    filename: Mapped[str]
+    media_type: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "conversation_id"), Index(None, "state", "created_at"))
 
 
 class ToolServerRow(Table):

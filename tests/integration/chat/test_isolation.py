@@ -123,7 +123,7 @@ TENANT_TABLES = re.compile(
     r"\b(conversations|messages|runs|run_events|api_keys|workspaces|sessions|folders"
     r"|message_texts|feedback|memories|personal_instructions|prompts|assistants|schedules|skills"
     r"|skill_choices|tool_switches|tool_approvals|artifacts|artifact_versions|tool_servers"
-    r"|documents|passages|pictures|projects|project_documents|shares|imports)\b"
+    r"|documents|passages|pictures|projects|project_documents|shares|imports|made_files)\b"
 )
 
 
@@ -153,6 +153,14 @@ async def drawn(visitor: Visitor) -> str:
     return str(listed["pictures"][0]["id"])
 
 
+async def made(visitor: Visitor, conversation_id: str) -> str:
+    """Keep a file that a tool made and return its id."""
+    services = visitor.site.services
+    caller = await services.identity.caller(visitor.http.cookies["consigne_session"])
+    made = await services.made_files.keep(caller, conversation_id, "a.bin", "", b"mine")
+    return str(made.id)
+
+
 async def imported(visitor: Visitor) -> str:
     """Begin an import and return its id."""
     made = await visitor.http.post("/api/import", content=b"[]")
@@ -175,6 +183,7 @@ async def furnished(visitor: Visitor) -> dict[str, str]:
         "run_id": sent["run"]["id"],
         "folder_id": (await visitor.ask("POST", "/folders", {"name": "Mine"}))["id"],
         "document_id": await attached(visitor),
+        "file_id": await made(visitor, conversation["id"]),
         "picture_id": await drawn(visitor),
         "import_id": await imported(visitor),
         "pull_id": "pull_1",

@@ -15,6 +15,7 @@ from consigne.gateway.catalogue import (
     memory_bandwidth,
     suggest,
 )
+from consigne.gateway.image_catalogue import suggest_images
 
 LAPTOP = Machine(16 * 10**9, 8, "a laptop", ("avx2",))
 SERVER = Machine(256 * 10**9, 64, "a server", ("avx2", "avx512"))
@@ -102,3 +103,22 @@ def test_this_machine_is_described() -> None:
     assert here.memory_bytes > 2**28
     assert here.cores >= 1
     assert memory_bandwidth() > 1e8
+
+
+def test_image_models_are_judged_by_memory_and_by_what_they_run_on() -> None:
+    small = suggest_images(LAPTOP, installed={"sd-turbo"}, torch=False)
+    assert {each.id for each in small if each.fits and each.runs} == {
+        "lcm-dreamshaper-v7",
+        "stable-diffusion-v1-5",
+        "flux.1-schnell",
+    }
+    able = [each.fits and each.runs for each in small]
+    assert able == sorted(able, reverse=True)
+    assert [each.id for each in small if each.installed] == ["sd-turbo"]
+    assert all(each.runs for each in suggest_images(LAPTOP, torch=True))
+    assert not any(each.fits for each in suggest_images(Machine(2 * 10**9, 2, "a board")))
+    for each in small:
+        assert facts_of(each.source).id == each.id
+        assert each.license.en
+        assert each.license.fr
+        assert each.note.fr

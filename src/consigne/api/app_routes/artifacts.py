@@ -1,4 +1,4 @@
-"""What stands beside conversations, in versions."""
+"""What stands beside conversations, in versions, and other files that tools made in them."""
 
 import re
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from consigne.api.app_routes import tools_schemas as schemas
 from consigne.api.app_routes.access import Person
 from consigne.api.app_routes.replies import reply
 from consigne.api.auth import services_of
+from consigne.api.downloads import Download
 
 router = APIRouter(tags=["Artifacts"])
 _SUFFIXES = {"html": "html", "svg": "svg", "document": "md"}
@@ -57,3 +58,12 @@ async def download_artifact(
             "x-content-type-options": "nosniff",
         },
     )
+
+
+@router.get("/made-files/{file_id}")
+async def download_made_file(request: Request, caller: Person, file_id: str) -> Response:
+    """Return a file that a tool made; the browser saves it, and shows only pictures in the page."""
+    file, content = await services_of(request).made_files.content(caller, file_id)
+    response = Download(content, file.media_type, file.filename)
+    response.also({"content-security-policy": "sandbox; default-src 'none'"})
+    return response

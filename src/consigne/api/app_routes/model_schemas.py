@@ -45,6 +45,8 @@ class Models(Out):
     """All models."""
 
     default: str | None
+    paints: str | None
+    """The model that makes pictures where none is named."""
     changes_pictures: bool
     """Whether the model of pictures can draw a part of one anew."""
     models: list[Model]
@@ -82,12 +84,34 @@ class Suggestion(Out):
     installed: bool
 
 
+class ImageSuggestion(Out):
+    """An image model worth having."""
+
+    id: str
+    name: str
+    source: str
+    size_bytes: int
+    license: Note
+    license_url: str
+    width: int
+    height: int
+    steps: int
+    """To a picture, as it was made for."""
+    note: Note
+    fits: bool
+    runs: bool
+    """Whether what it runs on (torch, for some) is installed."""
+    installed: bool
+
+
 class Suggestions(Out):
     """Models worth having on this machine."""
 
     as_of: date
     machine: Machine
     suggestions: list[Suggestion]
+    images_as_of: date
+    images: list[ImageSuggestion]
 
 
 class Pull(Out):

@@ -15,6 +15,7 @@ from consigne.api.services import Services
 from consigne.domain.models import Model
 from consigne.engines.machine import this_machine
 from consigne.gateway.catalogue import catalogue, suggest
+from consigne.gateway.image_catalogue import image_catalogue, suggest_images
 
 router = APIRouter(prefix="/models", tags=["Models"])
 
@@ -29,6 +30,7 @@ async def list_models(request: Request, _: Person) -> Response:
     return reply(
         {
             "default": default.id if default else None,
+            "paints": painter.id if painter else None,
             "changes_pictures": bool(painter and painter.image and painter.image.edits),
             "models": models,
         }
@@ -47,6 +49,8 @@ async def list_suggestions(request: Request, _: Person) -> Response:
             "as_of": catalogue().as_of,
             "machine": {"memory_bytes": machine.memory_bytes, "cores": machine.cores},
             "suggestions": found,
+            "images_as_of": image_catalogue().as_of,
+            "images": suggest_images(machine, installed=installed),
         }
     )
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from consigne.api.app_routes.model_schemas import Note
 from consigne.api.app_routes.schemas import In, Out
+from consigne.chat.made_files import LARGEST
 
 
 class Leave(In):
@@ -20,7 +21,7 @@ class PageFile(In):
 
     name: Annotated[str, Field(max_length=200)]
     media_type: Annotated[str, Field(max_length=100)]
-    data: Annotated[str, Field(max_length=2_800_000)]
+    data: Annotated[str, Field(max_length=4 * LARGEST // 3 + 4)]
     """In base64."""
 
 

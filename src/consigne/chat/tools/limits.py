@@ -32,20 +32,28 @@ def of_unknown_outcome(call: str) -> ToolResultBlock:
 
 
 def fitted(outcome: Outcome, model: Model | None) -> Outcome:
-    """Return an outcome whose text is cut to a quarter of what a model can read, or less."""
+    """Return an outcome whose text is cut to a quarter of what a model can read, or less.
+
+    Of several texts the longest are cut, so that short ones (which files there are) stay whole.
+    """
     context = model.context if model is not None else LONGEST_RESULT
     room = min(LONGEST_RESULT, max(SHORTEST_RESULT, context * _CHARACTERS_PER_TOKEN // 4))
-    content: list[TextBlock | ImageBlock] = []
-    for block in outcome.content:
-        if isinstance(block, ImageBlock):
-            content.append(block)
-            continue
-        text = block.text.encode("utf-8", "replace").decode().replace("\x00", "")
-        if len(text) > room:
-            text = f"{text[:room]}\n(Cut here; {len(text) - room:,} characters more.)"
-        room = max(0, room - len(text))
-        content.append(TextBlock(text))
+    content = list(outcome.content)
+    texts = {
+        at: _clean(each.text) for at, each in enumerate(content) if isinstance(each, TextBlock)
+    }
+    for done, at in enumerate(sorted(texts, key=lambda at: len(texts[at]))):
+        text = texts[at]
+        share = room // (len(texts) - done)
+        room -= min(len(text), share)
+        if len(text) > share:
+            text = f"{text[:share]}\n(Cut here; {len(text) - share:,} characters more.)"
+        content[at] = TextBlock(text)
     return Outcome(tuple(content), outcome.is_error)
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\x00", "")
 
 
 def as_seen(block: ContentBlock, model: Model) -> ContentBlock:

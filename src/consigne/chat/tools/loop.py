@@ -49,8 +49,8 @@ class Generator(Protocol):
         ...
 
 
-class Approvals(Protocol):
-    """Remembers what was allowed for the whole of a conversation."""
+class Keeper(Protocol):
+    """Remembers what was allowed for the whole of a conversation, and keeps what tools make."""
 
     async def allowed(self, person: Caller, conversation_id: str, name: str) -> bool:
         """Say whether a tool was."""
@@ -58,6 +58,12 @@ class Approvals(Protocol):
 
     async def allow(self, person: Caller, conversation_id: str, name: str) -> None:
         """Remember that it was."""
+        ...
+
+    async def seen(
+        self, person: Caller, model: Model, content: Sequence[ContentBlock]
+    ) -> Sequence[ContentBlock]:
+        """Return what tools answered as a model is shown it."""
         ...
 
 
@@ -70,7 +76,7 @@ class Loop:
         run: LiveRun,
         person: Caller,
         tools: Mapping[str, ChatTool],
-        approvals: Approvals,
+        keeper: Keeper,
         noted: Callable[[LiveRun], None],
         unoffered: Mapping[str, ChatTool] | None = None,
     ) -> None:
@@ -78,7 +84,7 @@ class Loop:
         self._run = run
         self._person = person
         self._tools = tools
-        self._approvals = approvals
+        self._keeper = keeper
         self._unoffered = unoffered or {}
         """Tools that the model is not told of, but the run may call."""
         self._noted = noted
@@ -129,7 +135,8 @@ class Loop:
             if stop.stop_reason != "tool_use" or not calls or step == most_steps:
                 return Ending("complete", stop_reason=stop.stop_reason, usage=usage)
             calls = [self._noted_call(call) for call in calls]
-            results = [as_seen(block, model) for block in await self._answer(calls, model)]
+            answers = await self._keeper.seen(self._person, model, await self._answer(calls, model))
+            results = [as_seen(block, model) for block in answers]
             request = msgspec.structs.replace(
                 request,
                 tool_choice=ToolChoice(),
@@ -218,7 +225,7 @@ class Loop:
         if not tool.needs_approval:
             return True
         where = self._run.conversation_id
-        if await self._approvals.allowed(self._person, where, tool.name):
+        if await self._keeper.allowed(self._person, where, tool.name):
             return True
         waits = ask(self._run, call.id)
         self._run.say("tool_asks", {"id": call.id, "name": tool.name, "title": tool.title})
@@ -231,7 +238,7 @@ class Loop:
         finally:
             self._run.asked.pop(call.id, None)
         if decision == "always":
-            await self._approvals.allow(self._person, where, tool.name)
+            await self._keeper.allow(self._person, where, tool.name)
         return decision in ("once", "always")
 
 

@@ -2,6 +2,7 @@
 
 from consigne.business.pictures import Pictures
 from consigne.chat.artifacts import Artifacts
+from consigne.chat.made_files import MadeFiles
 from consigne.chat.tools import python_package
 from consigne.chat.tools.artifact_tools import artifact_tools
 from consigne.chat.tools.builtin import CALCULATOR, DATE
@@ -20,16 +21,17 @@ def open_toolbox(
     settings: Settings,
     db: Database,
     own: OwnTools,
+    made: MadeFiles,
     servers: ToolServers | None = None,
     drawing: tuple[Pictures, Painter] | None = None,
 ) -> Toolbox:
     """Return the tools of this service, as its operator set them up."""
-    toolbox = Toolbox(db)
+    toolbox = Toolbox(db, made)
     toolbox.add(CALCULATOR, DATE, *web_tools(settings.tools))
     artifacts = Artifacts(db)
     toolbox.add(*artifact_tools(artifacts))
     if python_package.installed(settings.data_dir):
-        toolbox.add(python_tool(artifacts))
+        toolbox.add(python_tool(artifacts, made))
     if settings.tools.search.kind:
         toolbox.add(PLAN)
     toolbox.add_source(own)

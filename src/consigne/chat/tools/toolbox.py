@@ -7,9 +7,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consigne.business.caller import Caller
+from consigne.chat.made_files import MadeFiles
 from consigne.chat.tools.base import ChatTool, ToolSource
 from consigne.domain import sources
 from consigne.domain.errors import NotFound
+from consigne.domain.messages import ContentBlock
 from consigne.domain.models import Model
 from consigne.store.db import Database
 from consigne.store.tools_tables import ToolApprovalRow, ToolSwitchRow
@@ -33,8 +35,9 @@ def can_use_tools(model: Model) -> bool:
 class Toolbox:
     """Knows the tools; remembers which a person switched off, and what they allowed for good."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, made: MadeFiles | None = None) -> None:
         self._db = db
+        self._made = made
         self._tools: dict[str, ChatTool] = {}
         self._sources: list[ToolSource] = []
 
@@ -51,6 +54,14 @@ class Toolbox:
     def add_source(self, source: ToolSource) -> None:
         """Register what brings tools that depend on the person."""
         self._sources.append(source)
+
+    async def seen(
+        self, person: Caller, model: Model, content: Sequence[ContentBlock]
+    ) -> Sequence[ContentBlock]:
+        """Return what tools answered as a model is shown it: with pictures, if it sees any."""
+        if self._made is None or not model.capabilities.images_in:
+            return content
+        return await self._made.seen(person.organisation_id, content)
 
     async def switches(self, person: Caller) -> list[Switch]:
         """Return all tools that a person may use, and which of them are on."""

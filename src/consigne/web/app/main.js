@@ -9,7 +9,7 @@ import { watchFeedback } from "./state/feedback.js";
 import { loadFolders } from "./state/folders.js";
 import { loadLibrary, watchSchedules } from "./state/library.js";
 import { resumeImport } from "./state/imports.js";
-import { arrival, loadModels, loadPulls } from "./state/models.js";
+import { arrival, loadModels, loadPulls, paints } from "./state/models.js";
 import { loadProjects } from "./state/projects.js";
 import { begin, session } from "./state/session.js";
 import { loadTools } from "./state/tools.js";
@@ -52,8 +52,10 @@ effect(() => {
 effect(() => {
   const model = arrival.value;
   if (!model) return;
-  const use = { label: t("pull.use"), run: () => { chooseModel(model.id); } };
-  queueMicrotask(() => toast(t("pull.ready", { name: model.name }), use));
+  const { id, name, modality } = model;
+  const use = { label: t("pull.use"), run: () => { chooseModel(id); } };
+  const said = paints.peek() === id ? "pull.readyPaints" : "pull.ready";
+  queueMicrotask(() => toast(t(said, { name }), modality === "text" ? use : undefined));
 });
 
 // When the page is there for the reader: nothing waits for it.

@@ -109,7 +109,11 @@
  * @property {{en: string, fr: string}} note
  *
  * @typedef {{as_of: string, machine: {memory_bytes: number, cores: number},
- *   suggestions: Suggestion[]}} Suggestions
+ *   suggestions: Suggestion[], images_as_of: string, images: ImageSuggestion[]}} Suggestions
+ *
+ * @typedef {{id: string, name: string, source: string, size_bytes: number, license: {en: string, fr: string},
+ *   license_url: string, width: number, height: number, steps: number, note: {en: string, fr: string},
+ *   fits: boolean, runs: boolean, installed: boolean}} ImageSuggestion
  *
  * @typedef {object} Pull
  * @property {string} id

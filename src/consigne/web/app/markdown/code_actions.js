@@ -1,3 +1,4 @@
+import { size } from "../format.js";
 import { t } from "../i18n.js";
 import { openId } from "../router.js";
 import { openBeside } from "../state/artifact.js";
@@ -24,7 +25,7 @@ export async function act(button, block, code) {
   const { runPython } = await import("../state/python.js");
   const result = await runPython(code, control.signal, (text) => { shown.textContent = text; });
   shown.textContent = result.text || t("code.nothing");
-  for (const file of result.files) shown.append(link(file));
+  for (const file of result.files) shown.append(...link(file));
   running.delete(button);
   button.textContent = t("code.run");
 }
@@ -44,15 +45,14 @@ function outputOf(block) {
 
 /** @param {import("../state/python.js").MadeFile} file */
 function link(file) {
-  const address = `data:${file.media_type};base64,${file.data}`;
-  if (file.media_type.startsWith("image/")) {
-    const picture = document.createElement("img");
-    picture.src = address;
-    picture.alt = file.name;
-    return picture;
-  }
+  const address = URL.createObjectURL(new Blob([file.bytes], { type: file.media_type }));
   const made = document.createElement("a");
   made.href = address;
-  made.download = made.textContent = file.name;
-  return made;
+  made.download = file.name.split("/").pop() ?? file.name;
+  made.textContent = `${file.name} (${size(file.bytes.length)})`;
+  if (!file.media_type.startsWith("image/")) return [made];
+  const picture = document.createElement("img");
+  picture.src = address;
+  picture.alt = file.name;
+  return [picture, made];
 }

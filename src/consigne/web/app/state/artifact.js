@@ -38,6 +38,17 @@ export function madeBy(result) {
 }
 
 /**
+ * The files that a tool made and the reader can keep.
+ * @param {import("../types.js").ToolResult} result
+ */
+export function filesOf(result) {
+  return result.content.flatMap((block) => {
+    const found = block.type === "text" && /^File (.+) \((\d+) bytes\) is kept.* id: (made_\w+)$/.exec(block.text);
+    return found ? [{ name: found[1], bytes: Number(found[2]), address: `/api/made-files/${found[3]}` }] : [];
+  });
+}
+
+/**
  * Open what a tool has just made, where there is room for it beside the conversation.
  * @param {import("../types.js").ToolResult} result
  */

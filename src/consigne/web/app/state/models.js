@@ -15,6 +15,8 @@ import { toast } from "./toasts.js";
 
 export const models = signal(/** @type {Model[] | null} */ (null));
 const defaultId = signal(/** @type {string | null} */ (null));
+/** The model that makes pictures. */
+export const paints = signal(/** @type {string | null} */ (null));
 /** Whether a part of a picture can be drawn anew. */
 export const edits = signal(false);
 const preferred = signal(storage.get("model"));
@@ -72,6 +74,7 @@ export async function loadModels() {
   if (!found) return;
   models.value = found.models;
   defaultId.value = found.default;
+  paints.value = found.paints ?? null;
   edits.value = Boolean(found.changes_pictures);
 }
 

@@ -8,6 +8,8 @@ import { textOf } from "../text.js";
  * @typedef {import("../types.js").Message} Message
  */
 
+/** A number stands at its word, on the same line (a word joiner). */
+const GLUE = "\u2060";
 const MARK = /\[(\d{1,4}(?:\s*,\s*\d{1,4})*)\]/;
 
 /** Open what a number in an answer stands for. @param {{message: Message, children: any}} props */
@@ -84,7 +86,8 @@ export function mark(element, citations = []) {
       all.append(...numbers.map((number) => known.get(number)).flatMap((one) => (one ? [button(one)] : [])));
       return all;
     });
-    node.replaceWith(...pieces);
+    node.replaceWith(...pieces.map((piece, at) => (
+      typeof piece === "string" && pieces[at + 1] instanceof Element ? piece.trimEnd() + GLUE : piece)));
   }
 }
 

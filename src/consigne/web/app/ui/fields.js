@@ -11,16 +11,17 @@ export function Field({ label, note, children }) {
 
 /**
  * @param {{label: string, note?: string, value: string, rows?: number, required?: boolean,
- *   most?: number, onInput: (value: string) => void}} props `rows` makes it one of several lines
+ *   most?: number, first?: boolean, onInput: (value: string) => void}} props `rows` makes it one of
+ *   several lines, `first` where its dialog begins
  */
-export function TextField({ label, note, value, rows, required = false, most, onInput }) {
+export function TextField({ label, note, value, rows, required = false, most, first, onInput }) {
   const input = (/** @type {any} */ event) => onInput(event.target.value);
   return html`<${Field} label=${label} note=${note}>
     ${rows
       ? html`<textarea rows=${rows} dir="auto" value=${value} required=${required} maxlength=${most}
           onInput=${input}></textarea>`
       : html`<input type="text" dir="auto" autocomplete="off" value=${value} required=${required}
-          maxlength=${most} onInput=${input} />`}
+          maxlength=${most} autofocus=${first} onInput=${input} />`}
   <//>`;
 }
 

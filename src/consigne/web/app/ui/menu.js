@@ -1,7 +1,10 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { html } from "../html.js";
+
+/** Between a menu, its button and the window's edges, in pixels. */
+const GAP = 8;
 
 /**
  * A button that opens a menu of commands or choices.
@@ -19,6 +22,25 @@ export function Menu({ label, button, worded = false, buttonClass = "", side = "
     open.value = false;
     if (refocus) box.current?.querySelector("button")?.focus();
   };
+
+  useLayoutEffect(() => {
+    const panel = /** @type {HTMLElement | null | undefined} */ (box.current?.querySelector("[popover]"));
+    const beside = box.current?.querySelector("button");
+    if (!shown || !panel || !beside) return undefined;
+    panel.showPopover(); // above all else, whatever it stands in cuts off
+    const stand = (/** @type {Event} */ event) => {
+      if (event?.target !== panel) place(panel, beside, side);
+    };
+    const sized = new ResizeObserver(() => place(panel, beside, side));
+    sized.observe(panel);
+    addEventListener("resize", stand);
+    addEventListener("scroll", stand, { capture: true, passive: true });
+    return () => {
+      sized.disconnect();
+      removeEventListener("resize", stand);
+      removeEventListener("scroll", stand, { capture: true });
+    };
+  }, [shown]);
 
   useEffect(() => {
     if (!shown) return undefined;
@@ -55,7 +77,7 @@ export function Menu({ label, button, worded = false, buttonClass = "", side = "
   return html`<div class="menu" ref=${box} onKeyDown=${onKeyDown}>
     <button type="button" class=${buttonClass} aria-haspopup="menu" aria-expanded=${shown}
       aria-label=${worded ? undefined : label} onClick=${toggle}>${button}</button>
-    ${shown && html`<div class="menu-panel ${side}" role="menu" aria-label=${label}
+    ${shown && html`<div popover="manual" class="menu-panel" role="menu" aria-label=${label}
       onClick=${onClick}>${children}</div>`}
   </div>`;
 }
@@ -70,6 +92,26 @@ export function MenuItem({ onSelect, checked, many = false, stay = false, childr
   const role = checked === undefined ? "menuitem" : choice;
   return html`<button type="button" class="menu-item" role=${role} tabindex="-1"
     aria-checked=${checked} data-stay=${stay || undefined} onClick=${onSelect}>${children}</button>`;
+}
+
+/**
+ * Put a menu beside its button, on the side that is wished for if there is room, within the window.
+ * @param {HTMLElement} panel
+ * @param {Element} button
+ * @param {string} side
+ */
+function place(panel, button, side) {
+  const at = button.getBoundingClientRect();
+  const { clientWidth: width, clientHeight: height } = document.documentElement;
+  const above = at.top - 2 * GAP, below = height - at.bottom - 2 * GAP;
+  const [wished, other] = side === "up" ? [above, below] : [below, above];
+  const up = (side === "up") === (wished >= Math.min(panel.scrollHeight, other));
+  panel.style.setProperty("--room", `${up ? above : below}px`);
+  panel.style.setProperty("--beside", `${at.width}px`);
+  const left = side === "end" ? at.right - panel.offsetWidth : at.left;
+  panel.style.left = `${Math.max(GAP, Math.min(left, width - panel.offsetWidth - GAP))}px`;
+  panel.style.top = up ? "auto" : `${at.bottom + GAP / 2}px`;
+  panel.style.bottom = up ? `${height - at.top + GAP / 2}px` : "auto";
 }
 
 /**

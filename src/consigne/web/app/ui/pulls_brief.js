@@ -19,7 +19,8 @@ export function PullsBrief() {
 
 /** @param {Pull} pull */
 export function pullName(pull) {
-  const found = suggestions.value?.suggestions.find((known) => known.source === pull.source);
+  const all = [...(suggestions.value?.suggestions ?? []), ...(suggestions.value?.images ?? [])];
+  const found = all.find((known) => known.source === pull.source);
   return found?.name ?? pull.source.replace(/^.*\//, "");
 }
 

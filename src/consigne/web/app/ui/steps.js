@@ -1,10 +1,11 @@
 import { useSignal } from "@preact/signals";
 
+import { size } from "../format.js";
 import { html } from "../html.js";
 import { explain, has, language, t } from "../i18n.js";
 import { cited } from "../markdown/cite.js";
 import { Markdown } from "../markdown/view.js";
-import { madeBy, openArtifact } from "../state/artifact.js";
+import { filesOf, madeBy, openArtifact } from "../state/artifact.js";
 import { giveLeave, tools } from "../state/tools.js";
 import { toast } from "../state/toasts.js";
 import { mark } from "./citations.js";
@@ -77,6 +78,7 @@ function Group({ message, blocks, growing, last }) {
 function Step({ message, use, growing, result }) {
   const waiting = growing && !result;
   const made = result && madeBy(result);
+  const files = result ? filesOf(result) : [];
   const pictures = result?.content.filter((block) => block.type === "image") ?? [];
   return html`<li>
     <details class="step ${result?.is_error ? "bad" : ""}">
@@ -97,7 +99,9 @@ function Step({ message, use, growing, result }) {
     ${waiting && use.total && html`<${Progress} use=${use} />`}
     ${pictures.map((picture, at) => (picture.url?.startsWith("/api/pictures/")
       ? html`<${MadePicture} key=${at} address=${picture.url} message=${message} />`
-      : html`<${Picture} key=${at} picture=${picture} />`))}
+      : html`<${Picture} key=${at} picture=${picture}
+          name=${files.find((file) => file.address === picture.url)?.name} />`))}
+    <${Files} files=${files} />
     ${waiting && use.stage === "asks" && html`<${Leave} message=${message} use=${use} />`}
   </li>`;
 }
@@ -109,10 +113,24 @@ function Plan({ steps }) {
     ${steps.map((step, at) => html`<li key=${at} dir="auto">${String(step)}</li>`)}</ol>`;
 }
 
-/** @param {{picture: {media_type: string | null, data: string | null, url: string | null}}} props */
-function Picture({ picture }) {
+/**
+ * @param {{picture: {media_type: string | null, data: string | null, url: string | null}, name?: string}} props
+ */
+function Picture({ picture, name }) {
   const address = picture.data ? `data:${picture.media_type};base64,${picture.data}` : picture.url;
-  return html`<img class="step-picture" src=${address} alt=${t("step.picture")} />`;
+  return html`<img class="step-picture" src=${address} alt=${name ?? t("step.picture")} />`;
+}
+
+/** What a tool made, to be kept. @param {{files: {name: string, bytes: number, address: string}[]}} props */
+function Files({ files }) {
+  if (!files.length) return null;
+  return html`<ul class="files" aria-label=${t("step.files")}>
+    ${files.map(({ name, bytes, address }) => html`<li key=${address}>
+      <a class="file" href=${address} download=${name} title=${t("step.keepFile", { name })}>
+        <${Icon} name="download" />
+        <span class="file-text"><span class="file-name" dir="auto">${name}</span>
+          <span class="file-state">${size(bytes)}</span></span></a></li>`)}
+  </ul>`;
 }
 
 /** @param {{input: Record<string, any>}} props */

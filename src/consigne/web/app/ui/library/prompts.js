@@ -10,7 +10,6 @@ import { Form, Listing } from "./list.js";
 
 /** @typedef {import("../../state/library.js").Prompt} Prompt */
 
-const EXAMPLE = "{{topic}}, {{tone=calm}}, {{language:English|French}}";
 
 export function PromptsPanel() {
   return html`<${Listing} from=${prompts} form=${PromptForm} line=${line}
@@ -41,8 +40,14 @@ function PromptForm({ item, onDone }) {
   return html`<${Form} title=${t(item ? "prompt.edit" : "prompt.new")} onDone=${onDone}
     save=${() => prompts.save(item?.id ?? null, form.value)}>
     <${TextField} label=${t("library.name")} required most=${80} value=${form.value.name} onInput=${set("name")} />
-    <${TextField} label=${t("prompt.text")} note=${t("prompt.textNote", { example: EXAMPLE })} required
+    <${TextField} label=${t("prompt.text")} note=${t("prompt.textNote", { example: example() })} required
       rows=${8} most=${20000} value=${form.value.text} onInput=${set("text")} />
     <${Check} label=${t("prompt.share")} on=${form.value.shared} onChange=${set("shared")} />
   <//>`;
+}
+
+/** Places as they are written, in words of the reader's: the braces are no part of a translation. */
+function example() {
+  const [topic, tone, calm, tongue, one, other] = t("prompt.example").split(" ");
+  return `{{${topic}}}, {{${tone}=${calm}}}, {{${tongue}:${one}|${other}}}`;
 }

@@ -22,7 +22,7 @@ export function EditDialog() {
   const title = t(item ? "project.edit" : "project.new");
   return html`<${Dialog} kind="sheet" label=${title} title=${title} onClose=${close}>
     <${Form} save=${() => saveProject(item?.id ?? null, form.value)} onDone=${close}>
-      <${TextField} label=${t("library.name")} required most=${80} value=${form.value.name}
+      <${TextField} label=${t("library.name")} first required most=${80} value=${form.value.name}
         onInput=${set("name")} />
       <${TextField} label=${t("assistant.description")} most=${300} value=${form.value.description}
         onInput=${set("description")} />

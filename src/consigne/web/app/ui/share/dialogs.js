@@ -90,11 +90,12 @@ function Line({ link, onLeave }) {
       <a href=${`/c/${link.conversation_id}`} dir="auto" onClick=${onClick}>${title}</a>
       <span class="muted small">${t("share.taken", { time: exactTime(link.updated_at) })}
         ${link.behind && ` ${t("share.behind")}`}</span></div>
+    <div class="thing-acts">
     <button type="button" class="quiet square" title=${t("share.copy")}
       aria-label=${t("share.copyLabel", { title })} onClick=${copy}><${Icon} name="copy" /></button>
     <a class="quiet square button" title=${t("share.open")} target="_blank" rel="noopener noreferrer"
       aria-label=${t("share.openLabel", { title })} href=${link.path}><${Icon} name="share" /></a>
     <button type="button" class="plain" aria-label=${t("share.revokeLabel", { title })}
-      onClick=${() => revoke(link)}>${t("share.revoke")}</button>
+      onClick=${() => revoke(link)}>${t("share.revoke")}</button></div>
   </li>`;
 }
