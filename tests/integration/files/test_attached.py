@@ -287,9 +287,14 @@ async def test_what_cannot_be_fetched_is_told(site: Storage, gateway: Gateway) -
             ("/around", True, "on and on"),
             ("/picture", True, "is a picture"),
             ("/endless", True, "50 MB that are left"),
+            ("http://localhost:99999/", True, "no address"),
+            ("file:///etc/passwd", True, "can't be fetched"),
+            ("http://[::1", True, "can't be fetched"),
+            ("\x00", True, "can't be fetched"),
         ):
             site.services.attachments.fetch = Fetcher(anywhere=anywhere)
-            for where, body in addressed(world.url + path):
+            url = world.url + path if path.startswith("/") else path
+            for where, body in addressed(url):
                 status, told = await sent(site, where, body)
                 assert status == 400, told
                 assert words in told["error"]["message"]
