@@ -115,6 +115,14 @@ def _anthropic_calls(url: str) -> list[Any]:
             extra_body={"temperature": 0.5, "top_p": 0.9, "top_k": 5},
         ),
         send(messages=[{"role": "user", "content": given}]),
+        send(messages=_searched()),
+        lambda: client.beta.messages.create(
+            model="tiny",
+            max_tokens=9,
+            messages=hello,
+            mcp_servers=[{"type": "url", "name": "notes", "url": "https://notes.example/mcp"}],
+            tools=[{"type": "mcp_toolset", "mcp_server_name": "notes"}],
+        ),
         lambda: client.messages.batches.create(
             requests=[
                 {
@@ -126,6 +134,29 @@ def _anthropic_calls(url: str) -> list[Any]:
         lambda: client.messages.count_tokens(model="tiny", messages=history, tools=[tool]),
         lambda: client.models.list(limit=5),
         lambda: client.models.retrieve("tiny"),
+    ]
+
+
+def _searched() -> list[Any]:
+    """Return a conversation with what was run for an answer."""
+    call = {"id": "srvtoolu_1", "name": "web_search", "input": {"query": "weather"}}
+    page = {"type": "web_search_result", "title": "A", "url": "https://a.example"}
+    asked = {"id": "mcptoolu_1", "name": "read", "server_name": "notes", "input": {}}
+    blocks = [
+        {"type": "server_tool_use"} | call,
+        {
+            "type": "web_search_tool_result",
+            "tool_use_id": "srvtoolu_1",
+            "content": [page | {"encrypted_content": "csn1.QQ=="}],
+        },
+        {"type": "mcp_tool_use"} | asked,
+        {"type": "mcp_tool_result", "tool_use_id": "mcptoolu_1", "content": "None."},
+        {"type": "text", "text": "Sunny [1]."},
+    ]
+    return [
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": blocks},
+        {"role": "user", "content": "And tomorrow?"},
     ]
 
 
@@ -158,6 +189,14 @@ def _openai_calls(url: str) -> list[Any]:
         {"type": "input_image", "file_id": "file-1"},
     ]
 
+    told = {"server_label": "notes", "name": "read", "arguments": "{}", "output": "None."}
+    run = [
+        {"type": "web_search_call", "id": "ws_1", "action": {"type": "search", "query": "w"}},
+        {"type": "mcp_list_tools", "id": "mcpl_1", "server_label": "notes", "tools": []},
+        {"type": "mcp_call", "id": "mcp_1"} | told,
+    ]
+    written = {"id": "call_2", "type": "custom", "custom": {"name": "run", "input": "1"}}
+
     def chat(**fields: Any) -> Any:
         return lambda: client.chat.completions.create(**({"model": "tiny"} | fields))
 
@@ -174,6 +213,20 @@ def _openai_calls(url: str) -> list[Any]:
             parallel_tool_calls=False,
         ),
         chat(messages=[{"role": "user", "content": [picture]}], max_completion_tokens=5),
+        chat(
+            messages=[*hello, {"role": "assistant", "tool_calls": [written]}],
+            tools=[{"type": "custom", "custom": {"name": "run", "format": {"type": "text"}}}],
+            tool_choice={"type": "custom", "custom": {"name": "run"}},
+            verbosity="low",
+        ),
+        respond(
+            input=[*run, *hello],
+            tools=[
+                {"type": "mcp", "server_label": "notes", "server_url": "https://notes.example"},
+                {"type": "web_search", "filters": {"allowed_domains": ["a.example"]}},
+            ],
+            max_tool_calls=2,
+        ),
         chat(
             messages=hello,
             response_format={"type": "json_schema", "json_schema": named},

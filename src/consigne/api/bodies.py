@@ -15,14 +15,14 @@ T = TypeVar("T")
 _JSON = b"application/json"
 
 
-async def read(request: Request, adapter: TypeAdapter[T], *, absent: bytes = b"") -> T:
-    """Return the request's JSON body as ``adapter`` defines it; ``absent`` stands for none at all.
+async def read(request: Request, adapter: TypeAdapter[T]) -> T:
+    """Return the request's JSON body as ``adapter`` defines it.
 
     Raises:
         UnsupportedMediaType: The body is declared as something else than plain JSON.
         InvalidRequest: It is not JSON, or not of this schema (``InvalidField``).
     """
-    return decode(await raw(request) or absent, adapter)
+    return decode(await raw(request), adapter)
 
 
 async def raw(request: Request) -> bytes:

@@ -166,10 +166,10 @@ class Searcher:
 
     def _is_wanted(self, url: str) -> bool:
         wish = self._wish
-        return (not wish.allowed or _is_of(url, wish.allowed)) and not _is_of(url, wish.blocked)
+        return (not wish.allowed or is_of(url, wish.allowed)) and not is_of(url, wish.blocked)
 
 
-def _is_of(url: str, domains: Sequence[str]) -> bool:
+def is_of(url: str, domains: Sequence[str]) -> bool:
     """Say whether an address is of one of the domains, which may have a path."""
     try:
         address = urlsplit(url)

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from consigne.cli.models import pull_with_progress
-from consigne.domain.errors import Conflict, OperatorError
+from consigne.domain.errors import Conflict, ModelNotFound, OperatorError
 from consigne.domain.events import Event
 from consigne.domain.messages import Request
 from consigne.settings import Settings
@@ -29,7 +29,11 @@ class LocalClient:
 
     def generate(self, request: Request) -> AsyncIterator[Event]:
         """Generate an answer, event by event."""
-        model = self._gateway.resolve(request.model).id
+        try:
+            model = self._gateway.resolve(request.model).id
+        except ModelNotFound:
+            message = f"There is no model '{request.model}' here; see 'consigne models list'."
+            raise ModelNotFound(message) from None
         return self._gateway.generate(msgspec.structs.replace(request, model=model))
 
     async def models(self) -> list[str]:

@@ -211,6 +211,14 @@ async def test_domains_and_the_number_of_searches_are_kept_to(world: WebWorld) -
     assert [item["type"] for item in kept["output"]].count("web_search_call") == 1
 
 
+async def test_an_answer_that_is_cut_after_a_search_leaves_it_whole(world: WebWorld) -> None:
+    played = ScriptedGateway(START, stop("max_tokens"))
+    played.scripts = [(*CALL, stop("tool_use"))]
+    told = (await post(world, "/v1/responses", GPT, played)).json()
+    assert told["status"] == "incomplete"
+    assert [item["status"] for item in told["output"]] == ["completed", "completed"]
+
+
 async def test_what_hinders_a_search_ends_it_and_not_the_answer(world: WebWorld) -> None:
     with nowhere() as (_, url):
         api = anthropic.Anthropic(base_url=url, api_key=KEY, max_retries=0)

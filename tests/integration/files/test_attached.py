@@ -16,6 +16,7 @@ from anthropic.types import (
 
 from consigne.business.grants import Grant
 from consigne.chat.tools.fetching import Fetcher
+from consigne.documents import attachments
 from consigne.domain.messages import (
     ContentBlock,
     DocumentBlock,
@@ -278,7 +279,10 @@ async def test_a_provider_that_reads_addresses_is_given_them(
         assert document == DocumentBlock(url="https://a.example/map.pdf")
 
 
-async def test_what_cannot_be_fetched_is_told(site: Storage, gateway: Gateway) -> None:
+async def test_what_cannot_be_fetched_is_told(
+    site: Storage, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attachments, "MOST_BYTES", 2**20)
     async with WebWorld().serve() as world:
         world.files["long.txt"] = b"x" * 3000, "text/plain"
         for path, anywhere, words in (
@@ -286,10 +290,15 @@ async def test_what_cannot_be_fetched_is_told(site: Storage, gateway: Gateway) -
             ("/none", True, "answers 404"),
             ("/around", True, "on and on"),
             ("/picture", True, "is a picture"),
-            ("/endless", True, "50 MB that are left"),
+            ("/endless", True, "1 MB that are left"),
+            ("http://localhost:99999/", True, "no address"),
+            ("file:///etc/passwd", True, "can't be fetched"),
+            ("http://[::1", True, "can't be fetched"),
+            ("\x00", True, "can't be fetched"),
         ):
             site.services.attachments.fetch = Fetcher(anywhere=anywhere)
-            for where, body in addressed(world.url + path):
+            url = world.url + path if path.startswith("/") else path
+            for where, body in addressed(url):
                 status, told = await sent(site, where, body)
                 assert status == 400, told
                 assert words in told["error"]["message"]

@@ -4,12 +4,15 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from consigne.cli import client, main
-from consigne.domain.errors import EngineCrashed
-from consigne.domain.messages import OutputFormat
+from consigne.cli.local import LocalClient
+from consigne.domain.errors import EngineCrashed, ModelNotFound
+from consigne.domain.messages import Message, OutputFormat, Request, TextBlock
+from doubles.scripted import ScriptedGateway
 from doubles.terminal import ScriptedClient, answer
 
 
@@ -135,3 +138,10 @@ def test_an_error_in_mid_answer_keeps_what_came(ask: Ask) -> None:
     assert ask("What?") == 2
     assert ask.out == "Hel\n"
     assert ask.err == "consigne: It died.\n"
+
+
+def test_a_model_that_is_not_here_is_told_in_the_terminals_words() -> None:
+    scripted: Any = ScriptedGateway()
+    request = Request(model="nope", messages=(Message("user", (TextBlock("Hi"),)),))
+    with pytest.raises(ModelNotFound, match="consigne models list"):
+        LocalClient(scripted).generate(request)

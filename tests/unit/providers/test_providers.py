@@ -26,3 +26,11 @@ def test_models_say_where_they_run() -> None:
     assert models["far"].capabilities.thinking
     assert not models["blind"].capabilities.tools
     assert models["vectors"].modality == "embedding"
+
+
+def test_only_anthropics_api_reads_documents_at_their_addresses() -> None:
+    for kind, reads in (("openai", False), ("anthropic", True)):
+        (provider,) = Providers([settings_for(kind, "http://up")], environ={})  # type: ignore[arg-type]
+        models = {each.model.id: each.model.capabilities for each in provider.deployments}
+        assert models["far"].document_urls is reads
+        assert not models["blind"].document_urls

@@ -43,7 +43,10 @@ def wanted(body: PromptBody, settings: SearchSettings) -> SearchWish | None:
     for i, param in enumerate(body.tools or ()):
         if isinstance(param, ToolParam) and param.type in TYPES:
             if not settings.kind:
-                message = "The web is not searched here; the operator can set it up (tools.search)"
+                message = (
+                    f"The tool type '{param.type}' is not available here: the operator has set no "
+                    "search service up (tools.search)"
+                )
                 raise InvalidField(message, param=f"tools.{i}")
             return wish(param, f"tools.{i}")
     return None

@@ -21,6 +21,7 @@ class Capabilities(Out):
     structured_output: bool
     images_in: bool
     documents_in: bool
+    document_urls: bool
     thinking: bool
     logprobs: bool
 

@@ -53,7 +53,9 @@ class Fetcher:
         except httpx.TooManyRedirects:
             raise _failed(url, "It leads on and on to other addresses.") from None
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
-            raise _failed(url, f"{str(error) or 'It takes too long'}.") from None
+            raise _failed(url, f"{str(error).rstrip('.') or 'It takes too long'}.") from None
+        except ExceptionGroup:  # of ports that no socket takes, say
+            raise _failed(url, "It is no address that can be asked.") from None
 
 
 async def _content(response: httpx.Response, most: int) -> bytes:

@@ -24,7 +24,7 @@ router = APIRouter()
 async def create_conversation(request: Request) -> Response:
     """Begin a conversation, perhaps with items."""
     caller = await authenticate(request)
-    body = await bodies.read(request, create_body, absent=b"{}")
+    body = await bodies.read(request, create_body)
     given = await _given(request, caller, body.items or [])
     conversations = services_of(request).records.conversations
     return _conversation(await conversations.create(caller, body.metadata or {}, given))

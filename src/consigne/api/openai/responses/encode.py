@@ -44,6 +44,8 @@ _INCOMPLETE = {
 
 
 _RUN_HERE = (pictures.KIND, searches.KIND, remote.KIND)
+_WHOLE = (*_RUN_HERE, remote.LIST)
+"""Items that are over when the model goes on: an answer that is cut then does not cut them."""
 
 
 def usage(counts: Usage) -> Json:
@@ -350,7 +352,7 @@ class ResponseBuilder:
         status = "incomplete" if reason else "completed"
         if reason:
             self.response["incomplete_details"] = {"reason": reason}
-            if self._items:
+            if self._items and self._items[-1]["type"] not in _WHOLE:
                 self._items[-1]["status"] = "incomplete"
         else:
             self.response["completed_at"] = int(sources.now().timestamp())

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 Asked = TypeVar("Asked", bound=ContextBody)
 
 KIND: Final = "mcp_call"
-_LIST: Final = "mcp_list_tools"
+LIST: Final = "mcp_list_tools"
 
 
 def offered(body: Asked, settings: ToolSettings) -> Asked:
@@ -86,7 +86,7 @@ def list_item(listed: RemoteListed) -> Json:
         for each in listed.tools
     ]
     told = {"server_label": listed.label, "tools": tools, "error": None}
-    return {"id": listed.list_id, "type": _LIST, **told}
+    return {"id": listed.list_id, "type": LIST, **told}
 
 
 def begun_item(begun: RemoteBegun) -> Json:
