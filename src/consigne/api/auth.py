@@ -77,9 +77,9 @@ async def authenticate(request: Request) -> "Caller":
 
 def secret_of(request: Request) -> str:
     """Return the API key that the request carries, empty if it carries none."""
-    given: dict[bytes, bytes] = {
-        n: v for n, v in reversed(request.scope["headers"]) if n in _SECRETS
-    }  # the first counts
+    headers: list[tuple[bytes, bytes]] = request.scope["headers"]
+    # Of several the first counts.
+    given = {name: value for name, value in reversed(headers) if name in _SECRETS}
     scheme, _, token = given.get(b"authorization", b"").partition(b" ")
     if scheme.lower() == b"bearer" and (token := token.strip()):
         return token.decode("latin-1")

@@ -1,10 +1,12 @@
-"""Request bodies: read once, decoded straight into their schema."""
+"""Request bodies: read once, decoded straight into their schema; and whole answers."""
 
 from typing import Any, TypeVar
 
+import msgspec
 import pydantic_core
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import Receive
 
 from consigne.api.errors import InvalidField
@@ -13,6 +15,17 @@ from consigne.domain.errors import InvalidRequest, UnsupportedMediaType
 T = TypeVar("T")
 
 _JSON = b"application/json"
+
+
+class Json(Response):
+    """A whole answer."""
+
+    def __init__(self, value: Any) -> None:
+        self.body = msgspec.json.encode(value)
+        self.status_code = 200
+        self.background = None
+        length = b"%d" % len(self.body)
+        self.raw_headers = [(b"content-length", length), (b"content-type", _JSON)]
 
 
 async def read(request: Request, adapter: TypeAdapter[T]) -> T:

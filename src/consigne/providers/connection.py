@@ -12,6 +12,8 @@ import httptools
 
 READ_AHEAD_BYTES: Final = 2**18
 """Bytes of an answer that are held before the server has to wait for who reads it."""
+MOST_HEAD_BYTES: Final = 2**18
+"""Bytes within which an answer's head must end."""
 _JOIN_BYTES: Final = 2**16
 """A body up to so many bytes is sent with its head in one packet."""
 _LENIENT: Final = {"lenient_optional_cr_before_lf": True, "lenient_spaces_after_chunk_size": True}
@@ -188,6 +190,7 @@ class Connection(asyncio.Protocol):
         self._deadline = self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._unsent = 0
+        self._head_bytes = 0
 
     def ask(self, head: bytes, body: bytes, silence_s: float) -> Answer:
         """Send a request.
@@ -199,6 +202,7 @@ class Connection(asyncio.Protocol):
         """
         answer = self._answer = Answer(self)
         self._heard = self._keep = self._ending = False
+        self._head_bytes = 0
         transport = self._transport
         if len(body) <= _JOIN_BYTES:
             transport.write(head + body)
@@ -257,12 +261,13 @@ class Connection(asyncio.Protocol):
         if not self._ending:
             self._deadline = self._loop.time() + self._silence_s
         failed = False
+        self._head_bytes += 0 if answer.begun else len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             failed = True
         self._hand_on(answer)
-        if failed:
+        if failed or (not answer.begun and self._head_bytes > MOST_HEAD_BYTES):
             self._fail(NotHttp())
             return
         if answer.whole:

@@ -11,6 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohappyeyeballs
 
+from consigne.domain.errors import OperatorError
 from consigne.providers.connection import Connection
 
 KEEP_S: Final = 55.0
@@ -56,11 +57,18 @@ def place_of(url: str, proxy: str = "") -> Place:
 
     Without a ``proxy`` the process's environment names one (``HTTPS_PROXY``, ``NO_PROXY``…), except
     for this machine's own addresses.
+
+    Raises:
+        OperatorError: The address has no host that can be looked up.
     """
     parts = urlsplit(url)
-    host = _ascii(parts.hostname or "")
+    try:
+        host = _ascii(parts.hostname or "")
+    except UnicodeError:
+        raise OperatorError(f"The provider's address {url} has no valid host.") from None
     if not proxy and not _HERE.fullmatch(host) and not proxy_bypass(host):
         proxy = getproxies().get(parts.scheme, "")
+        proxy = f"http://{proxy}" if proxy and "://" not in proxy else proxy
     return Place(parts.scheme == "https", host, parts.port or _PORTS[parts.scheme], proxy)
 
 
@@ -173,8 +181,10 @@ class Pool:
             )
             return connection
         proxy = urlsplit(place.proxy)
+        if proxy.scheme not in _PORTS:
+            raise Unreachable(f"proxies are spoken to over HTTP, not {proxy.scheme}")
         host = _ascii(proxy.hostname or "")
-        opened = await self._connect(host, proxy.port or _PORTS.get(proxy.scheme, 80))
+        opened = await self._connect(host, proxy.port or _PORTS[proxy.scheme])
         outer = await self._tls() if proxy.scheme == "https" else None
         named = host if outer is not None else None
         if not place.secure:

@@ -12,6 +12,7 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consigne.domain.errors import OperatorError
 from consigne.providers.connection import Answer, Broken, HungUp, NotHttp
 from consigne.providers.pool import Place, Pool, Unreachable, place_of, target_of
 from doubles.raw_server import Player, Proxy, certificate, listening, read_request
@@ -106,6 +107,7 @@ def test_any_split_of_the_bytes_is_the_same_answer(raw: bytes, cuts: list[int]) 
         (CHUNKED[:-4], Broken),
         (CHUNKED[:-30], Broken),
         (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", NotHttp),
+        (OK + b"x-endless: " + b"y" * 2**19, NotHttp),
         (OK + b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\nhello", NotHttp),
         (OK + b"content-length: 5\r\ncontent-length: 4\r\n\r\nhello", NotHttp),
         (b"HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", NotHttp),
@@ -292,6 +294,8 @@ def test_where_an_address_leads_to(monkeypatch: pytest.MonkeyPatch) -> None:
     assert place_of("https://bücher.example").host == "xn--bcher-kva.example"
     url = "https://a.example/a b/é%20c?v=1"
     assert target_of(url, place_of(url)) == "/a%20b/%C3%A9%20c?v=1"
+    with pytest.raises(OperatorError, match="no valid host"):
+        place_of("https://é..example")
     relayed = place_of("http://a.example:81/v1", "http://proxy:3128")
     assert relayed.relayed
     assert target_of("http://a.example:81/v1", relayed) == "http://a.example:81/v1"
@@ -306,6 +310,8 @@ def test_the_environment_names_a_proxy_but_not_for_this_machine(
     assert place_of("https://api.example.com").proxy == "http://proxy:3128"
     assert place_of("http://api.example.com").proxy == "http://proxy:3129"
     assert place_of("https://api.example.com", "http://own:1").proxy == "http://own:1"
+    monkeypatch.setenv("HTTP_PROXY", "proxy:3130")
+    assert place_of("http://api.example.com").proxy == "http://proxy:3130"
     assert place_of("https://models.inside.example").proxy == ""
     for here_too in ("http://127.0.0.1:8000", "http://localhost", "http://[::1]:1"):
         assert place_of(here_too).proxy == ""

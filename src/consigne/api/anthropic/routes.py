@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from functools import partial
 
-import msgspec
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -62,7 +61,7 @@ async def create_message(request: Request) -> Response:
         return sse.EventStream(events, encoder)
     answer = await sse.while_connected(request.receive, fold(events))
     told = encode.message(answer, ready.shape)
-    return Response(msgspec.json.encode(told), media_type="application/json")
+    return bodies.Json(told)
 
 
 async def _runners(
@@ -112,7 +111,7 @@ async def _running(
         encoder = interleaved.StreamEncoder(request_id_of(request.scope), shape)
         return sse.EventStream(events, encoder)
     told = await sse.while_connected(request.receive, interleaved.whole(events, shape))
-    return Response(msgspec.json.encode(told), media_type="application/json")
+    return bodies.Json(told)
 
 
 @router.post("/v1/messages/count_tokens")
@@ -131,7 +130,7 @@ async def count_tokens(request: Request) -> Response:
         work = gateway.count_tokens(ready.unedited)
         original = await sse.while_connected(request.receive, work)
         told["context_management"] = {"original_input_tokens": original}
-    return Response(msgspec.json.encode(told), media_type="application/json")
+    return bodies.Json(told)
 
 
 def _generated(body: MessagesBody, events: AsyncIterator[Event]) -> AsyncIterator[Event]:

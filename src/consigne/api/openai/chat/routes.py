@@ -47,7 +47,7 @@ async def create_chat_completion(request: HttpRequest) -> Response:
     choices = [encode.Choice(i, form) for i in range(n)]
     await sse.while_connected(request.receive, _fold(events, choices))
     answer = encode.completion(choices, created)
-    return Response(msgspec.json.encode(answer), media_type="application/json")
+    return bodies.Json(answer)
 
 
 async def _keep(
