@@ -218,3 +218,4 @@ def test_what_cannot_be_is_refused(
         send(client)
     assert caught.value.status_code == status
     assert caught.value.param == param
+    assert "pattern" not in caught.value.message, "what to do is said in words"

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive
 
 from consigne.api.errors import InvalidField
+from consigne.api.limits import SIZE
 from consigne.domain.errors import InvalidRequest, UnsupportedMediaType
 
 T = TypeVar("T")
@@ -105,6 +106,8 @@ def _explain(error: ValidationError, body: bytes) -> InvalidRequest:
         return InvalidRequest(f"The request body: {detail['msg']}.")
     dotted = ".".join(str(part)[:100] for part in path)
     message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "string_pattern_mismatch" and SIZE in message:
+        message = "Write 'auto', or width and height, such as '1024x1024'."
     return InvalidField(message, param=dotted, kind=detail["type"])
 
 

@@ -259,6 +259,30 @@ await feature("models", [LOCAL], async (model) => {
   assert.equal((await client.models.retrieve(model)).id, model);
 });
 
+await feature("pictures: whole, growing, a part drawn anew", [LOCAL], async () => {
+  const model = "consigne-icons";
+  const asked = { model, prompt: "a red fox on a blue background", quality: "low" };
+  const made = await client.images.generate({ ...asked, n: 2 });
+  assert.equal(made.data.length, 2);
+  const picture = Buffer.from(made.data[0].b64_json, "base64");
+  assert.equal(picture.subarray(1, 4).toString(), "PNG");
+  const addressed = await client.images.generate({ ...asked, response_format: "url" });
+  assert.ok((await fetch(addressed.data[0].url)).ok);
+  const kinds = [];
+  const growing = await client.images.generate({ ...asked, stream: true, partial_images: 1 });
+  for await (const event of growing) kinds.push(event.type);
+  assert.deepEqual(kinds, ["image_generation.partial_image", "image_generation.completed"]);
+  const clear = "iVBORw0KGgoAAAANSUhEUgAAAIAAAACAAQAAAADrRVxmAAAAAnRSTlMAAHaTzTgAAAAZSURBVHjaY2AYBaNgFIyC"
+    + "UTAKRsEooC8AAAiAAAHDV8wdAAAAAElFTkSuQmCC";
+  const [image, mask] = await Promise.all(
+    [picture, Buffer.from(clear, "base64")].map((bytes) => toFile(bytes, "a.png", { type: "image/png" })));
+  const changed = await client.images.edit({ ...asked, image, mask, prompt: "a cat" });
+  assert.notEqual(changed.data[0].b64_json, made.data[0].b64_json);
+  await assert.rejects(
+    client.images.edit({ ...asked, image: await toFile(Buffer.from("rubbish"), "a.png") }),
+    OpenAI.BadRequestError);
+});
+
 await feature("files: upload, page, read, delete", [LOCAL], async () => {
   const made = [];
   for (const name of ["a.txt", "b.txt", "c.txt"]) {

@@ -20,11 +20,17 @@ Json = dict[str, Any]
 async def told(
     visitor: Visitor, conversation: str, text: str, parent: str | None = None, **more: Any
 ) -> tuple[Json, list[str]]:
-    """Send a message; return its whole answer and the kinds of its events."""
+    """Send a message; return its whole answer and the kinds of its events.
+
+    Progress that shows a picture's state is of the kind ``growing``.
+    """
     body = {"text": text, "parent_id": parent, "client_id": f"c{hash((text, parent))}", **more}
     sent = await visitor.ask("POST", f"/conversations/{conversation}/messages", body)
     events = await visitor.events(f"/runs/{sent['run']['id']}/events")
-    return events[-1][2]["message"], [kind for _, kind, _ in events]
+    seen = [body.get("growing", {}).get("url", "") for _, _, body in events]
+    assert all(each.startswith("data:image/webp;base64,") for each in seen if each)
+    kinds = ["growing" if url else kind for (_, kind, _), url in zip(events, seen, strict=True)]
+    return events[-1][2]["message"], kinds
 
 
 def shown(answer: Json) -> list[str]:
@@ -140,7 +146,8 @@ async def test_a_capable_model_calls_the_tool_and_sees_no_bytes(site: Site) -> N
     using = (START, *tool_use("make_picture", '{"prompt": "a cat", "n": 2}'), stop("tool_use"))
     site.gateway.scripts = [using]
     answer, kinds = await told(owner, where, "Draw a cat")
-    assert kinds.count("tool_progress") == 1 + 4 + 2, "begun, each step, each state"
+    assert kinds.count("tool_progress") == 1 + 4, "begun, and each step"
+    assert kinds.count("growing") == 2
     assert len(shown(answer)) == 2
     assert said(answer) == "Hello world"
     seen = str([request.messages for request in site.gateway.requests])
