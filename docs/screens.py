@@ -175,6 +175,14 @@ async def tools(page: Page, site: ServedSite) -> None:
     await page.get_by_role("button", name="Tools, ").click()
 
 
+async def models(page: Page, site: ServedSite) -> None:
+    """Show the models that could be installed, down to those that make pictures."""
+    await page.locator(".model-button").click()
+    await page.get_by_role("menuitem", name="Better models for this machine").click()
+    await page.get_by_role("heading", name="For pictures").scroll_into_view_if_needed()
+    await page.get_by_role("link", name="Licence: ").first.scroll_into_view_if_needed()
+
+
 async def palette(page: Page, site: ServedSite) -> None:
     """Show the palette of commands."""
     await page.keyboard.press("Control+k")
@@ -235,6 +243,7 @@ SCREENS: dict[str, Screen] = {
     "project": project,
     "shared": shared,
     "tools": tools,
+    "models": models,
     "palette": palette,
     "search": search,
     "conversations": side,

@@ -4,11 +4,13 @@ export class ApiError extends Error {
    * @param {number} status HTTP status; 0 when the server could not be reached
    * @param {string} code
    * @param {string} message
+   * @param {number} [wait] seconds after which it may be asked again; less than a minute is told as a moment
    */
-  constructor(status, code, message) {
+  constructor(status, code, message, wait = 0) {
     super(message);
     this.status = status;
     this.code = code;
+    this.again = wait >= 60 ? new Date(Date.now() + wait * 1000) : null;
   }
 }
 
@@ -73,7 +75,7 @@ export async function refusal(response, path) {
   if (response.status === 401 && path !== "/api/session") signedOut();
   const body = await response.json().catch(() => ({}));
   const { code = "internal_error", message = response.statusText } = body.error ?? {};
-  return new ApiError(response.status, code, message);
+  return new ApiError(response.status, code, message, Number(response.headers.get("retry-after")) || 0);
 }
 
 /** @param {Response} response */

@@ -9,7 +9,7 @@ export function size(bytes) {
   const [unit, scale] = steps.find(([, floor]) => bytes >= floor) ?? ["byte", 1];
   const digits = unit === "gigabyte" ? 1 : 0;
   return new Intl.NumberFormat(locale.value, {
-    style: "unit", unit, unitDisplay: "short",
+    style: "unit", unit, unitDisplay: unit === "byte" ? "long" : "short", // "5 byte" is no plural
     minimumFractionDigits: digits, maximumFractionDigits: digits,
   }).format(bytes / scale);
 }

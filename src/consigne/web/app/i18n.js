@@ -62,9 +62,13 @@ function plural(count) {
 
 /**
  * What went wrong, for the reader: our own words for a known code, else the server's.
- * @param {{code?: string, message?: string} | null | undefined} error
+ * @param {{code?: string, message?: string, again?: Date | null} | null | undefined} error
  */
 export function explain(error) {
   const key = `error.${error?.code}`;
+  if (error?.again && error.code === "rate_limited") {
+    const time = new Intl.DateTimeFormat(locale.value, { timeStyle: "short" }).format(error.again);
+    return t("error.rate_limited.at", { time });
+  }
   return has(key) ? t(key) : error?.message || t("error.internal_error");
 }

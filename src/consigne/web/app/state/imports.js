@@ -81,6 +81,7 @@ async function look(id) {
 /** @param {Import} taken */
 function told(taken) {
   const left = taken.left_out.map(({ what, count }) => t(`transfer.left.${what}`, { count }));
-  const done = t("transfer.taken", { count: taken.conversations });
+  const nothing = !taken.conversations && !left.length;
+  const done = nothing ? t("transfer.takenNone") : t("transfer.taken", { count: taken.conversations });
   return left.length ? `${done} ${t("transfer.leftOut", { list: left.join(", ") })}` : done;
 }

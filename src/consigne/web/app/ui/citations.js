@@ -8,8 +8,6 @@ import { textOf } from "../text.js";
  * @typedef {import("../types.js").Message} Message
  */
 
-/** A number stands at its word, on the same line (a word joiner). */
-const GLUE = "\u2060";
 const MARK = /\[(\d{1,4}(?:\s*,\s*\d{1,4})*)\]/;
 
 /** Open what a number in an answer stands for. @param {{message: Message, children: any}} props */
@@ -83,11 +81,17 @@ export function mark(element, citations = []) {
       const numbers = at % 2 ? piece.split(",").map(Number) : [];
       if (!numbers.some((number) => known.has(number))) return at % 2 ? `[${piece}]` : piece;
       const all = document.createElement("span");
+      all.className = "cites"; // with the word before them, on one line
       all.append(...numbers.map((number) => known.get(number)).flatMap((one) => (one ? [button(one)] : [])));
       return all;
     });
-    node.replaceWith(...pieces.map((piece, at) => (
-      typeof piece === "string" && pieces[at + 1] instanceof Element ? piece.trimEnd() + GLUE : piece)));
+    node.replaceWith(...pieces.map((piece, at) => {
+      const next = pieces[at + 1];
+      if (typeof piece !== "string" || !(next instanceof Element)) return piece;
+      const [ending = ""] = /\S*\s*$/.exec(piece) ?? [];
+      next.prepend(ending.trimEnd());
+      return piece.slice(0, piece.length - ending.length);
+    }));
   }
 }
 
