@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from functools import partial
 
+import msgspec
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
