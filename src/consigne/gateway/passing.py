@@ -77,7 +77,7 @@ class Passing(Batches[Event]):
 class Tally:
     """What a generation used, as far as its events tell."""
 
-    __slots__ = ("begun", "deltas", "finished", "usage")
+    __slots__ = ("begun", "deltas", "finished", "usage", "written")
 
     def __init__(self) -> None:
         self.usage = _NOTHING
@@ -86,6 +86,8 @@ class Tally:
         """Pieces of text, thought and calls since then."""
         self.begun = False
         self.finished = False
+        self.written = False
+        """Whether there were any pieces before it finished."""
 
     def add(self, events: Sequence[Event]) -> None:
         """Count the next events."""
@@ -96,4 +98,5 @@ class Tally:
             elif kind is MessageStart:
                 self.usage, self.begun = event.usage, True  # type: ignore[union-attr]
             elif kind is MessageStop:
+                self.written = self.written or self.deltas > 0
                 self.usage, self.deltas, self.finished = event.usage, 0, True  # type: ignore[union-attr]

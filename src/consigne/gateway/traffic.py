@@ -159,12 +159,14 @@ class Traffic:
 class _Counting:
     """Counts one generation while it runs, and tells its part what it used."""
 
-    __slots__ = ("_begun", "_part", "_tally", "_traffic")
+    __slots__ = ("_begun", "_first", "_part", "_tally", "_traffic")
 
     def __init__(self, traffic: Traffic, part: Part) -> None:
         self._traffic = traffic
         self._part = part
         self._tally = Tally()
+        self._first = False
+        """Whether a piece has come."""
         self._begun = False
         """Whether it is one that somebody waits for."""
 
@@ -175,9 +177,9 @@ class _Counting:
 
     def see(self, events: Sequence[Event]) -> None:
         tally = self._tally
-        before = tally.deltas
         tally.add(events)
-        if not before and not tally.finished and tally.deltas:
+        if not self._first and (tally.deltas or tally.written):
+            self._first = True
             self._part.first()
 
     def end(self, error: BaseException | None) -> None:

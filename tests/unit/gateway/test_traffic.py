@@ -1,14 +1,15 @@
 """Background work fills what is idle and steps back as soon as somebody waits."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consigne.domain.batches import Batches
 from consigne.domain.events import Event
-from consigne.gateway.metering import Part
+from consigne.gateway.metering import Part, Use, within
 from consigne.gateway.traffic import Traffic, in_background
 from doubles.scripted import START, stop, text
 
@@ -79,6 +80,26 @@ async def test_a_reader_who_leaves_is_counted_no_more():
     await anext(events)
     await events.aclose()
     assert traffic.online == 0
+
+
+async def test_an_answer_that_comes_at_once_has_its_first_token_then():
+    class AtOnce(Batches[Event]):
+        waiting = (START, *text("a"), stop())
+
+        async def _next(self) -> Sequence[Event]:
+            found, self.waiting = self.waiting, ()
+            return found
+
+        async def aclose(self) -> None:
+            pass
+
+    use = Use(lambda _: None, "use_1", "messages")
+    with within(use):
+        watched = Traffic(3, quiet_s=0).watched(AtOnce(), Part("text", "tiny"))
+        assert len(await watched.batch()) == 5
+        assert await watched.batch() == ()
+    assert use.first > 0
+    assert (use.status, use.output) == ("ok", stop().usage.output_tokens)
 
 
 async def test_work_in_the_background_is_not_somebody_who_waits():
