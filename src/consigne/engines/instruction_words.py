@@ -32,6 +32,10 @@ NUMBERS: Final = {
 ARTICLES: Final = _words(
     "a an the some un une le la les l des du d de my your his her mon ma mes son sa"
 )
+WITH_ACCENT: Final = _words("dé dés")
+"""Names of things that would be articles without their accents."""
+ONLY_IN: Final = {"lit": True, "pin": True, "car": False}
+"""Names that are common words of the other language; whether they are French."""
 LINKS: Final = _words(
     "and et & + , plus with avec next to beside near by side cote pres a ainsi que together"
 )

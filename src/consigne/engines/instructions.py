@@ -22,7 +22,9 @@ from consigne.engines.instruction_words import (
     LINKS,
     NOT,
     NUMBERS,
+    ONLY_IN,
     SMALL,
+    WITH_ACCENT,
     Rgb,
 )
 
@@ -194,6 +196,9 @@ class Vocabulary:
             if name is None:
                 at += 1
                 continue
+            if self._belongs_to_next(name, tokens, at, french=french):
+                at += len(name.words)
+                continue
             each = _with_adjectives(tokens, name, at)
             if any(token.word in NOT for token in tokens[max(0, each.first - 2) : each.first]):
                 negated = True
@@ -203,6 +208,14 @@ class Vocabulary:
             at += len(name.words)
         return found, negated
 
+    def _belongs_to_next(self, name: _Name, tokens: list[_Token], at: int, *, french: bool) -> bool:
+        """Say whether a name only says which ("an orange cat", "a chocolate cake")."""
+        end = at + len(name.words)
+        if name.french or end >= len(tokens) or tokens[end].used:
+            return False
+        following = self._named(tokens, end, french=french)
+        return following is not None and following.thing is not None and not following.french
+
     def _named(self, tokens: list[_Token], at: int, *, french: bool) -> _Name | None:
         """Return the longest name that begins here; of equal ones that of the text's language."""
         found = [
@@ -210,6 +223,7 @@ class Vocabulary:
             for form in _singulars(tokens[at].word)
             for name in self._by_first.get(form, ())
             if _stands(name, tokens[at : at + len(name.words)])
+            and ONLY_IN.get(form, french) == french
         ]
         return max(
             found,
@@ -244,10 +258,16 @@ def _rgb(values: Sequence[int]) -> Rgb:
 
 
 def _fold(text: str) -> str:
-    """Return a text in lower case without accents."""
-    text = text.lower().replace("œ", "oe")
-    plain = unicodedata.normalize("NFD", text)
-    return "".join(character for character in plain if not unicodedata.combining(character))
+    """Return a text in lower case without accents, but for those that make another word."""
+    text = unicodedata.normalize("NFC", text.lower()).replace("œ", "oe")
+    return _WORDS.sub(lambda found: _plain(found[0]), text)
+
+
+def _plain(word: str) -> str:
+    if word in WITH_ACCENT:
+        return word
+    parts = unicodedata.normalize("NFD", word)
+    return "".join(character for character in parts if not unicodedata.combining(character))
 
 
 def _singulars(word: str) -> list[str]:

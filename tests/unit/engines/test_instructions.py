@@ -31,6 +31,8 @@ def _drawn(text: str) -> list[str]:
         ("des chevaux", ["un cheval"] * 2),
         ("a cat, no dogs", ["a cat"]),
         ("un chat sans chien", ["un chat"]),
+        ("un chat sans chapeau", ["un chat"]),
+        ("un dé et un chat", ["un dé", "un chat"]),
     ],
 )
 def test_each_thing_that_is_named_has_a_cell(text: str, captions: list[str]) -> None:
@@ -46,7 +48,7 @@ def test_each_thing_that_is_named_has_a_cell(text: str, captions: list[str]) -> 
         "Draw me a cat please",
         "un chat, fond bleu",
         "a big blue heart on a pink background",
-        "un chat sans chapeau",
+        "un chat sans froufrou",
     ],
 )
 def test_what_the_model_was_taught_is_drawn_as_it_stands(text: str) -> None:
@@ -58,6 +60,7 @@ def test_what_the_model_was_taught_is_drawn_as_it_stands(text: str) -> None:
     ("text", "caption", "dominant"),
     [
         ("a purple cat", "a cat", None),
+        ("an orange cat", "a cat", 0),
         ("a blue car on a red background", "a car", 2),
         ("une voiture verte", "une voiture", 1),
         ("un éléphant rose", "un éléphant", 0),
@@ -76,7 +79,11 @@ def test_a_colour_said_of_a_thing_is_its_own(text: str, caption: str, dominant: 
 @pytest.mark.parametrize(
     ("text", "caption", "left_out"),
     [
-        ("a cat and a helicopter", "a cat", ("a helicopter",)),
+        ("a cat and a djembe", "a cat", ("a djembe",)),
+        ("a chocolate cat", "a cat", ("a chocolate",)),
+        ("un chat car il pleut", "un chat", ("car il pleut",)),
+        ("a hot dog stand", "a hot dog", ("stand",)),
+        ("a lit candle", "a candle", ("a lit",)),
         ("a cat in a garden", "a cat", ("in a garden",)),
         ("a fox wearing glasses, watercolour", "a fox", ("wearing glasses", "watercolour")),
         ("un chat qui joue dans la neige", "un chat", ("qui joue dans la neige",)),
@@ -98,13 +105,13 @@ def test_more_than_there_is_room_for_is_told() -> None:
 
 
 def test_of_a_long_instruction_only_an_only_thing_is_drawn() -> None:
-    about = "for the website of our bakery in Lyon which sells bread all day"
+    about = "for the website of our bakery in Lyon which opens at seven every day"
     assert _drawn(f"please make me a fox {about}") == ["a fox"]
     assert VOCABULARY.read(f"please make me a fox {about}").left_out == (THE_REST,)
     assert _drawn(f"please make a cake {about} and where a cat sleeps") == []
 
 
-@pytest.mark.parametrize("text", ["", "???", "a hot dog stand", "the word HELLO", "une hélice"])
+@pytest.mark.parametrize("text", ["", "???", "le bord de la table", "the word HELLO", "une hélice"])
 def test_what_names_nothing_that_it_draws_is_not_read(text: str) -> None:
     assert VOCABULARY.read(text).cells == ()
 
