@@ -42,8 +42,9 @@ async def test_a_conversation_in_two_tabs_on_a_telephone_by_a_link_and_taken_in(
     await second.goto(address)
     await expect(second.locator(".answer")).to_have_count(1)
     await ask(second, "Write two sentences about bicycles.")
+    await expect(second.locator(".answer")).to_have_count(2)
     said = await settled(second)
-    await first.bring_to_front()
+    await first.evaluate("dispatchEvent(new Event('focus'))")  # as when its tab is looked at
     await expect(first.locator(".answer")).to_have_count(2, timeout=LONG_MS)
     await expect(first.locator(".answer .prose").last).to_have_text(said)
     await second.close()
@@ -51,18 +52,20 @@ async def test_a_conversation_in_two_tabs_on_a_telephone_by_a_link_and_taken_in(
     await first.locator("body").press("Control+k")
     await first.keyboard.type("zanzibar")
     await first.get_by_role("option", name="Search messages for").click()
-    await expect(first.get_by_role("option").locator("mark").first).to_have_text("zanzibar")
-    await first.keyboard.press("Enter")
+    found = first.get_by_role("option").filter(has=first.locator("mark", has_text="zanzibar"))
+    await found.first.click()
     await expect(first.locator(".turn.sought")).to_contain_text("zanzibar")
 
     phone = await signed_in(server, open_page, phone=True)
     await phone.goto(address)
     await expect(phone.locator(".answer .prose").last).to_have_text(said)
-    await ask(phone, "Thank you.")
+    await phone.get_by_role("textbox", name="Your instruction").fill("Thank you.")
+    await phone.get_by_role("button", name="Send", exact=True).tap()
+    await expect(phone.locator(".answer")).to_have_count(3)
     await settled(phone)
     assert await faults(phone, axe) == []
 
-    await first.reload()
+    await first.evaluate("dispatchEvent(new Event('focus'))")
     await expect(first.locator(".answer")).to_have_count(3)
     await first.keyboard.press("Alt+Shift+S")
     dialog = first.get_by_role("dialog")
@@ -71,7 +74,11 @@ async def test_a_conversation_in_two_tabs_on_a_telephone_by_a_link_and_taken_in(
     stranger: Page = await open_page(server.url)
     await stranger.goto(link)
     await expect(stranger.locator(".answer")).to_have_count(3)
+    await first.keyboard.press("Escape")
+    await first.get_by_role("button", name="Account and settings").click()
+    await first.get_by_role("menuitem", name="Shared links").click()
     await dialog.get_by_role("button", name="Revoke the link").click()
+    await expect(dialog).to_contain_text("You have shared nothing.")
     gone = await stranger.reload()
     assert gone is not None
     assert gone.status == 404
@@ -85,4 +92,5 @@ async def test_a_conversation_in_two_tabs_on_a_telephone_by_a_link_and_taken_in(
     await (await choosing.value).set_files([export])  # type: ignore[list-item]
     await first.get_by_role("link", name="Taken in").click()
     await ask(first, "What is the capital of France?")
+    await expect(first.locator(".answer")).to_have_count(2)
     assert "Paris" in await settled(first)
