@@ -33,8 +33,9 @@ class Part:
 
     @property
     def mask(self) -> Pixels:
-        """What of it is drawn anew."""
-        return self._seen(self._mask, Image.Resampling.NEAREST)
+        """What of it is drawn anew: thin lines, too, where it is smaller."""
+        shrunk = self._seen(self._mask, Image.Resampling.BOX)
+        return np.where(shrunk > 0, 255, 0).astype(np.uint8)
 
     def put(self, drawn: Pixels) -> Pixels:
         """Return the whole picture with what was drawn in its place."""
