@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -62,7 +62,7 @@ class Ear:
     A ``receive`` that can tells it by itself (``api.connections``); else a task waits for it.
     """
 
-    __slots__ = ("_gone", "_listener", "_receive", "_worker")
+    __slots__ = ("_gone", "_listener", "_receive", "_when_gone", "_worker")
 
     def __init__(self, receive: Receive) -> None:
         worker = asyncio.current_task()
@@ -70,21 +70,23 @@ class Ear:
         self._worker = worker
         self._gone = False
         self._receive = receive
+        self._when_gone: Callable[[Callable[[], None] | None], None] | None = getattr(
+            receive, "when_gone", None
+        )
         self._listener: asyncio.Future[None] | None = None
 
     def open(self) -> None:
         """Begin to listen."""
-        when_gone = getattr(self._receive, "when_gone", None)
-        if when_gone is None:
+        if self._when_gone is None:
             self._listener = asyncio.ensure_future(self._wait())
         else:
-            when_gone(self._hang_up)
+            self._when_gone(self._hang_up)
 
     def close(self) -> None:
         """Listen no more."""
-        if self._listener is None:
-            self._receive.when_gone(None)  # type: ignore[attr-defined]
-        else:
+        if self._when_gone is not None:
+            self._when_gone(None)
+        elif self._listener is not None:
             self._listener.cancel()
 
     def heard(self) -> bool:

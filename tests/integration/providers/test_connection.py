@@ -167,8 +167,8 @@ def test_silence_ends_a_request_and_a_reader_who_is_slow_does_not(run: Run) -> N
             await reader.read()
 
         async with listening(silent) as port, pool() as connections:
-            answer = await asked(connections, here(port), silence_s=0.1)
-            await asyncio.sleep(0.3)  # what has come is not read: it is the reader who is slow
+            answer = await asked(connections, here(port), silence_s=0.5)
+            await asyncio.sleep(0.7)  # what has come is not read: it is the reader who is slow
             assert await answer.read() == b"hell"
             with pytest.raises(TimeoutError):
                 await answer.read()
