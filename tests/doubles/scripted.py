@@ -32,7 +32,13 @@ from consigne.domain.messages import Request
 from consigne.domain.models import Capabilities, Modality, Model
 from consigne.domain.usage import Usage
 from consigne.engines.base import Embeddings, Scores
-from consigne.settings import ProvenanceSettings, ServerSettings, Settings, ToolSettings
+from consigne.settings import (
+    ModelSettings,
+    ProvenanceSettings,
+    ServerSettings,
+    Settings,
+    ToolSettings,
+)
 
 Step = Event | ConsigneError | Exception | asyncio.Event
 
@@ -221,6 +227,7 @@ def scripted_services(
     grant: Grant | None = None,
     provenance: ProvenanceSettings | None = None,
     tools: ToolSettings | None = None,
+    models: ModelSettings | None = None,
     **server: Any,
 ) -> SimpleNamespace:
     """Return what the dialects' routes stand on; the one key may do what ``grant`` says."""
@@ -228,6 +235,7 @@ def scripted_services(
         server=ServerSettings(**server),
         provenance=provenance or ProvenanceSettings(),
         tools=tools or ToolSettings(),
+        models=models or ModelSettings(),
     )
     return SimpleNamespace(
         settings=settings,
