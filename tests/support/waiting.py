@@ -7,7 +7,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-async def until(condition: Callable[[], Found], seconds: float = 10.0) -> Found:
+async def until(condition: Callable[[], Found], seconds: float = 60.0) -> Found:
     """Return what ``condition`` gives once it is true.
 
     Raises:

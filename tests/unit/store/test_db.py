@@ -37,6 +37,7 @@ async def count(db: Database) -> int:
         return len((await session.scalars(select(OrganisationRow))).all())
 
 
+@pytest.mark.migrates
 @pytest.mark.databases
 async def test_migrations_make_exactly_the_tables_of_the_code(db: Database):
     def differences(connection: Connection) -> list[object]:
@@ -103,6 +104,7 @@ async def test_readers_do_not_wait_for_a_writer(db: Database):
     assert await count(db) == 1
 
 
+@pytest.mark.migrates
 async def test_two_processes_opening_a_new_database_do_not_collide(tmp_path: Path):
     opened = await asyncio.gather(*(Database.open(tmp_path / "consigne.db") for _ in range(3)))
     for database in opened:
