@@ -24,9 +24,8 @@ def copied() -> Iterator[None]:
     """Let every new file be a copy."""
 
     async def prepared(self: Database) -> None:
-        path = Path(self._where)
-        if self.dialect == "sqlite" and not path.stat().st_size:
-            shutil.copyfile(await asyncio.to_thread(migrated), path)
+        if self.dialect == "sqlite" and not Path(self._where).stat().st_size:  # noqa: ASYNC240
+            shutil.copyfile(await asyncio.to_thread(migrated), self._where)
         await prepare(self)
 
     Database._prepare = prepared  # type: ignore[method-assign]
