@@ -100,7 +100,7 @@ async def test_readers_do_not_wait_for_a_writer(db: Database):
     async with db.session() as session:
         session.add(organisation(1))
         await session.flush()
-        assert await asyncio.wait_for(count(db), 5) == 0
+        assert await asyncio.wait_for(count(db), 60) == 0
     assert await count(db) == 1
 
 
