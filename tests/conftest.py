@@ -18,8 +18,9 @@ from xdist.scheduler import LoadScopeScheduling
 import consigne
 from consigne.engines.base import InstalledModel
 from consigne.engines.library import ModelLibrary
+from consigne.store.db import Database
 from support import images as images  # reads its variable before anything is tested
-from support import postgresql
+from support import postgresql, sqlite
 from support.server import ServerProcess
 
 STARTER = "smollm2-135m-instruct"
@@ -124,6 +125,22 @@ def cluster() -> Iterator[postgresql.Cluster]:
     """A running PostgreSQL."""
     with postgresql.running() as running:
         yield running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def copied_databases() -> Iterator[None]:
+    """Let new databases be copies of one that was migrated."""
+    with sqlite.copied():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def migrated_databases(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, copied_databases: None
+) -> None:
+    """Have those of a test that is marked so be migrated."""
+    if request.node.get_closest_marker("migrates"):
+        monkeypatch.setattr(Database, "_prepare", sqlite.prepare)
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,8 @@ class Script:
     delay: float = 0.005
     first: float = 0.0
     """Seconds before the first piece."""
+    held: int = -1
+    """Before which piece it waits until the server is told to go on, or it is stopped."""
     ending: str = "complete"
     title: str = ""
 

@@ -7,6 +7,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from doubles.web_server import TOKEN, WebServer
+from e2e.acts import answered as settled
+from e2e.acts import look_for
 from e2e.axe import faults, source
 
 pytestmark = pytest.mark.slow
@@ -23,10 +25,6 @@ async def ask(page: Page, text: str) -> None:
     await page.get_by_role("textbox", name="Your instruction").fill(text)
     await page.locator(".composer .round").click()
     await settled(page)
-
-
-async def settled(page: Page) -> None:
-    await page.locator(".answer.last:not(.growing)").wait_for()
 
 
 async def menu(page: Page) -> None:
@@ -66,7 +64,7 @@ async def again(page: Page) -> None:
     await ask(page, "Say it")
     await page.get_by_role("button", name="Answer again").click()
     await page.locator(".stepper").wait_for()
-    await page.locator(".answer.last:not(.growing)").wait_for()
+    await settled(page)
 
 
 STATES: dict[str, State] = {
@@ -125,14 +123,14 @@ async def test_the_whole_way_by_keyboard(open_page: Any, web: WebServer, web_url
     page = await opened(open_page, web_url)
     await page.reload()
     await page.get_by_role("link", name="An older one").wait_for()
-    await page.keyboard.press("Control+k")
-    await page.keyboard.type("older")
+    await look_for(page, "Control+k", "older")
     await page.keyboard.press("Enter")
     await expect(page.locator(".answer")).to_contain_text("Its answer.")
     skip = page.get_by_role("link", name="Skip to the composer")
     await skip.focus()
     await expect(skip).to_be_in_viewport()
     await page.keyboard.press("Enter")
+    await expect(page.get_by_role("textbox", name="Your instruction")).to_be_focused()
     await page.keyboard.type("And more?")
     await page.keyboard.press("Enter")
     await expect(page.locator(".answer").last).to_contain_text("A short answer")

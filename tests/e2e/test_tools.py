@@ -93,13 +93,13 @@ async def test_steps_are_folded_and_sources_are_footnotes(
     answer = page.locator(".answer")
     await expect(answer.get_by_text("Calculated 17*23")).to_be_visible()
     await expect(answer.get_by_text("Searched the web for “lighthouses”")).to_be_visible()
-    assert await answer.get_by_text("17*23 = 391").is_hidden()
+    await expect(answer.get_by_text("17*23 = 391")).to_be_hidden()
     await answer.get_by_text("Calculated 17*23").click()
     await expect(answer.get_by_text("17*23 = 391")).to_be_visible()
     marks = answer.locator('p a:text-matches("^.[12].$")')
-    assert await marks.all_inner_texts() == ["[1]", "[2]", "[1]", "[2]", "[1]", "[2]"]
+    await expect(marks).to_have_text(["[1]", "[2]", "[1]", "[2]", "[1]", "[2]"])
     link = answer.get_by_role("link", name="[1]").first
-    assert await link.get_attribute("href") == "https://phares.example/ar-men"
+    await expect(link).to_have_attribute("href", "https://phares.example/ar-men")
     await expect(answer.locator("code", has_text="[1]")).to_be_visible()
     await answer.get_by_text("2 sources").click()
     await expect(answer.get_by_role("link", name="Lighthouses of Brittany")).to_be_visible()
@@ -151,7 +151,8 @@ async def test_tools_are_switched_and_the_picker_says_what_a_model_can(
     await expect(page.get_by_role("menuitemradio", name="Plain")).not_to_contain_text("Tools")
     await capable.click()
     await page.get_by_role("button", name="Tools, 6 on").click()
-    await page.get_by_role("menuitemcheckbox", name="Calculator").click()
+    async with page.expect_response("**/api/tools/*"):
+        await page.get_by_role("menuitemcheckbox", name="Calculator").click()
     await shot(page, "tools-menu")
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("button", name="Tools, 5 on")).to_be_visible()
@@ -302,7 +303,7 @@ async def test_python_runs_in_the_browser_for_the_model_and_for_the_reader(
         await expect(output).to_contain_text("Python is running.", timeout=60_000)
         await page.get_by_role("button", name="Stop", exact=True).click()
         await expect(output).to_contain_text("Stopped.")
-        assert await page.locator("iframe[title='Python']").count() == 0
+        await expect(page.locator("iframe[title='Python']")).to_have_count(0)
         outward = (
             "```python\nimport js\ntry:\n    js.parent.document\nexcept Exception as e:\n"
             "    print('parent barred')\n"
@@ -331,4 +332,4 @@ async def test_a_server_of_tools_that_cannot_be_used_is_told_on_the_page(
     await shot(page, "servers")
     await dialog.get_by_role("button", name="Add").click()
     await expect(dialog.get_by_role("alert")).to_contain_text("not on the public internet")
-    assert await dialog.get_by_label("Address").input_value() == "http://127.0.0.1:8080/mcp"
+    await expect(dialog.get_by_label("Address")).to_have_value("http://127.0.0.1:8080/mcp")

@@ -28,7 +28,7 @@ MIXED = (
     *tool_use("f", '{"a":', ' "é"}', index=2),
     stop("tool_use"),
 )
-DEADLINE_S = 10
+DEADLINE_S = 60
 
 
 def wait_for(gpt: openai.OpenAI, response_id: str) -> Any:

@@ -99,7 +99,7 @@ async def test_a_stream_goes_on_after_the_last_event_that_was_had(site: Site):
     by_header = asyncio.create_task(owner.events(path, **{"last-event-id": "2"}))
     by_query = asyncio.create_task(owner.events(f"{path}?after=2"))
     live = site.services.runs._live[reply["run"]["id"]]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(live._waiting) < 3:  # noqa: ASYNC110 - readers come without a sign
             await asyncio.sleep(0.01)
     for gate in gates:

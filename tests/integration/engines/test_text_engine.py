@@ -161,7 +161,7 @@ async def test_closing_an_answer_stops_the_work(engine: TextEngine, pool: Engine
                     break
     assert pool.loaded()[0].running == 0
     # An answer of the longest kind would take minutes: what was closed holds up nobody.
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await answer(engine, ask("Hello!", max_tokens=4))
 
 
@@ -198,7 +198,7 @@ async def test_a_grammar_that_explodes_is_refused_and_holds_up_nobody(engine: Te
         "json_schema", {"type": "object", "properties": {"x": bomb}, "required": ["x"]}
     )
     refused = asyncio.create_task(answer(engine, ask("Go.", output=form)))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert (await answer(engine, ask("Hello!"))).message.text
     with pytest.raises(InvalidRequest):
         await refused

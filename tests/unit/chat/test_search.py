@@ -154,6 +154,7 @@ def test_a_snippet_can_be_made_of_anything(said: str, query: str):
     assert all(piece.text for piece in snippet(said, terms))
 
 
+@pytest.mark.migrates
 @pytest.mark.databases("sqlite")
 async def test_messages_from_before_the_index_are_found(tmp_path: Path, monkeypatch):
     path = tmp_path / "old.db"

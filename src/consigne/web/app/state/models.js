@@ -4,6 +4,7 @@ import { request } from "../api.js";
 import { explain } from "../i18n.js";
 import { storage } from "../storage.js";
 import { follow } from "../stream.js";
+import { freshness } from "./freshness.js";
 import { assistants } from "./library.js";
 import { toast } from "./toasts.js";
 
@@ -69,19 +70,25 @@ export function prefer(id) {
   storage.set("model", id);
 }
 
-export async function loadModels() {
-  const found = await request("GET", "/api/models").catch(() => null);
-  if (!found) return;
-  models.value = found.models;
-  defaultId.value = found.default;
-  paints.value = found.paints ?? null;
-  edits.value = Boolean(found.changes_pictures);
+const fresh = freshness();
+const readModels = fresh.reader();
+const readSuggestions = fresh.reader();
+
+export function loadModels() {
+  return readModels(() => request("GET", "/api/models"), (found) => {
+    models.value = found.models;
+    defaultId.value = found.default;
+    paints.value = found.paints ?? null;
+    edits.value = Boolean(found.changes_pictures);
+  }).catch(() => {});
 }
 
 export async function loadSuggestions() {
   suggestionsError.value = null;
   try {
-    suggestions.value = await request("GET", "/api/models/suggestions");
+    await readSuggestions(() => request("GET", "/api/models/suggestions"), (found) => {
+      suggestions.value = found;
+    });
   } catch (error) {
     suggestionsError.value = /** @type {Error} */ (error);
   }
@@ -89,8 +96,12 @@ export async function loadSuggestions() {
 
 /** Learn of pulls that run already (begun in another tab, or before a reload). */
 export async function loadPulls() {
+  const before = pulls.peek();
   const found = await request("GET", "/api/models/pulls").catch(() => ({ pulls: [] }));
-  for (const pull of found.pulls) pulls.value = { ...pulls.value, [pull.source]: pull };
+  for (const pull of found.pulls) {
+    const told = pulls.peek()[pull.source] !== before[pull.source]; // meanwhile, so it is newer
+    if (!told) pulls.value = { ...pulls.value, [pull.source]: pull };
+  }
   if (!runningPulls.value.length) return;
   watchPulls();
   loadSuggestions(); // they hold the models' names

@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 
 import { html } from "../html.js";
 import { explain, t } from "../i18n.js";
+import { openId } from "../router.js";
 import { explaining, opinions, rate, REASONS, takeBack } from "../state/feedback.js";
 import { toast } from "../state/toasts.js";
 import { Dialog } from "./dialog.js";
@@ -13,7 +14,9 @@ import { Icon } from "./icons.js";
 export function Thumbs({ id }) {
   const given = opinions.value[id]?.rating;
   const press = (/** @type {Rating} */ rating) => {
-    const done = given === rating ? takeBack(id) : rate(id, rating).then(() => { explaining.value = id; });
+    const where = openId.peek();
+    const ask = () => { if (openId.peek() === where) explaining.value = id; };
+    const done = given === rating ? takeBack(id) : rate(id, rating).then(ask);
     done.catch((error) => toast(explain(error)));
   };
   return html`<${Thumb} name="up" label=${t("feedback.up")} pressed=${given === "up"}

@@ -32,8 +32,8 @@ export function SchedulesPanel() {
 /** @param {{item: Schedule}} props */
 function Line({ item }) {
   const act = (/** @type {string} */ what, /** @type {object} */ body = {}) =>
-    request("POST", `/api/schedules/${item.id}/${what}`, body)
-      .then(schedules.put).then(lookAtSchedules)
+    schedules.change(() => request("POST", `/api/schedules/${item.id}/${what}`, body))
+      .then(lookAtSchedules)
       .catch((error) => toast(explain(error)));
   const open = () => {
     overlay.value = "";
