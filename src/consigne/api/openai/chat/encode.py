@@ -28,6 +28,7 @@ from consigne.domain.events import (
 from consigne.domain.usage import Usage
 
 DONE = b"data: [DONE]\n\n"
+_json = msgspec.json.Encoder().encode
 
 _FINISH_REASONS: dict[StopReason, str] = {
     "end_turn": "stop",
@@ -201,10 +202,8 @@ class ChoiceEncoder:
     def encode(self, event: Event) -> bytes:
         """Return the event's bytes."""
         match event:
-            case TextDelta() if not self._form.with_logprobs:
-                return self._text(event.text)
             case TextDelta():
-                return self._chunk({"content": event.text}, tokens=event.logprobs)
+                return self.text(event)
             case ThinkingDelta():
                 return self._chunk({"reasoning_content": event.thinking})
             case InputDelta():
@@ -264,13 +263,16 @@ class ChoiceEncoder:
             return self._chunk({"function_call": call["function"]})
         return self._chunk({"tool_calls": [{"index": self._calls} | call]})
 
-    def _text(self, text: str) -> bytes:
+    def text(self, event: TextDelta) -> bytes:
         """Return a chunk of text, which all but its text has in common with those before it."""
-        if self._frame is None:
-            before, after = self._chunk({"content": ""}).split(b'"content":""')
-            self._frame = before + b'"content":', after
-        before, after = self._frame
-        return b"%b%b%b" % (before, msgspec.json.encode(text), after)
+        if self._frame is not None:
+            before, after = self._frame
+            return before + _json(event.text) + after
+        if self._form.with_logprobs:
+            return self._chunk({"content": event.text}, tokens=event.logprobs)
+        before, after = self._chunk({"content": ""}).split(b'"content":""')
+        self._frame = before + b'"content":', after
+        return self.text(event)
 
     def _chunk(
         self,
@@ -303,6 +305,8 @@ class StreamEncoder:
 
     def encode(self, event: Event) -> bytes:
         """Return the event's bytes."""
+        if type(event) is TextDelta:  # nearly all are
+            return self._choice.text(event)
         chunk = self._choice.encode(event)
         if type(event) is not MessageStop:
             return chunk
