@@ -21,7 +21,9 @@ T_contra = TypeVar("T_contra", contravariant=True)
 PING_AFTER_S = 10.0
 """Seconds of silence after which the client hears that the answer is still coming."""
 
-_BORDERS: frozenset[type] = frozenset({TextStart, ThinkingStart, ToolUseStart, BlockStop, MessageStop})
+_BORDERS: frozenset[type] = frozenset(
+    {TextStart, ThinkingStart, ToolUseStart, BlockStop, MessageStop}
+)
 """Events that another, or the stream's end, follows at once: both are sent in one piece."""
 
 _HEADERS = [
