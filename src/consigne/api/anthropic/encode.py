@@ -63,6 +63,8 @@ class Shape(msgspec.Struct, frozen=True):
     """Whether the reason of a cache miss was asked for."""
     searches: int | None = None
     """How often the web was searched, where it may be."""
+    pages: int | None = None
+    """How many of its pages were read, where they may be."""
 
 
 PLAIN = Shape()
@@ -100,8 +102,11 @@ def usage(counts: Usage, shape: Shape = PLAIN) -> dict[str, Any]:
         "output_tokens": counts.output_tokens,
         "output_tokens_details": {"thinking_tokens": counts.reasoning_tokens},
     }
-    if shape.searches is not None:
-        told["server_tool_use"] = {"web_search_requests": shape.searches, "web_fetch_requests": 0}
+    if shape.searches is not None or shape.pages is not None:
+        told["server_tool_use"] = {
+            "web_search_requests": shape.searches or 0,
+            "web_fetch_requests": shape.pages or 0,
+        }
     return told
 
 
