@@ -12,6 +12,8 @@ from consigne.api.anthropic.schemas import (
     Block,
     ContentSource,
     DocumentParam,
+    FetchedParam,
+    FetchResultParam,
     FileSource,
     ImageParam,
     ImageResultParam,
@@ -182,6 +184,7 @@ def _check_role(block: Block, role: str, path: str) -> None:
             | ServerToolUseParam()
             | ImageResultParam()
             | SearchResultsParam()
+            | FetchResultParam()
             | McpUseParam()
             | McpResultParam()
         ) if role != "assistant":
@@ -214,12 +217,24 @@ def _block(block: Block, path: str) -> Iterable[ContentBlock]:
             yield pictures.recalled(block)
         case SearchResultsParam():
             yield searches.recalled(block)
+        case FetchResultParam():
+            yield _page(block, path)
         case McpUseParam():
             yield remote.recalled_use(block)
         case McpResultParam():
             yield remote.recalled_result(block)
         case _:
             assert_never(block)
+
+
+def _page(block: FetchResultParam, path: str) -> ToolResultBlock:
+    """Return a page of an earlier answer as the model is told of it."""
+    page = block.content
+    if not isinstance(page, FetchedParam):
+        said = TextBlock(f"The page was not read: {page.error_code}.")
+        return ToolResultBlock(block.tool_use_id, (said,), is_error=True)
+    content = (TextBlock(page.url), *_readable(page.content, f"{path}.content.content"))
+    return ToolResultBlock(block.tool_use_id, content)
 
 
 def _result(
