@@ -79,7 +79,8 @@
  *   excerpt: string}} Attachment
  *
  * @typedef {{number: number, document_id: string, filename: string, passage: number,
- *   page: number | null, section: string, text: string}} Citation a passage that an answer cites
+ *   page: number | null, section: string, text: string, cited?: boolean}} Citation a passage that
+ *   an answer cites or, where `cited` is false, that its model was shown
  *
  * @typedef {object} Model
  * @property {string} id

@@ -295,8 +295,8 @@ export default {
   "leave.refuse": "Refuse",
   "sources.cited.one": "{count} source",
   "sources.cited.other": "{count} sources",
-  "sources.read.one": "{count} page read",
-  "sources.read.other": "{count} pages read",
+  "sources.consulted.one": "{count} source consulted",
+  "sources.consulted.other": "{count} sources consulted",
 
   "servers.title": "Servers of tools",
   "servers.lead": "Services that give models more tools, by the Model Context Protocol. What is not marked as reading only asks you first.",

@@ -295,8 +295,8 @@ export default {
   "leave.refuse": "Refuser",
   "sources.cited.one": "{count} source",
   "sources.cited.other": "{count} sources",
-  "sources.read.one": "{count} page lue",
-  "sources.read.other": "{count} pages lues",
+  "sources.consulted.one": "{count} source consultée",
+  "sources.consulted.other": "{count} sources consultées",
 
   "servers.title": "Serveurs d’outils",
   "servers.lead": "Des services qui donnent d’autres outils aux modèles, par le protocole MCP. Ce qui n’est pas en lecture seule vous demande d’abord votre accord.",
