@@ -94,6 +94,9 @@
  * @property {string[]} languages
  * @property {string} license
  * @property {number} size_bytes
+ * @property {{tokens_per_s: number, measured: boolean} | null} [speed]
+ * @property {{input: number, output: number} | null} [price] millionths of the currency, for a
+ *   million tokens
  *
  * @typedef {object} Suggestion
  * @property {string} id

@@ -2,6 +2,7 @@ export default {
   "app.skip": "Skip to the composer",
   "app.conversation": "Conversation",
   "app.newTitle": "New conversation",
+  "app.options": "Options for this conversation",
   "app.openMenu": "Open the list of conversations",
   "app.closeMenu": "Close the list of conversations",
   "app.close": "Close",
@@ -41,6 +42,9 @@ export default {
   "model.tools": "Tools",
   "model.sees": "Sees pictures",
   "model.thinks": "Thinks",
+  "model.speed": "{n} tokens/s",
+  "model.speedLikely": "about {n} tokens/s",
+  "model.price": "{input} in, {output} out per million tokens",
   "model.starting": "{name} is starting.",
 
   "message.you": "You wrote",

@@ -2,6 +2,7 @@ export default {
   "app.skip": "Aller à la zone d’écriture",
   "app.conversation": "Conversation",
   "app.newTitle": "Nouvelle conversation",
+  "app.options": "Options de cette conversation",
   "app.openMenu": "Ouvrir la liste des conversations",
   "app.closeMenu": "Fermer la liste des conversations",
   "app.close": "Fermer",
@@ -41,6 +42,9 @@ export default {
   "model.tools": "Outils",
   "model.sees": "Voit les images",
   "model.thinks": "Réfléchit",
+  "model.speed": "{n} jetons/s",
+  "model.speedLikely": "environ {n} jetons/s",
+  "model.price": "{input} lus, {output} écrits, par million de jetons",
   "model.starting": "{name} démarre.",
 
   "message.you": "Vous avez écrit",

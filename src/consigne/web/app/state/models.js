@@ -19,6 +19,8 @@ const defaultId = signal(/** @type {string | null} */ (null));
 export const paints = signal(/** @type {string | null} */ (null));
 /** Whether a part of a picture can be drawn anew. */
 export const edits = signal(false);
+/** Of all prices. */
+export const currency = signal("USD");
 const preferred = signal(storage.get("model"));
 
 /** Those that can hold a conversation. */
@@ -76,6 +78,7 @@ export async function loadModels() {
   defaultId.value = found.default;
   paints.value = found.paints ?? null;
   edits.value = Boolean(found.changes_pictures);
+  currency.value = found.currency ?? "USD";
 }
 
 export async function loadSuggestions() {
