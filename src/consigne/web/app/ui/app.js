@@ -88,7 +88,7 @@ function Head() {
       aria-expanded=${drawer.value} onClick=${() => { drawer.value = true; }}><${Icon} name="menu" /></button>
     ${item && html`<${Crumb} id=${item.project_id} />`}
     ${item && retitling.value === item.id
-      ? html`<${NameField} name=${item.title} label=${t("list.renameLabel")} onDone=${() => { retitling.value = null; }}
+      ? html`<${NameField} name=${item.title} label=${t("list.renameLabel")} onDone=${retitled}
           onKeep=${(/** @type {string} */ name) => rename(item, name)} />`
       : html`<h1 dir="auto">${openProject.value ? t("project.one") : title()}</h1>`}
     <${TemporarySwitch} />
@@ -98,6 +98,13 @@ function Head() {
     <button type="button" class="quiet square drawer-only" aria-label=${t("list.new")}
       onClick=${() => go(null)}><${Icon} name="plus" /></button>
   </header>`;
+}
+
+/** Leave the title's field; the cursor goes where one writes, unless it has gone elsewhere. */
+function retitled() {
+  const stays = document.activeElement?.matches(".head .rename") && matchMedia("(pointer: fine)").matches;
+  retitling.value = null;
+  if (stays) document.getElementById("composer")?.focus();
 }
 
 function title() {
