@@ -182,7 +182,7 @@ class TestOrder:
         await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
 
     async def test_the_open_one_has_its_menu_on_a_telephone(
-        self, site: ServedSite, open_page: OpenPage
+        self, site: ServedSite, open_page
     ) -> None:
         await grow(site.db, site.caller, 2, title="Bread")
         page = await site.sign_in(await open_page(site.url, phone=True))
