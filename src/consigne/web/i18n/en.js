@@ -457,7 +457,7 @@ export default {
   "schedule.openLabel": "Open the conversation of “{name}”",
   "schedule.unread": "new",
   "schedule.ran": "“{name}” has run.",
-  "schedule.notify": "Let the browser tell you when one has run",
+  "schedule.notify": "Let the browser tell you when one has run, while a page is open",
   "schedule.unreadCount.one": "{count} scheduled answer to read",
   "schedule.unreadCount.other": "{count} scheduled answers to read",
 

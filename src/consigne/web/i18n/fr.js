@@ -457,7 +457,7 @@ export default {
   "schedule.openLabel": "Ouvrir la conversation de « {name} »",
   "schedule.unread": "nouveau",
   "schedule.ran": "« {name} » a répondu.",
-  "schedule.notify": "Laisser le navigateur vous prévenir des réponses",
+  "schedule.notify": "Laisser le navigateur vous prévenir des réponses tant qu’une page est ouverte",
   "schedule.unreadCount.one": "{count} réponse programmée à lire",
   "schedule.unreadCount.other": "{count} réponses programmées à lire",
 
