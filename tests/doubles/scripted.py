@@ -30,7 +30,7 @@ from consigne.domain.events import (
 )
 from consigne.domain.messages import Request
 from consigne.domain.models import Capabilities, Modality, Model
-from consigne.domain.usage import Usage
+from consigne.domain.usage import Price, Usage
 from consigne.engines.base import Embeddings, Scores
 from consigne.settings import (
     ModelSettings,
@@ -114,6 +114,10 @@ class ScriptedGateway:
     def state(self, model_id: str) -> str:
         """Return that everything is ready."""
         return "ready"
+
+    def price(self, model_id: str) -> Price | None:
+        """Return what the capable model costs; the others cost nothing."""
+        return Price(input=3_000_000, output=15_000_000) if model_id == "capable" else None
 
     def script_for(self, request: Request) -> Sequence[Step]:
         """Return the script that is played to a request."""

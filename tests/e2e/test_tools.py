@@ -148,6 +148,7 @@ async def test_tools_are_switched_and_the_picker_says_what_a_model_can(
     await page.locator(".model-button").click()
     capable = page.get_by_role("menuitemradio", name="Capable")
     await expect(capable).to_contain_text("Tools")
+    await expect(capable).to_contain_text("US$3.00 in, US$15.00 out per million tokens")
     await expect(page.get_by_role("menuitemradio", name="Plain")).not_to_contain_text("Tools")
     await capable.click()
     await page.get_by_role("button", name="Tools, 6 on").click()

@@ -171,6 +171,9 @@ class Request(msgspec.Struct, frozen=True):
     """Whether the answer is read only once it is whole: its source may bring it in one piece."""
     again: bool = False
     """Whether another of the same call's generations has this very prompt: it is counted there."""
+    cites: dict[int, Any] | None = None
+    """The passages (``events.Cited``) that the caller tells where the answer cites them, by their
+    numbers. Whoever shows the model more adds them here, under numbers that are free."""
 
 
 def files_of(request: Request) -> list[ImageBlock | DocumentBlock]:

@@ -2,6 +2,7 @@ export default {
   "app.skip": "Skip to the composer",
   "app.conversation": "Conversation",
   "app.newTitle": "New conversation",
+  "app.options": "Options for this conversation",
   "app.openMenu": "Open the list of conversations",
   "app.closeMenu": "Close the list of conversations",
   "app.close": "Close",
@@ -41,6 +42,9 @@ export default {
   "model.tools": "Tools",
   "model.sees": "Sees pictures",
   "model.thinks": "Thinks",
+  "model.speed": "{n} tokens/s",
+  "model.speedLikely": "about {n} tokens/s",
+  "model.price": "{input} in, {output} out per million tokens",
   "model.starting": "{name} is starting.",
 
   "message.you": "You wrote",
@@ -295,8 +299,8 @@ export default {
   "leave.refuse": "Refuse",
   "sources.cited.one": "{count} source",
   "sources.cited.other": "{count} sources",
-  "sources.read.one": "{count} page read",
-  "sources.read.other": "{count} pages read",
+  "sources.consulted.one": "{count} source consulted",
+  "sources.consulted.other": "{count} sources consulted",
 
   "servers.title": "Servers of tools",
   "servers.lead": "Services that give models more tools, by the Model Context Protocol. What is not marked as reading only asks you first.",
@@ -453,7 +457,7 @@ export default {
   "schedule.openLabel": "Open the conversation of “{name}”",
   "schedule.unread": "new",
   "schedule.ran": "“{name}” has run.",
-  "schedule.notify": "Let the browser tell you when one has run",
+  "schedule.notify": "Let the browser tell you when one has run, while a page is open",
   "schedule.unreadCount.one": "{count} scheduled answer to read",
   "schedule.unreadCount.other": "{count} scheduled answers to read",
 

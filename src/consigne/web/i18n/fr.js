@@ -2,6 +2,7 @@ export default {
   "app.skip": "Aller à la zone d’écriture",
   "app.conversation": "Conversation",
   "app.newTitle": "Nouvelle conversation",
+  "app.options": "Options de cette conversation",
   "app.openMenu": "Ouvrir la liste des conversations",
   "app.closeMenu": "Fermer la liste des conversations",
   "app.close": "Fermer",
@@ -41,6 +42,9 @@ export default {
   "model.tools": "Outils",
   "model.sees": "Voit les images",
   "model.thinks": "Réfléchit",
+  "model.speed": "{n} jetons/s",
+  "model.speedLikely": "environ {n} jetons/s",
+  "model.price": "{input} lus, {output} écrits, par million de jetons",
   "model.starting": "{name} démarre.",
 
   "message.you": "Vous avez écrit",
@@ -295,8 +299,8 @@ export default {
   "leave.refuse": "Refuser",
   "sources.cited.one": "{count} source",
   "sources.cited.other": "{count} sources",
-  "sources.read.one": "{count} page lue",
-  "sources.read.other": "{count} pages lues",
+  "sources.consulted.one": "{count} source consultée",
+  "sources.consulted.other": "{count} sources consultées",
 
   "servers.title": "Serveurs d’outils",
   "servers.lead": "Des services qui donnent d’autres outils aux modèles, par le protocole MCP. Ce qui n’est pas en lecture seule vous demande d’abord votre accord.",
@@ -453,7 +457,7 @@ export default {
   "schedule.openLabel": "Ouvrir la conversation de « {name} »",
   "schedule.unread": "nouveau",
   "schedule.ran": "« {name} » a répondu.",
-  "schedule.notify": "Laisser le navigateur vous prévenir des réponses",
+  "schedule.notify": "Laisser le navigateur vous prévenir des réponses tant qu’une page est ouverte",
   "schedule.unreadCount.one": "{count} réponse programmée à lire",
   "schedule.unreadCount.other": "{count} réponses programmées à lire",
 
