@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import platformdirs
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -38,6 +39,20 @@ def _converter_fingerprint() -> str:
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+hypothesis.settings.register_profile(
+    "same",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[
+        hypothesis.HealthCheck.too_slow,
+        hypothesis.HealthCheck.function_scoped_fixture,
+    ],
+)
+"""The same examples in every run, on however slow a machine; ``tests/fuzz`` looks for new ones."""
+hypothesis.settings.load_profile("same")
 
 
 def pytest_configure() -> None:

@@ -86,7 +86,7 @@ def test_every_framing_is_read_and_connections_serve_again(run: Run) -> None:
     st.sampled_from([PLAIN, CHUNKED, EARLY + CHUNKED, UNTIL_THE_END]),
     st.lists(st.integers(1, 80), max_size=12),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_split_of_the_bytes_is_the_same_answer(raw: bytes, cuts: list[int]) -> None:
     places = [0, *sorted({min(cut, len(raw)) for cut in cuts}), len(raw)]
     pieces = [raw[a:b] for a, b in pairwise(places) if a < b]

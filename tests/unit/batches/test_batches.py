@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consigne.batches import runner
@@ -335,9 +335,7 @@ async def test_an_empty_file_fails(site: Storage, jobs: InlineJobs):
     assert (batch["status"], batch["errors"]["data"][0]["code"]) == ("failed", "empty_file")
 
 
-@settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=10)
 @given(limit=st.integers(1, 4), count=st.integers(0, 3))
 async def test_pages_hold_every_batch_once(site: Storage, jobs: InlineJobs, limit: int, count: int):
     for _ in range(count):
