@@ -20,6 +20,8 @@ $$
 $$
 
 - In a list: \[ e^{i\pi} + 1 = 0 \]
+- [x] Done
+- [ ] To do, as [x] says
 
 What is wrong stays: $\undefinedcommand{x}$ and $\href{javascript:alert(1)}{x}$.
 """
@@ -57,6 +59,7 @@ async def test_maths_is_typeset_and_prices_are_not(chat: Page, web: WebServer) -
     await expect(answer.locator(".math.source")).to_have_text(r"\undefinedcommand{x}")
     assert await answer.locator("a").count() == 0
     assert any("KaTeX_Main" in url for url in asked)
+    await expect(answer.locator("li.task")).to_have_text(["☑ Done", "☐ To do, as [x] says"])
     display = answer.locator("div.math.display math")
     assert await display.locator("mfrac").count() == 1
 
