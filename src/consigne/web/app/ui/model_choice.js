@@ -1,4 +1,4 @@
-import { money, number } from "../format.js";
+import { money, pace } from "../format.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { currency } from "../state/models.js";
@@ -45,8 +45,7 @@ function abilities(model) {
 function costs({ speed, price }) {
   const [input, output] = [price?.input ?? 0, price?.output ?? 0].map((micros) => money(micros, currency.value));
   return [
-    speed && t(speed.measured ? "model.speed" : "model.speedLikely",
-      { n: number(speed.tokens_per_s, speed.tokens_per_s < 10 ? 1 : 0) }),
+    speed && pace(speed.measured ? "model.speed" : "model.speedLikely", speed.tokens_per_s),
     price && t("model.price", { input, output }),
   ];
 }
