@@ -252,7 +252,7 @@ class PageReader:
         except ConsigneError as error:
             raise _Refused("url_not_accessible", error.message) from None
         text = "\n\n".join(part.text for part in parts)
-        return Page(url, found.name, text, sources.now(), found.data), parts
+        return Page(found.url, found.name, text, sources.now(), found.data), parts
 
     def _cut(self, text: str) -> str:
         most = self._wish.most_tokens

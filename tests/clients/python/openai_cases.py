@@ -31,7 +31,7 @@ class City(pydantic.BaseModel):
     city: Literal["Paris", "Rome"]
 
 
-def ask(text: str) -> Any:
+def ask(text: Any) -> Any:
     return [{"role": "user", "content": text}]
 
 
@@ -332,10 +332,17 @@ def served_tools(model: str) -> None:
 
 
 def addressed(model: str) -> None:
-    file: Any = {"type": "input_file", "file_url": f"{WEB}/files/spoken.md"}
-    content: Any = [file, {"type": "input_text", "text": "Read it."}]
-    made = client.responses.create(model=model, input=[{"role": "user", "content": content}])
-    assert made.output_text == "The document is read."
+    file: Any = {"type": "input_file", "file_url": f"{WEB}/files/page.md"}
+    asked: Any = [
+        ask([*files, {"type": "input_text", "text": "Read it."}]) for files in ([], [file])
+    ]
+    alone, made = (
+        client.responses.create(model=model, input=each, max_output_tokens=16).usage
+        for each in asked
+    )
+    assert alone
+    assert made
+    assert made.input_tokens > alone.input_tokens + 10
 
 
 for title, names, run in (
@@ -353,7 +360,7 @@ for title, names, run in (
     ("chat completions that search the web", CAPABLE, chat_searched),
     ("responses that search the web, plain and streamed", CAPABLE, searched),
     ("MCP servers that a response names", CAPABLE, served_tools),
-    ("a document at an address, in responses", CAPABLE, addressed),
+    ("a document at an address, in responses", (LOCAL,), addressed),
     ("structured responses (parse)", EVERY, parsed),
     ("background responses: poll, resume a stream", EVERY, background),
     ("conversations", CAPABLE, conversations),

@@ -125,7 +125,7 @@ async def test_a_pdf_is_read_and_streamed_as_it_is(world: WebWorld) -> None:
         async with api, api.messages.stream(**asked(f"Read {url}.")) as stream:
             final = (await stream.get_final_message()).model_dump()
     page = final["content"][1]["content"]
-    assert page["content"]["source"]["media_type"] == "application/pdf"
+    assert (page["url"], page["content"]["source"]["media_type"]) == (url, "application/pdf")
     assert final["usage"]["server_tool_use"]["web_fetch_requests"] == 1
     (shown,) = played.requests[1].messages[-1].content
     assert isinstance(shown, ToolResultBlock)

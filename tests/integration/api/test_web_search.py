@@ -325,3 +325,13 @@ async def test_a_clients_own_tool_beside_it_ends_the_turn(world: WebWorld) -> No
     calls = [block.id for block in blocks if isinstance(block, ToolUseBlock)]
     results = [block.tool_use_id for block in blocks if isinstance(block, ToolResultBlock)]
     assert sorted(calls) == sorted(results)
+
+
+async def test_models_tell_whether_the_web_can_be_searched(world: WebWorld) -> None:
+    for tools, able in ((searching(world), True), (ToolSettings(), False)):
+        async with client(ScriptedGateway(), tools=tools) as http:
+            one = (await http.get("/v1/models/tiny", headers=OLD)).json()
+            every = (await http.get("/v1/models", headers=OLD)).json()["data"]
+        told = one["capabilities"]["server_tools"]
+        assert told["supported"] is told["web_search"]["supported"] is able
+        assert one in every

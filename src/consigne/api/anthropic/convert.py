@@ -6,6 +6,7 @@ from typing import NoReturn, assert_never
 import msgspec
 
 from consigne.api.anthropic import context, pictures, remote, searches
+from consigne.api.anthropic.cache import marks_of
 from consigne.api.anthropic.interleaved import parted
 from consigne.api.anthropic.schemas import (
     Base64Source,
@@ -77,6 +78,7 @@ def to_request(body: PromptBody, model: Model, version: str) -> Request:
         thinking=_thinking(body, model, version),
         thinking_tokens=body.thinking.budget_tokens if body.thinking else None,
         effort=body.output_config.effort if body.output_config else None,
+        cache=marks_of(body),
     )
     return _with_limits(request, body) if isinstance(body, MessagesBody) else request
 

@@ -56,6 +56,8 @@ class Shape(msgspec.Struct, frozen=True):
 
     cache_ttl: Literal["5m", "1h"] | None = None
     """Which lifetime ``cache_control`` asked for, where it stood anywhere."""
+    cached_here: bool = True
+    """Whether the model runs here; a provider says itself what it wrote to its cache."""
     show_thinking: bool = True
     edits: Sequence[dict[str, Any]] | None = None
     """What ``context_management`` did, where it was asked for."""
@@ -89,12 +91,13 @@ def message(answer: Answer, shape: Shape = PLAIN) -> dict[str, Any]:
 def usage(counts: Usage, shape: Shape = PLAIN) -> dict[str, Any]:
     """Return the token counts; the prompt's are parted by whether the prefix cache had them.
 
-    A provider says itself what it wrote to its cache. The cache of models here keeps every
-    prompt. What it did not have it has now: those tokens are told as written to it where the
-    request says ``cache_control``, and as plain input else.
+    The cache of models here keeps every prompt. What it did not have it has now: those tokens are
+    told as written to it where the request says ``cache_control``, and as plain input else. A
+    provider says itself what it wrote to its own.
     """
     fresh = counts.input_tokens - counts.cached_input_tokens
-    written = counts.cache_creation_tokens or (fresh if shape.cache_ttl else 0)
+    told_so = shape.cached_here and shape.cache_ttl is not None
+    written = counts.cache_creation_tokens or (fresh if told_so else 0)
     told: dict[str, Any] = {
         "input_tokens": fresh - written,
         "cache_creation_input_tokens": written,

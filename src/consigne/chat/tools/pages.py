@@ -60,10 +60,10 @@ async def _read(url: str, *, anywhere: bool, timeout_s: float) -> dict[str, str]
     found = _plain(text) if "html" in kind else {"title": "", "text": text}
     if cut:
         found["text"] += "\n\n(The page is longer; its end was not read.)"
-    return {**found, "url": _led_to(response, url)}
+    return {**found, "url": led_to(response, url)}
 
 
-def _led_to(response: httpx.Response, url: str) -> str:
+def led_to(response: httpx.Response, url: str) -> str:
     """Return the address that redirects led to, by its name and not by the address asked."""
     at = httpx.URL(url)
     for hop in response.history:
