@@ -20,7 +20,7 @@ def serve(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
         cwd=cwd,
         env={**os.environ, "PIP_NO_INDEX": "1"},
     )
