@@ -9,12 +9,15 @@ import pytest
 
 from doubles.capable import CapableModel, capable_upstream
 from doubles.tap import Tap, tapped
+from doubles.web_world import WebWorld
 from support.clients import environment, needs
 from support.compatibility import Compatibility
 from support.providing import EVERYTHING
 from support.server import ServerProcess
+from support.surroundings import notes_server, web_world
 
 CONTEXT = 200_000
+PAGE = "Ar-Men was first lit in 1881."
 
 
 def _provider(kind: str, url: str) -> dict[str, Any]:
@@ -42,10 +45,33 @@ def upstream() -> Iterator[CapableModel]:
 
 
 @pytest.fixture(scope="session")
-def consigne(make_data_dir: Callable[[], Path], upstream: CapableModel) -> Iterator[ServerProcess]:
-    """The real server on the real model, with two providers of the capable one."""
+def web() -> Iterator[WebWorld]:
+    """A little web: a search service, and what stands at addresses."""
+    with web_world() as world:
+        world.files["page.md"] = (PAGE.encode(), "text/markdown")
+        yield world
+
+
+@pytest.fixture(scope="session")
+def consigne(
+    make_data_dir: Callable[[], Path], upstream: CapableModel, web: WebWorld
+) -> Iterator[ServerProcess]:
+    """The real server on the real model, with two providers of the capable one.
+
+    It lets requests search the web, read its pages and documents, and name servers of tools.
+    """
     providers = [_provider(kind, upstream.url) for kind in ("openai", "anthropic")]
-    environ = {"CONSIGNE_PROVIDERS": json.dumps(providers)}
+    tools = {
+        "web_pages": True,
+        "private_addresses": True,
+        "requested_servers": True,
+        "search": {"kind": "searxng", "url": web.url},
+    }
+    environ = {
+        "CONSIGNE_PROVIDERS": json.dumps(providers),
+        "CONSIGNE_TOOLS": json.dumps(tools),
+        "CONSIGNE_FILES__FETCH_URLS": "true",
+    }
     process = ServerProcess(make_data_dir(), environ=environ)
     yield process
     assert process.stop() == 0, process.log_path.read_text()
@@ -67,9 +93,16 @@ def node() -> Path:
 
 
 @pytest.fixture(scope="session")
-def compatibility() -> Compatibility:
+def notes() -> Iterator[str]:
+    """The address of a server of tools."""
+    with notes_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def compatibility(web: WebWorld, notes: str) -> Compatibility:
     """What clients could do in this run."""
-    return Compatibility()
+    return Compatibility({"CONSIGNE_WEB": web.url, "CONSIGNE_NOTES": notes})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -157,7 +157,7 @@ def test_codex(
     assert b"response.completed" in asked[0].answer
     offered = {json.dumps(tool) for tool in upstream.requests[before][1]["tools"]}
     assert any("exec_command" in tool for tool in offered)
-    assert not any("web_search" in tool for tool in offered)
+    assert any("web_search" in tool for tool in offered)
     version = _version("codex", tmp_path)
     feature = f"a session with a shell command, through a provider of {kind}'s kind"
     compatibility.add("Codex CLI", version, feature)

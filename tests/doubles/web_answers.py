@@ -117,6 +117,8 @@ STARTER: dict[str, Any] = {
     "languages": ["en"],
     "license": "Apache-2.0",
     "size_bytes": 106_000_000,
+    "speed": {"tokens_per_s": 118.2, "measured": True},
+    "price": None,
 }
 
 

@@ -174,6 +174,29 @@ class TestOrder:
         await page.keyboard.press("?")
         await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
 
+    async def test_the_open_one_has_its_menu_on_a_telephone(
+        self, site: ServedSite, open_page
+    ) -> None:
+        await grow(site.db, site.caller, 2, title="Bread")
+        page = await site.sign_in(await open_page(site.url, phone=True))
+        await page.get_by_role("button", name="Open the list").click()
+        await page.get_by_role("link", name="Bread").click()
+        menu = page.get_by_role("button", name="Options for this conversation")
+        await menu.click()
+        await page.get_by_role("menuitem", name="Rename").click()
+        await page.get_by_label("New title").fill("Loaves")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Loaves")
+        await menu.click()
+        async with page.expect_download() as waiting:
+            await page.get_by_role("menuitem", name="Download as markdown").click()
+        assert (await waiting.value).suggested_filename == "Loaves.md"
+        await menu.click()
+        await page.get_by_role("menuitem", name="Delete").click()
+        await expect(page).to_have_url(f"{site.url}/")
+        await page.get_by_role("button", name="Undo").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Loaves")
+
 
 class TestVersions:
     async def test_versions_are_stepped_through_and_remembered(

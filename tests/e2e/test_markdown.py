@@ -20,6 +20,7 @@ LINES = st.sampled_from(
         "---",
         "-",
         "- item",
+        "- [ ] to do",
         "  - inner",
         "1. first",
         "2. second",

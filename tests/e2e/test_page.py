@@ -346,6 +346,8 @@ class TestChoices:
         await look_for(page, "Control+k", "english")
         await page.keyboard.press("Enter")
         await expect(page.get_by_placeholder("Write your instruction")).to_be_visible()
+        await page.keyboard.type("Hello")  # the cursor is where it was
+        await expect(page.get_by_role("textbox", name="Your instruction")).to_have_value("Hello")
         await page.reload()
         await expect(page.get_by_placeholder("Write your instruction")).to_be_visible()
 

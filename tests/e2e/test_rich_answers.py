@@ -22,6 +22,8 @@ $$
 $$
 
 - In a list: \[ e^{i\pi} + 1 = 0 \]
+- [x] Done
+- [ ] To do, as [x] says
 
 What is wrong stays: $\undefinedcommand{x}$ and $\href{javascript:alert(1)}{x}$.
 """
@@ -58,6 +60,7 @@ async def test_maths_is_typeset_and_prices_are_not(chat: Page, web: WebServer) -
     await expect(answer.locator(".math.source")).to_have_text(r"\undefinedcommand{x}")
     await expect(answer.locator("a")).to_have_count(0)
     await until(lambda: any("KaTeX_Main" in url for url in asked))
+    await expect(answer.locator("li.task")).to_have_text(["☑ Done", "☐ To do, as [x] says"])
     display = answer.locator("div.math.display math")
     await expect(display.locator("mfrac")).to_have_count(1)
 

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,8 +57,10 @@ def parse(page: str) -> dict[str, dict[str, str]]:
 class Compatibility:
     """Runs clients and keeps what they could do."""
 
-    def __init__(self) -> None:
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        """Begin; ``environ`` tells the clients' programs what else there is around them."""
         self.results: list[Result] = []
+        self._environ = environ or {}
 
     def add(self, client: str, version: str, feature: str, why_not: str = "") -> None:
         """Keep what a client could do, or a known reason why it can't."""
@@ -66,7 +68,8 @@ class Compatibility:
 
     def run(self, command: Sequence[str | Path], server: ServerProcess, folder: Path) -> None:
         """Run a program that prints a line of JSON for each feature; all must have passed."""
-        environ = clean_environ(folder) | {"CONSIGNE_URL": server.url, "CONSIGNE_KEY": server.key}
+        environ = clean_environ(folder) | self._environ
+        environ |= {"CONSIGNE_URL": server.url, "CONSIGNE_KEY": server.key}
         ran = subprocess.run(
             command, env=environ, cwd=folder, capture_output=True, text=True, timeout=240
         )

@@ -17,7 +17,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 log = logging.getLogger(__name__)
 
 _BAD_NAME: Final = re.compile(b'[\x00-\x1f\x7f()<>@,;:\\[\\]={} \t\\\\"]')
-_BAD_VALUE: Final = re.compile(b"[\x00-\x08\x0a-\x1f\x7f]")
+_BAD_VALUE: Final = re.compile(b"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Control characters; ends of lines are counted."""
 _NO_BODY: Final = (204, 304)
 
 
@@ -79,8 +80,6 @@ class Exchange(RequestResponseCycle):
         closes, chunked, length = False, False, None
         for name, value in [*self.default_headers, *message.get("headers", ())]:
             lower = _name(name)
-            if _BAD_VALUE.search(value):
-                raise RuntimeError("a header's value holds a control character")
             if lower == b"content-length":
                 length = int(value)
             elif lower == b"transfer-encoding":
@@ -99,7 +98,10 @@ class Exchange(RequestResponseCycle):
         self.chunked_encoding = chunked
         self.expected_content_length = 0 if chunked or length is None else length
         lines.append(b"\r\n")
-        self.transport.write(b"".join(lines))
+        head = b"".join(lines)
+        if _BAD_VALUE.search(head) or not head.count(b"\r") == head.count(b"\n") == len(lines):
+            raise RuntimeError("a header's value holds a control character")
+        self.transport.write(head)
 
     def _send_body(self, message: Message) -> None:
         if self.response_complete or message["type"] != "http.response.body":

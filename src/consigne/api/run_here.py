@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from consigne.api.fetch_calls import FetchEvent
 from consigne.api.picture_calls import PictureEvent
 from consigne.api.remote_calls import RemoteEvent
 from consigne.api.search_calls import SearchEvent
@@ -37,7 +38,7 @@ MOST_ROUNDS: Final = 5
 
 _ENOUGH: Final = "There were as many calls as this answer may have. Go on without."
 
-CallEvent = PictureEvent | SearchEvent | RemoteEvent
+CallEvent = PictureEvent | SearchEvent | FetchEvent | RemoteEvent
 Told = Event | CallEvent
 
 

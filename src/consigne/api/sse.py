@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from consigne.api.errors import as_consigne_error
 from consigne.domain.batches import batches_of, close
 from consigne.domain.errors import ConsigneError
-from consigne.domain.events import BlockStop, TextStart, ThinkingStart, ToolUseStart
+from consigne.domain.events import BlockStop, MessageStop, TextStart, ThinkingStart, ToolUseStart
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -21,8 +21,10 @@ T_contra = TypeVar("T_contra", contravariant=True)
 PING_AFTER_S = 10.0
 """Seconds of silence after which the client hears that the answer is still coming."""
 
-_BORDERS = (TextStart, ThinkingStart, ToolUseStart, BlockStop)
-"""Events that another follows at once: both are sent in one piece."""
+_BORDERS: frozenset[type] = frozenset(
+    {TextStart, ThinkingStart, ToolUseStart, BlockStop, MessageStop}
+)
+"""Events that another, or the stream's end, follows at once: both are sent in one piece."""
 
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -166,12 +168,12 @@ class EventStream(Response, Generic[T]):
         self._listen_for_silence(send, PING_AFTER_S)
         try:
             # What came from afar at once goes out at once, and the beginning waits for nothing.
-            await self._write(send, chunk)
-            chunk = b""
+            if type(found[-1]) is not MessageStop:
+                await self._write(send, chunk)
+                chunk = b""
             while found := await batch():
-                for item in found:
-                    chunk += encode(item)
-                if chunk and not isinstance(found[-1], _BORDERS):
+                chunk += b"".join([encode(item) for item in found])
+                if chunk and type(found[-1]) not in _BORDERS:
                     await self._write(send, chunk)
                     chunk = b""
         except Exception as error:  # noqa: BLE001 - the status is sent; the stream says the rest

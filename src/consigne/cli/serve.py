@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from consigne.api.door import Door
     from consigne.api.services import Engines, Services
 
-GC_ALLOCATIONS = 5000
-"""New objects after which the youngest are searched for cycles; a request leaves some hundred."""
+GC_ALLOCATIONS = 50_000
+"""New objects after which the youngest are searched for cycles: more than hundreds of requests that
+run at once hold together, or each search would walk through all of them and find nothing."""
 SWITCH_S = 0.0005
 """After how long the thread that imports lets the page be answered."""
 MOST_FILES = 65_536

@@ -43,6 +43,8 @@ class Fetched(msgspec.Struct, frozen=True):
     data: bytes
     media_type: str
     name: str
+    url: str
+    """Where the address led."""
 
 
 class Fetch(Protocol):

@@ -52,10 +52,6 @@ class Batches(AsyncIterator[E], ABC, Generic[E]):
                 raise StopAsyncIteration
         return self._ready.popleft()
 
-    def buffered(self) -> bool:
-        """Say whether another value is there already."""
-        return bool(self._ready)
-
 
 def batches_of(values: AsyncIterator[E]) -> Callable[[], Awaitable[Sequence[E]]]:
     """Return what gives the next batch of any stream; empty at its end.

@@ -153,6 +153,20 @@ Event = (
     | Failed
 )
 
+EVENTS: Final = (
+    MessageStart,
+    TextStart,
+    ThinkingStart,
+    ToolUseStart,
+    TextDelta,
+    ThinkingDelta,
+    InputDelta,
+    BlockStop,
+    MessageStop,
+    Failed,
+)
+"""All kinds of events."""
+
 
 class Answer(msgspec.Struct, frozen=True):
     """A whole answer, folded from its events."""

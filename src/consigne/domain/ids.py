@@ -7,8 +7,13 @@ from consigne.domain import sources
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = tuple(first + second for first in _CROCKFORD for second in _CROCKFORD)
-_VERSION = (0x7 << 76) | (0b10 << 62)
-_LATER = range(70, -1, -10)
+_RANDOM_DIGITS = 16
+_ANY = bytes(_CROCKFORD[byte & 31].encode()[0] for byte in range(256))
+"""A random byte's digit: each of the 32 is as likely."""
+_VERSION = tuple(_CROCKFORD[0b01110 | byte & 1] for byte in range(256))
+"""The first digit after the time: the version's four bits, and one that is random."""
+_VARIANT = tuple(_CROCKFORD[0b01000 | byte & 0b10011] for byte in range(256))
+"""The fourth: the variant's two bits between three that are."""
 _SHAPE = re.compile(r"^[a-z]{2,10}_[0-9a-hjkmnp-tv-z]{26}$")
 
 
@@ -17,10 +22,10 @@ def new_id(prefix: str) -> str:
 
     Ids of one prefix sort by the millisecond of their creation.
     """
-    random = int.from_bytes(sources.random_bytes(10), "big")
-    value = _VERSION | ((random >> 68 & 0xFFF) << 64) | (random & (2**62 - 1))
-    digits = "".join([_PAIRS[value >> shift & 1023] for shift in _LATER])
-    return f"{prefix}_{_time_digits(int(sources.seconds() * 1000))}{digits}"
+    random = sources.random_bytes(_RANDOM_DIGITS)
+    digits = random.translate(_ANY).decode("ascii")
+    time = _time_digits(int(sources.seconds() * 1000))
+    return f"{prefix}_{time}{_VERSION[random[0]]}{digits[1:3]}{_VARIANT[random[3]]}{digits[4:]}"
 
 
 @lru_cache(maxsize=16)

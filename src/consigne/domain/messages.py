@@ -140,6 +140,19 @@ class Sampling(msgspec.Struct, frozen=True):
     """What is added to the logits of tokens, named by their numbers in the model's vocabulary."""
 
 
+class CacheMarks(msgspec.Struct, frozen=True):
+    """Up to where a caller wants its prompt kept, for servers that keep what they are told to."""
+
+    ttl: Literal["5m", "1h"] = "5m"
+    """For how long; the longest of all marks."""
+    tools: frozenset[str] = frozenset()
+    """The names of the tools that are marked."""
+    system: frozenset[str] = frozenset()
+    """The system texts that are."""
+    conversation: bool = False
+    """Whether any turn is, or all of it: it is kept to its end."""
+
+
 class Request(msgspec.Struct, frozen=True):
     """One generation asked for, whatever dialect it came in."""
 
@@ -169,8 +182,13 @@ class Request(msgspec.Struct, frozen=True):
     """The caller's own opaque name for the person who asks."""
     whole: bool = False
     """Whether the answer is read only once it is whole: its source may bring it in one piece."""
+    cache: CacheMarks | None = None
+    """What a server is asked to keep; models here keep every prompt."""
     again: bool = False
     """Whether another of the same call's generations has this very prompt: it is counted there."""
+    cites: dict[int, Any] | None = None
+    """The passages (``events.Cited``) that the caller tells where the answer cites them, by their
+    numbers. Whoever shows the model more adds them here, under numbers that are free."""
 
 
 def files_of(request: Request) -> list[ImageBlock | DocumentBlock]:

@@ -1,8 +1,11 @@
 """Server-sent events from bytes as the network cuts them (WHATWG HTML, section 9.2)."""
 
+import re
+
 MAX_EVENT_BYTES = 32 * 2**20
 """Bytes beyond which an event that has not ended is an error."""
 _BOM = b"\xef\xbb\xbf"
+_NAMED = re.compile(rb"(?:^|(?<=\n))event:[^\n]*\ndata: ([^\n]*)\n\n")
 
 
 class SseParser:
@@ -36,6 +39,9 @@ class SseParser:
             # The line feed that may follow a trailing return belongs to the same end of line.
             self._after_return = buffer.endswith(b"\r")
             buffer = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if simple := _all_simple(buffer):
+            self._rest = b""
+            return simple
         *frames, self._rest = buffer.split(b"\n\n")
         found: list[bytes] = []
         for frame in frames:
@@ -51,6 +57,20 @@ class SseParser:
         if len(self._rest) > MAX_EVENT_BYTES:
             raise ValueError("an event is too large")
         return found
+
+
+def _all_simple(buffer: bytes) -> list[bytes]:
+    """Return the data of all events, if each is whole and one line of it, alone or after its name.
+
+    Where as many were found as account for every line feed, there is nothing else.
+    """
+    if not buffer.endswith(b"\n\n"):
+        return []
+    if buffer.startswith(b"data: "):
+        found = buffer[6:-2].split(b"\n\ndata: ")
+        return found if buffer.count(b"\n") == 2 * len(found) else []
+    found = _NAMED.findall(buffer)
+    return found if buffer.count(b"\n") == 3 * len(found) else []
 
 
 def _data_of(lines: list[bytes]) -> list[bytes]:

@@ -4,7 +4,7 @@ import Anthropic, { toFile } from "@anthropic-ai/sdk";
 import { betaZodTool } from "@anthropic-ai/sdk/helpers/beta/zod";
 import { zodOutputFormat } from "@anthropic-ai/sdk/helpers/zod";
 import { z } from "zod";
-import { CAPABLE, EVERY, LOCAL, key, reporter, url } from "./harness.mjs";
+import { CAPABLE, EVERY, LOCAL, key, notes, reporter, url, web } from "./harness.mjs";
 
 const feature = reporter("Anthropic SDK (TypeScript)", "@anthropic-ai/sdk");
 const client = new Anthropic({ baseURL: url, apiKey: key, maxRetries: 0 });
@@ -90,6 +90,58 @@ await feature("tool runner (betaZodTool)", CAPABLE, async (model) => {
     model, max_tokens: 60, tools: [add], messages: ask('!call add {"a":2,"b":40}'),
   });
   assert.equal(final.content[0].text, "The tool says: 42");
+});
+
+await feature("web search, plain and streamed", CAPABLE, async (model) => {
+  const asked = {
+    model, max_tokens: 60, tools: [{ type: "web_search_20250305", name: "web_search", max_uses: 1 }],
+    messages: ask('!call web_search {"query": "Ar-Men"}\n!say In 1881 [1].'),
+  };
+  for (const message of [
+    await client.messages.create(asked),
+    await client.messages.stream(asked).finalMessage(),
+  ]) {
+    const kinds = message.content.map((block) => block.type);
+    assert.deepEqual(kinds, ["server_tool_use", "web_search_tool_result", "text"]);
+    assert.equal(message.content[2].citations[0].url, `${web}/ar-men`);
+    assert.equal(message.usage.server_tool_use.web_search_requests, 1);
+  }
+});
+
+await feature("web fetch", CAPABLE.slice(0, 1), async (model) => {
+  const page = `${web}/files/page.md`;
+  const message = await client.messages.create({
+    model, max_tokens: 60,
+    tools: [{ type: "web_fetch_20250910", name: "web_fetch", citations: { enabled: true } }],
+    messages: ask(`!call web_fetch {"url": "${page}"}\n!say In 1881 [1].`),
+  });
+  const [, result, said] = message.content;
+  assert.equal(result.content.url, page);
+  assert.match(said.citations[0].cited_text, /1881/);
+  assert.equal(message.usage.server_tool_use.web_fetch_requests, 1);
+});
+
+await feature("MCP servers that a request names", CAPABLE, async (model) => {
+  const message = await client.beta.messages.create({
+    model, max_tokens: 60, betas: ["mcp-client-2025-11-20"],
+    mcp_servers: [{ type: "url", name: "notes", url: notes }],
+    tools: [{ type: "mcp_toolset", mcp_server_name: "notes" }],
+    messages: ask("!call notes__read_notes {}\n!say Done."),
+  });
+  const kinds = message.content.map((block) => block.type);
+  assert.deepEqual(kinds, ["mcp_tool_use", "mcp_tool_result", "text"]);
+});
+
+await feature("a document at an address", [LOCAL], async (model) => {
+  const { usage } = await client.messages.create({
+    model, max_tokens: 4,
+    messages: ask([
+      { type: "document", source: { type: "url", url: `${web}/files/page.md` } },
+      { type: "text", text: "Read it." },
+    ]),
+  });
+  const alone = await client.messages.countTokens({ model, messages: ask("Read it.") });
+  assert.ok(usage.input_tokens + usage.cache_read_input_tokens > alone.input_tokens + 10);
 });
 
 await feature("structured answers (messages.parse, zodOutputFormat)", EVERY, async (model) => {

@@ -5,6 +5,10 @@ import { fileURLToPath } from "node:url";
 
 export const url = process.env.CONSIGNE_URL;
 export const key = process.env.CONSIGNE_KEY;
+/** A little web: a search service finds `/ar-men`, documents are under `/files`. */
+export const web = process.env.CONSIGNE_WEB;
+/** A server of tools. */
+export const notes = process.env.CONSIGNE_NOTES;
 export const LOCAL = "smollm2-135m-instruct";
 export const CAPABLE = ["capable-openai", "capable-anthropic"];
 export const EVERY = [LOCAL, ...CAPABLE];

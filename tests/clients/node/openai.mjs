@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import OpenAI, { toFile } from "openai";
 import { zodFunction, zodResponseFormat, zodTextFormat } from "openai/helpers/zod";
 import { z } from "zod";
-import { CAPABLE, EVERY, LOCAL, key, reporter, url } from "./harness.mjs";
+import { CAPABLE, EVERY, LOCAL, key, notes, reporter, url, web } from "./harness.mjs";
 
 const feature = reporter("OpenAI SDK (TypeScript)", "openai");
 const options = { baseURL: `${url}/v1`, apiKey: key, maxRetries: 0 };
@@ -152,6 +152,66 @@ await feature("structured responses (parse, zodTextFormat)", EVERY, async (model
     text: { format: zodTextFormat(City, "city") },
   });
   City.parse(answer.output_parsed);
+});
+
+const SEARCH = '!call web_search {"query": "Ar-Men"}\n!say In 1881 [1].';
+
+await feature("chat completions that search the web", CAPABLE, async (model) => {
+  const asked = { model, messages: ask(SEARCH), web_search_options: {} };
+  for (const answer of [
+    await client.chat.completions.create(asked),
+    await client.chat.completions.stream(asked).finalChatCompletion(),
+  ]) {
+    const { message } = answer.choices[0];
+    assert.equal(message.content, "In 1881 [1].");
+    assert.equal(message.annotations[0].url_citation.url, `${web}/ar-men`);
+  }
+});
+
+await feature("responses that search the web, plain and streamed", CAPABLE, async (model) => {
+  const asked = { model, input: SEARCH, tools: [{ type: "web_search" }] };
+  for (const answer of [
+    await client.responses.create(asked),
+    await client.responses.stream(asked).finalResponse(),
+  ]) {
+    assert.deepEqual(answer.output.map((item) => item.type), ["web_search_call", "message"]);
+    assert.equal(answer.output[1].content[0].annotations[0].url, `${web}/ar-men`);
+  }
+});
+
+await feature("responses custom tools, plain and streamed", CAPABLE, async (model) => {
+  const asked = {
+    model, input: '!call shout {"input": "hello"}',
+    tools: [{ type: "custom", name: "shout", description: "Shout a text." }],
+  };
+  for (const answer of [
+    await client.responses.create(asked),
+    await client.responses.stream(asked).finalResponse(),
+  ]) {
+    const call = answer.output.find((item) => item.type === "custom_tool_call");
+    assert.deepEqual([call.name, call.input], ["shout", "hello"]);
+  }
+});
+
+await feature("MCP servers that a response names", CAPABLE, async (model) => {
+  const answer = await client.responses.create({
+    model, input: "!call notes__read_notes {}\n!say Done.",
+    tools: [{
+      type: "mcp", server_label: "notes", server_url: notes, require_approval: "never",
+    }],
+  });
+  const kinds = answer.output.map((item) => item.type);
+  assert.deepEqual(kinds, ["mcp_list_tools", "mcp_call", "message"]);
+});
+
+await feature("a document at an address, in responses", [LOCAL], async (model) => {
+  const tokens = async (...files) => {
+    const content = [...files, { type: "input_text", text: "Read it." }];
+    const asked = { model, max_output_tokens: 16, input: ask(content) };
+    return (await client.responses.create(asked)).usage.input_tokens;
+  };
+  const document = { type: "input_file", file_url: `${web}/files/page.md` };
+  assert.ok((await tokens(document)) > (await tokens()) + 10);
 });
 
 await feature("background responses: poll, cancel, resume a stream", EVERY, async (model) => {

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import anthropic
 import pydantic
 import pytest
-from report import CAPABLE, EVERY, KEY, LOCAL, URL, feature
+from report import CAPABLE, EVERY, KEY, LOCAL, NOTES, URL, WEB, feature
 
 CLIENT, PACKAGE = "Anthropic SDK (Python)", "anthropic"
 OPTIONS: Any = {"base_url": URL, "api_key": KEY, "max_retries": 0}
@@ -31,7 +31,7 @@ class City(pydantic.BaseModel):
     city: Literal["Paris", "Rome"]
 
 
-def ask(text: str) -> Any:
+def ask(text: Any) -> Any:
     return [{"role": "user", "content": text}]
 
 
@@ -214,6 +214,58 @@ def batches(model: str) -> None:
     client.messages.batches.delete(batch.id)
 
 
+def searched(model: str) -> None:
+    tool: Any = {"type": "web_search_20250305", "name": "web_search", "max_uses": 1}
+    told = '!call web_search {"query": "Ar-Men"}\n!say In 1881 [1].'
+    asked: Any = {"model": model, "max_tokens": 60, "tools": [tool], "messages": ask(told)}
+    made = client.messages.create(**asked)
+    with client.messages.stream(**asked) as stream:
+        last = stream.get_final_message()
+    for each in (made, last):
+        kinds = [block.type for block in each.content]
+        assert kinds == ["server_tool_use", "web_search_tool_result", "text"]
+        assert each.content[2].citations[0].url == f"{WEB}/ar-men"  # type: ignore[union-attr]
+        assert each.usage.server_tool_use
+        assert each.usage.server_tool_use.web_search_requests == 1
+
+
+def fetched(model: str) -> None:
+    url = f"{WEB}/files/page.md"
+    tool: Any = {"type": "web_fetch_20250910", "name": "web_fetch", "citations": {"enabled": True}}
+    told = f'!call web_fetch {{"url": "{url}"}}\n!say In 1881 [1].'
+    made = client.messages.create(model=model, max_tokens=60, tools=[tool], messages=ask(told))
+    _, result, said = made.content
+    assert result.type == "web_fetch_tool_result"
+    assert result.content.type == "web_fetch_result"
+    assert result.content.url == url
+    assert said.type == "text"
+    assert "1881" in (said.citations or ())[0].cited_text
+    assert made.usage.server_tool_use
+    assert made.usage.server_tool_use.web_fetch_requests == 1
+
+
+def served_tools(model: str) -> None:
+    server: Any = {"type": "url", "name": "notes", "url": NOTES}
+    made = client.beta.messages.create(
+        model=model,
+        max_tokens=60,
+        mcp_servers=[server],
+        tools=[{"type": "mcp_toolset", "mcp_server_name": "notes"}],
+        messages=ask("!call notes__read_notes {}\n!say Done."),
+        betas=["mcp-client-2025-11-20"],
+    )
+    assert [b.type for b in made.content] == ["mcp_tool_use", "mcp_tool_result", "text"]
+
+
+def addressed(model: str) -> None:
+    source: Any = {"type": "url", "url": f"{WEB}/files/page.md"}
+    content: Any = [{"type": "document", "source": source}, {"type": "text", "text": "Read it."}]
+    made = client.messages.create(model=model, max_tokens=4, messages=ask(content))
+    alone = client.messages.count_tokens(model=model, messages=ask("Read it.")).input_tokens
+    prompt = made.usage.input_tokens + (made.usage.cache_read_input_tokens or 0)
+    assert prompt > alone + 10
+
+
 for title, names, run in (
     ("messages, plain", EVERY, plain),
     ("stream helper's snapshot equals the plain answer", EVERY, streamed),
@@ -222,6 +274,10 @@ for title, names, run in (
     ("tools: parallel calls and their results", CAPABLE, results),
     ("tool runner (beta_tool)", CAPABLE, runner),
     ("citations of search results and documents", CAPABLE, cited),
+    ("web search, plain and streamed", CAPABLE, searched),
+    ("web fetch", CAPABLE, fetched),
+    ("MCP servers that a request names", CAPABLE, served_tools),
+    ("a document at an address", (LOCAL,), addressed),
     ("structured answers (messages.parse)", EVERY, parsed),
     ("count_tokens", (LOCAL, "capable-anthropic"), counted),
     ("errors as the SDK's classes", EVERY, errors),

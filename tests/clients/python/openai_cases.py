@@ -9,7 +9,7 @@ from typing import Any, Literal
 import openai
 import pydantic
 import pytest
-from report import CAPABLE, EVERY, KEY, LOCAL, URL, feature
+from report import CAPABLE, EVERY, KEY, LOCAL, NOTES, URL, WEB, feature
 
 CLIENT, PACKAGE = "OpenAI SDK (Python)", "openai"
 OPTIONS: Any = {"base_url": f"{URL}/v1", "api_key": KEY, "max_retries": 0}
@@ -31,7 +31,7 @@ class City(pydantic.BaseModel):
     city: Literal["Paris", "Rome"]
 
 
-def ask(text: str) -> Any:
+def ask(text: Any) -> Any:
     return [{"role": "user", "content": text}]
 
 
@@ -297,6 +297,54 @@ def batches(model: str) -> None:
     assert all(each["response"]["status_code"] == 200 for each in told)
 
 
+SEARCH = '!call web_search {"query": "Ar-Men"}\n!say In 1881 [1].'
+
+
+def searched(model: str) -> None:
+    asked: Any = {"model": model, "input": SEARCH, "tools": [{"type": "web_search"}]}
+    made = client.responses.create(**asked)
+    with client.responses.stream(**asked) as stream:
+        last = stream.get_final_response()
+    for each in (made, last):
+        assert [item.type for item in each.output] == ["web_search_call", "message"]
+        assert each.output[1].content[0].annotations[0].url == f"{WEB}/ar-men"  # type: ignore[union-attr]
+
+
+def chat_searched(model: str) -> None:
+    asked: Any = {"model": model, "messages": ask(SEARCH), "web_search_options": {}}
+    made = client.chat.completions.create(**asked)
+    with client.chat.completions.stream(**asked) as stream:
+        last = stream.get_final_completion()
+    for each in (made, last):
+        message = each.choices[0].message
+        assert message.content == "In 1881 [1]."
+        assert message.model_dump()["annotations"][0]["url_citation"]["url"] == f"{WEB}/ar-men"
+
+
+def served_tools(model: str) -> None:
+    server: Any = {"type": "mcp", "server_label": "notes", "server_url": NOTES}
+    made = client.responses.create(
+        model=model,
+        tools=[server | {"require_approval": "never"}],
+        input="!call notes__read_notes {}\n!say Done.",
+    )
+    assert [item.type for item in made.output] == ["mcp_list_tools", "mcp_call", "message"]
+
+
+def addressed(model: str) -> None:
+    file: Any = {"type": "input_file", "file_url": f"{WEB}/files/page.md"}
+    asked: Any = [
+        ask([*files, {"type": "input_text", "text": "Read it."}]) for files in ([], [file])
+    ]
+    alone, made = (
+        client.responses.create(model=model, input=each, max_output_tokens=16).usage
+        for each in asked
+    )
+    assert alone
+    assert made
+    assert made.input_tokens > alone.input_tokens + 10
+
+
 for title, names, run in (
     ("chat completions, plain", EVERY, chat),
     ("chat stream helper's snapshot equals the plain answer", EVERY, chat_stream),
@@ -309,6 +357,10 @@ for title, names, run in (
     ("responses stream helper's snapshot equals the plain answer", EVERY, responses),
     ("responses tools, with previous_response_id", CAPABLE, chained),
     ("responses custom tools, plain and streamed", CAPABLE, custom),
+    ("chat completions that search the web", CAPABLE, chat_searched),
+    ("responses that search the web, plain and streamed", CAPABLE, searched),
+    ("MCP servers that a response names", CAPABLE, served_tools),
+    ("a document at an address, in responses", (LOCAL,), addressed),
     ("structured responses (parse)", EVERY, parsed),
     ("background responses: poll, resume a stream", EVERY, background),
     ("conversations", CAPABLE, conversations),

@@ -8,6 +8,10 @@ from importlib.metadata import version
 
 URL = os.environ["CONSIGNE_URL"]
 KEY = os.environ["CONSIGNE_KEY"]
+WEB = os.environ["CONSIGNE_WEB"]
+"""A little web: a search service finds ``/ar-men``, documents are under ``/files``."""
+NOTES = os.environ["CONSIGNE_NOTES"]
+"""A server of tools."""
 LOCAL = "smollm2-135m-instruct"
 CAPABLE = ("capable-openai", "capable-anthropic")
 EVERY = (LOCAL, *CAPABLE)

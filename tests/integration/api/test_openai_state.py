@@ -9,6 +9,7 @@ import msgspec
 import openai
 import pytest
 
+from consigne.domain.errors import Unsupported
 from consigne.domain.messages import Message, TextBlock, ToolResultBlock, ToolUseBlock
 from doubles.scripted import (
     FOREIGN_KEY,
@@ -269,6 +270,28 @@ def test_truncation_leaves_out_the_oldest_turns() -> None:
         assert kept == ["3", "4", "5"]
         service.client().responses.create(model="tiny", input=turns)
         assert len(service.gateway.requests[-1].messages) == 6
+
+
+class CountlessGateway(ScriptedGateway):
+    """Has models of a provider that can't count tokens, with a context of 300."""
+
+    async def count_tokens(self, request: Any) -> int:
+        """Refuse."""
+        raise Unsupported("It can't count.", param="model")
+
+    def resolve(self, name: str, modality: Any = "text") -> Any:
+        """Return a model with a small context."""
+        return msgspec.structs.replace(super().resolve(name, modality), context=300)
+
+
+def test_where_tokens_cannot_be_counted_the_length_of_the_prompt_does() -> None:
+    with ExitStack() as stack:
+        service = Service(CountlessGateway(), stack)
+        turns: Any = [{"role": "user", "content": f"{i} " * 100} for i in range(6)]
+        gpt = service.client()
+        gpt.responses.create(model="tiny", input=turns, truncation="auto")
+        assert 1 <= len(service.gateway.requests[-1].messages) < 6
+        assert gpt.responses.compact(model="tiny", input="B?").object == "response.compaction"
 
 
 def test_chat_completions_are_kept_where_so_asked(service: Service, gpt: openai.OpenAI) -> None:

@@ -1,12 +1,7 @@
 """Servers of tools that requests name, called for their answers: a real one, in both dialects."""
 
-import asyncio
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -22,10 +17,9 @@ from consigne.settings import ToolSettings
 from doubles.scripted import KEY, START, ScriptedGateway, scripted_services, stop, text, tool_use
 from support.contract import Contract
 from support.dialects import client, served
-from support.waiting import until
+from support.surroundings import notes_server
 
 pytestmark = pytest.mark.slow
-TESTS = str(Path(__file__).parents[2])
 ALLOWED = ToolSettings(requested_servers=True, private_addresses=True)
 CALL = (
     START,
@@ -40,19 +34,8 @@ OLD = {"anthropic-version": "2023-06-01"}
 @pytest.fixture(scope="module")
 def notes_url() -> Iterator[str]:
     """A server of tools over HTTP."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "doubles.mcp_notes", str(port)]
-    with subprocess.Popen(command, cwd=TESTS, stderr=subprocess.DEVNULL) as process:
-        asyncio.run(until(lambda: _answers(port)))
-        yield f"http://127.0.0.1:{port}/mcp"
-        process.terminate()
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) == 0
+    with notes_server() as url:
+        yield url
 
 
 def claudes(url: str, **server: Any) -> dict[str, Any]:

@@ -11,10 +11,11 @@ import httpx
 import openai
 import pytest
 from anthropic.types import Message
+from openai.types.chat import ChatCompletion
 from openai.types.responses import Response, ResponseFunctionWebSearch
 
 from consigne.api.app import create_app
-from consigne.domain.messages import TextBlock, ToolResultBlock, ToolUseBlock
+from consigne.domain.messages import TextBlock, ToolChoice, ToolResultBlock, ToolUseBlock
 from consigne.settings import SearchSettings, ToolSettings
 from doubles.scripted import KEY, START, ScriptedGateway, scripted_services, stop, text, tool_use
 from doubles.web_world import WebWorld
@@ -192,6 +193,58 @@ async def test_a_response_with_a_search_is_gone_on_from_also_in_the_background(
         assert texts == ["I look.In 1881 [1]."]
 
 
+async def test_a_chat_completion_searches_first_and_cites_what_it_found(world: WebWorld) -> None:
+    location = {"type": "approximate", "approximate": {"city": "Brest", "country": "FR"}}
+    options: Any = {"user_location": location, "search_context_size": "low"}
+    asked: Any = {"model": "tiny", "messages": CLAUDE["messages"], "web_search_options": options}
+    played = gateway()
+    answer = await post(world, "/v1/chat/completions", asked, played)
+    (choice,) = ChatCompletion.model_validate(answer.json()).choices
+    assert (choice.message.content, choice.finish_reason) == ("I look.In 1881 [1].", "stop")
+    assert choice.message.tool_calls is None
+    (note,) = choice.message.annotations or ()
+    place = note.url_citation
+    assert (place.url, place.title) == (f"{world.url}/ar-men", "Ar-Men")
+    assert "I look.In 1881 [1]."[place.start_index : place.end_index] == "[1]"
+    first, second = played.requests
+    assert (first.tool_choice, second.tool_choice.kind) == (
+        ToolChoice("tool", "web_search"),
+        "auto",
+    )
+    assert "Brest" in first.tools[0].description
+    assert world.asked[0][0] == "Ar-Men"
+    played = gateway()
+    with served(played, tools=searching(world)) as url:
+        api = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0)
+        async with api:
+            async with api.chat.completions.stream(**asked) as stream:
+                final = (await stream.get_final_completion()).choices[0].message
+            # Several answers search each for itself; what is stored holds what was cited.
+            played.scripts = [(*CALL, stop("tool_use"))] * 2
+            two = await api.chat.completions.create(**asked, n=2, store=True)
+            stored = await api.chat.completions.retrieve(two.id)
+    streamed = final.model_dump()["annotations"]
+    assert (final.content, streamed) == (
+        choice.message.content,
+        [note.model_dump()],
+    )
+    assert [len(each.message.annotations or ()) for each in stored.choices] == [1, 1]
+    assert len(world.asked) == 4
+
+
+async def test_a_clients_own_tools_are_not_passed_by_for_a_search(world: WebWorld) -> None:
+    own = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+    asked = {"model": "tiny", "messages": CLAUDE["messages"], "web_search_options": {}}
+    played = ScriptedGateway(*ANSWER)
+    await post(world, "/v1/chat/completions", asked | {"tools": [own]}, played)
+    assert [tool.name for tool in played.requests[0].tools] == ["look", "web_search"]
+    assert played.requests[0].tool_choice.kind == "auto"
+    own = {"type": "function", "function": {"name": "web_search"}}
+    async with client(ScriptedGateway(), tools=searching(world)) as http:
+        refused = await http.post("/v1/chat/completions", json=asked | {"tools": [own]})
+    assert refused.json()["error"]["param"] == "web_search_options"
+
+
 async def test_domains_and_the_number_of_searches_are_kept_to(world: WebWorld) -> None:
     played = ScriptedGateway(*ANSWER)
     played.scripts = [(*CALL, stop("tool_use"))] * 2
@@ -272,3 +325,13 @@ async def test_a_clients_own_tool_beside_it_ends_the_turn(world: WebWorld) -> No
     calls = [block.id for block in blocks if isinstance(block, ToolUseBlock)]
     results = [block.tool_use_id for block in blocks if isinstance(block, ToolResultBlock)]
     assert sorted(calls) == sorted(results)
+
+
+async def test_models_tell_whether_the_web_can_be_searched(world: WebWorld) -> None:
+    for tools, able in ((searching(world), True), (ToolSettings(), False)):
+        async with client(ScriptedGateway(), tools=tools) as http:
+            one = (await http.get("/v1/models/tiny", headers=OLD)).json()
+            every = (await http.get("/v1/models", headers=OLD)).json()["data"]
+        told = one["capabilities"]["server_tools"]
+        assert told["supported"] is told["web_search"]["supported"] is able
+        assert one in every

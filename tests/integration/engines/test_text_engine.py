@@ -39,6 +39,7 @@ from consigne.domain.messages import (
 )
 from consigne.engines.base import InstalledModel, TextEngine
 from consigne.engines.pool import EnginePool
+from consigne.gateway.judging import CATEGORIES, judge
 from consigne.settings import EngineSettings
 from support.waiting import until
 
@@ -316,6 +317,15 @@ async def test_a_worker_dies_with_its_host(starter: InstalledModel) -> None:
     host.kill()
     await host.wait()
     await until(lambda: not runs(pid))
+
+
+async def test_a_text_is_judged_by_how_likely_the_model_finds_a_yes(
+    engine: TextEngine, starter: InstalledModel
+) -> None:
+    scores = await judge("I will hurt you.", starter.as_model(), engine)
+    assert scores.keys() == CATEGORIES.keys()
+    assert all(0 < score < 1 for score in scores.values())
+    assert len(set(scores.values())) == len(scores), "each is the model's own"
 
 
 async def test_more_requests_than_run_at_once_wait_their_turn(starter: InstalledModel) -> None:

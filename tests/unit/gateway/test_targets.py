@@ -7,6 +7,7 @@ import pytest
 from consigne.business.grants import RateLimits
 from consigne.business.guard import guarded
 from consigne.business.limits import Limiter
+from consigne.domain.batches import batches_of
 from consigne.domain.embeddings import Embeddable, Embeddings
 from consigne.domain.errors import (
     ConsigneError,
@@ -132,16 +133,18 @@ async def test_closing_an_answer_closes_the_provider_that_gives_it() -> None:
 
 
 @pytest.mark.parametrize("metered", [False, True])
-async def test_what_came_at_once_is_known_to_be_there(metered: bool) -> None:
+async def test_what_came_at_once_is_passed_on_at_once(metered: bool) -> None:
     found = gateway(AtOnce(*GOOD))
     if metered:
         account = Limiter().account("key_1", RateLimits(tokens=10_000))
         found = guarded(found, account=account)
     events = found.generate(Request(model="far", messages=()))
-    told = [(await anext(events), events.buffered()) for _ in GOOD]  # type: ignore[attr-defined]
-    assert told == [(GOOD[0], True), (GOOD[1], False)]
-    with pytest.raises(StopAsyncIteration):
-        await anext(events)
+    assert await anext(events) == GOOD[0]
+    batch = batches_of(events)
+    assert list(await batch()) == [GOOD[1]]
+    assert not await batch()
+    again = batches_of(found.generate(Request(model="far", messages=())))
+    assert list(await again()) == [*GOOD]
 
 
 async def test_vectors_come_from_the_next_one_too() -> None:

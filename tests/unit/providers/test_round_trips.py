@@ -337,6 +337,23 @@ def test_prompts_are_cached_where_the_operator_says_so() -> None:
     assert "cache_control" not in to_anthropic.body(request, FAR)
 
 
+@pytest.mark.parametrize("ttl", ["5m", "1h"])
+def test_marks_of_what_is_to_be_cached_are_given_on(ttl: str) -> None:
+    mark = {"cache_control": {"type": "ephemeral", "ttl": ttl}}
+    texts = [{"type": "text", "text": text} for text in ("Be kind.", "It is noon.")]
+    turn = {"role": "user", "content": [{"type": "text", "text": "Hello"} | mark]}
+    tools = [{"name": name, "input_schema": {"type": "object"}} for name in "abc"]
+    body: dict[str, Any] = {"model": "tiny", "max_tokens": 9, "messages": [turn]}
+    body |= {"system": [texts[0] | mark, texts[1]], "tools": [tools[0], tools[1] | mark, tools[2]]}
+    read = messages_body.validate_json(msgspec.json.encode(body))
+    sent = to_anthropic.body(anthropic_dialect.to_request(read, FAR.model, "2023-06-01"), FAR)
+    given = {"type": "ephemeral"} | ({"ttl": ttl} if ttl == "1h" else {})
+    assert [each.get("cache_control") for each in sent["system"]] == [given, None]
+    assert [each.get("cache_control") for each in sent["tools"]] == [None, given, None]
+    assert sent["cache_control"] == given
+    check_types(message_create_params.MessageCreateParamsNonStreaming, sent | {"max_tokens": 9})
+
+
 def test_a_bare_prompt_is_refused_by_both() -> None:
     request = Request(model="tiny", messages=(), raw_prompt="Once")
     with pytest.raises(Unsupported, match="prompt"):

@@ -6,12 +6,15 @@ from typing import NoReturn, assert_never
 import msgspec
 
 from consigne.api.anthropic import context, pictures, remote, searches
+from consigne.api.anthropic.cache import marks_of
 from consigne.api.anthropic.interleaved import parted
 from consigne.api.anthropic.schemas import (
     Base64Source,
     Block,
     ContentSource,
     DocumentParam,
+    FetchedParam,
+    FetchResultParam,
     FileSource,
     ImageParam,
     ImageResultParam,
@@ -75,6 +78,7 @@ def to_request(body: PromptBody, model: Model, version: str) -> Request:
         thinking=_thinking(body, model, version),
         thinking_tokens=body.thinking.budget_tokens if body.thinking else None,
         effort=body.output_config.effort if body.output_config else None,
+        cache=marks_of(body),
     )
     return _with_limits(request, body) if isinstance(body, MessagesBody) else request
 
@@ -182,6 +186,7 @@ def _check_role(block: Block, role: str, path: str) -> None:
             | ServerToolUseParam()
             | ImageResultParam()
             | SearchResultsParam()
+            | FetchResultParam()
             | McpUseParam()
             | McpResultParam()
         ) if role != "assistant":
@@ -214,12 +219,24 @@ def _block(block: Block, path: str) -> Iterable[ContentBlock]:
             yield pictures.recalled(block)
         case SearchResultsParam():
             yield searches.recalled(block)
+        case FetchResultParam():
+            yield _page(block, path)
         case McpUseParam():
             yield remote.recalled_use(block)
         case McpResultParam():
             yield remote.recalled_result(block)
         case _:
             assert_never(block)
+
+
+def _page(block: FetchResultParam, path: str) -> ToolResultBlock:
+    """Return a page of an earlier answer as the model is told of it."""
+    page = block.content
+    if not isinstance(page, FetchedParam):
+        said = TextBlock(f"The page was not read: {page.error_code}.")
+        return ToolResultBlock(block.tool_use_id, (said,), is_error=True)
+    content = (TextBlock(page.url), *_readable(page.content, f"{path}.content.content"))
+    return ToolResultBlock(block.tool_use_id, content)
 
 
 def _result(

@@ -38,6 +38,8 @@ from consigne.domain.messages import (
 )
 from consigne.domain.usage import Usage
 
+_json = msgspec.json.Encoder().encode
+
 _STOP_REASONS: dict[StopReason, str] = {
     "end_turn": "end_turn",
     "max_tokens": "max_tokens",
@@ -54,6 +56,8 @@ class Shape(msgspec.Struct, frozen=True):
 
     cache_ttl: Literal["5m", "1h"] | None = None
     """Which lifetime ``cache_control`` asked for, where it stood anywhere."""
+    cached_here: bool = True
+    """Whether the model runs here; a provider says itself what it wrote to its cache."""
     show_thinking: bool = True
     edits: Sequence[dict[str, Any]] | None = None
     """What ``context_management`` did, where it was asked for."""
@@ -61,6 +65,8 @@ class Shape(msgspec.Struct, frozen=True):
     """Whether the reason of a cache miss was asked for."""
     searches: int | None = None
     """How often the web was searched, where it may be."""
+    pages: int | None = None
+    """How many of its pages were read, where they may be."""
 
 
 PLAIN = Shape()
@@ -85,12 +91,13 @@ def message(answer: Answer, shape: Shape = PLAIN) -> dict[str, Any]:
 def usage(counts: Usage, shape: Shape = PLAIN) -> dict[str, Any]:
     """Return the token counts; the prompt's are parted by whether the prefix cache had them.
 
-    A provider says itself what it wrote to its cache. The cache of models here keeps every
-    prompt. What it did not have it has now: those tokens are told as written to it where the
-    request says ``cache_control``, and as plain input else.
+    The cache of models here keeps every prompt. What it did not have it has now: those tokens are
+    told as written to it where the request says ``cache_control``, and as plain input else. A
+    provider says itself what it wrote to its own.
     """
     fresh = counts.input_tokens - counts.cached_input_tokens
-    written = counts.cache_creation_tokens or (fresh if shape.cache_ttl else 0)
+    told_so = shape.cached_here and shape.cache_ttl is not None
+    written = counts.cache_creation_tokens or (fresh if told_so else 0)
     told: dict[str, Any] = {
         "input_tokens": fresh - written,
         "cache_creation_input_tokens": written,
@@ -98,8 +105,11 @@ def usage(counts: Usage, shape: Shape = PLAIN) -> dict[str, Any]:
         "output_tokens": counts.output_tokens,
         "output_tokens_details": {"thinking_tokens": counts.reasoning_tokens},
     }
-    if shape.searches is not None:
-        told["server_tool_use"] = {"web_search_requests": shape.searches, "web_fetch_requests": 0}
+    if shape.searches is not None or shape.pages is not None:
+        told["server_tool_use"] = {
+            "web_search_requests": shape.searches or 0,
+            "web_fetch_requests": shape.pages or 0,
+        }
     return told
 
 
@@ -207,10 +217,10 @@ class StreamEncoder:
 
     def encode(self, event: Event) -> bytes:
         """Return the event's bytes."""
+        if isinstance(event, TextDelta):  # nearly all are
+            before, after = _text_frame(event.index)
+            return before + _json(event.text) + after
         match event:
-            case TextDelta():
-                before, after = _text_frame(event.index)
-                return b"%b%b%b" % (before, msgspec.json.encode(event.text), after)
             case ThinkingDelta():
                 return self._thought(event)
             case InputDelta():
@@ -221,7 +231,7 @@ class StreamEncoder:
                 start = {"type": "message_start", "message": body}
                 return sse.event("message_start", start) + self.keep_alive
             case TextStart():
-                return _start(event.index, {"type": "text", "text": "", "citations": None})
+                return _text_start(event.index)
             case ThinkingStart(redacted=data) if data:
                 return _start(event.index, {"type": "redacted_thinking", "data": data})
             case ThinkingStart():
@@ -231,9 +241,7 @@ class StreamEncoder:
                 block = {"type": "tool_use", "id": event.id, "name": event.name, "input": {}}
                 return _start(event.index, block)
             case BlockStop():
-                body = {"type": "content_block_stop", "index": event.index}
-                stop = sse.event("content_block_stop", body)
-                return self._signed(event) + _citations(event) + stop
+                return self._signed(event) + _citations(event) + _block_stop(event.index)
             case MessageStop():
                 return _stop(event, self._shape)
             case Failed():
@@ -258,8 +266,20 @@ class StreamEncoder:
 
 
 def _citations(event: BlockStop) -> bytes:
+    if not event.cited:
+        return b""
     deltas = ({"type": "citations_delta", "citation": _citation(each)} for each in event.cited)
     return b"".join(_delta(event.index, delta) for delta in deltas)
+
+
+@lru_cache(maxsize=64)
+def _text_start(index: int) -> bytes:
+    return _start(index, {"type": "text", "text": "", "citations": None})
+
+
+@lru_cache(maxsize=64)
+def _block_stop(index: int) -> bytes:
+    return sse.event("content_block_stop", {"type": "content_block_stop", "index": index})
 
 
 @lru_cache(maxsize=64)
@@ -279,6 +299,9 @@ def _start(index: int, block: dict[str, Any]) -> bytes:
     return sse.event("content_block_start", body)
 
 
+_MESSAGE_STOP = sse.event("message_stop", {"type": "message_stop"})
+
+
 def _stop(event: MessageStop, shape: Shape) -> bytes:
     delta = {
         "container": None,
@@ -288,4 +311,4 @@ def _stop(event: MessageStop, shape: Shape) -> bytes:
     }
     body = {"type": "message_delta", "delta": delta, "usage": usage(event.usage, shape)}
     body |= _edits(shape)
-    return sse.event("message_delta", body) + sse.event("message_stop", {"type": "message_stop"})
+    return sse.event("message_delta", body) + _MESSAGE_STOP

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from consigne.api import sse
-from consigne.api.anthropic import encode, pictures, remote, searches
+from consigne.api.anthropic import encode, fetches, pictures, remote, searches
+from consigne.api.fetch_calls import FetchBegun, FetchEnded, FetchEvent
 from consigne.api.picture_calls import PictureBegun, PictureEnded, PictureGrows
 from consigne.api.remote_calls import RemoteBegun, RemoteEnded, RemoteListed
 from consigne.api.run_here import Told
@@ -58,6 +59,9 @@ async def whole(events: AsyncIterator[Told], shape: encode.Shape) -> Json:
                 case SearchBegun() | SearchEnded():
                     shape = _counted(shape, event)
                     between.setdefault(len(builder.content), []).extend(searches.blocks(event))
+                case FetchBegun() | FetchEnded():
+                    shape = _counted(shape, event)
+                    between.setdefault(len(builder.content), []).extend(fetches.blocks(event))
                 case RemoteListed() | RemoteBegun() | RemoteEnded():
                     between.setdefault(len(builder.content), []).extend(remote.blocks(event))
                 case PictureBegun() | PictureGrows() | PictureEnded():
@@ -89,6 +93,9 @@ class StreamEncoder(encode.StreamEncoder):
             case SearchBegun() | SearchEnded():
                 self._shape = _counted(self._shape, event)
                 return b"".join(map(self._block, searches.blocks(event)))
+            case FetchBegun() | FetchEnded():
+                self._shape = _counted(self._shape, event)
+                return b"".join(map(self._block, fetches.blocks(event)))
             case RemoteListed() | RemoteBegun() | RemoteEnded():
                 return b"".join(map(self._block, remote.blocks(event)))
             case PictureBegun() | PictureGrows() | PictureEnded():
@@ -118,8 +125,10 @@ class StreamEncoder(encode.StreamEncoder):
         )
 
 
-def _counted(shape: encode.Shape, event: SearchEvent) -> encode.Shape:
-    """Return the shape of an answer in which this is one more search, if it was one."""
-    if isinstance(event, SearchBegun) or event.trouble is not None:
+def _counted(shape: encode.Shape, event: SearchEvent | FetchEvent) -> encode.Shape:
+    """Return the shape of an answer in which this is one more search or page, if it was one."""
+    if isinstance(event, SearchBegun | FetchBegun) or event.trouble is not None:
         return shape
+    if isinstance(event, FetchEnded):
+        return msgspec.structs.replace(shape, pages=(shape.pages or 0) + 1)
     return msgspec.structs.replace(shape, searches=(shape.searches or 0) + 1)

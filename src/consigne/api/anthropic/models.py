@@ -36,10 +36,11 @@ async def list_models(request: Request) -> Response:
     """List the models that write text, newest first, in pages."""
     await authenticate(request)
     version_of(request)
+    searches = bool(services_of(request).settings.tools.search.kind)
     found = [m for m in services_of(request).gateway.models() if m.modality == "text"]
     page, more = _page(sorted(found, key=lambda m: (-m.created, m.id)), request)
     body = {
-        "data": [info(model) for model in page],
+        "data": [info(model, searches=searches) for model in page],
         "has_more": more,
         "first_id": page[0].id if page else None,
         "last_id": page[-1].id if page else None,
@@ -52,8 +53,10 @@ async def get_model(request: Request, model_id: str) -> Response:
     """Describe one model."""
     await authenticate(request)
     version_of(request)
-    model = services_of(request).gateway.resolve(model_id)
-    return Response(msgspec.json.encode(info(model)), media_type="application/json")
+    services = services_of(request)
+    searches = bool(services.settings.tools.search.kind)
+    told = info(services.gateway.resolve(model_id), searches=searches)
+    return Response(msgspec.json.encode(told), media_type="application/json")
 
 
 def _page(models: Sequence[Model], request: Request) -> tuple[Sequence[Model], bool]:
@@ -83,8 +86,8 @@ def _position(ids: Sequence[str], model_id: str, param: str) -> int:
     return ids.index(model_id)
 
 
-def info(model: Model) -> dict[str, Any]:
-    """Return what clients learn of a model."""
+def info(model: Model, *, searches: bool = False) -> dict[str, Any]:
+    """Return what clients learn of a model; ``searches`` says that the web can be searched here."""
     return {
         "type": "model",
         "id": model.id,
@@ -96,13 +99,14 @@ def info(model: Model) -> dict[str, Any]:
         "retires_at": None,
         "max_input_tokens": model.context,
         "max_tokens": model.context,
-        "capabilities": _capabilities(model),
+        "capabilities": _capabilities(model, searches=searches),
     }
 
 
-def _capabilities(model: Model) -> dict[str, Any]:
+def _capabilities(model: Model, *, searches: bool) -> dict[str, Any]:
     can = model.capabilities
     no = {"supported": False}
+    search = {"supported": searches and can.tools}
     thinks = {"supported": can.thinking}
     thinking_types = dict.fromkeys(("adaptive", "between_tools", "enabled"), thinks) | {
         "disabled": {"supported": True}
@@ -118,7 +122,7 @@ def _capabilities(model: Model) -> dict[str, Any]:
         "effort": no | efforts,
         "image_input": {"supported": can.images_in},
         "pdf_input": {"supported": can.documents_in},
-        "server_tools": no | {"code_execution": no, "web_search": no},
+        "server_tools": search | {"code_execution": no, "web_search": search},
         "structured_outputs": {"supported": can.structured_output},
         "thinking": thinks | {"types": thinking_types},
     }

@@ -8,10 +8,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from consigne.api import bodies, picture_calls, remote_calls, search_calls, sse
+from consigne.api import bodies, fetch_calls, picture_calls, remote_calls, search_calls, sse
 from consigne.api.anthropic import (
     batches,
     encode,
+    fetches,
     files,
     interleaved,
     models,
@@ -25,6 +26,7 @@ from consigne.api.anthropic.version import version_of
 from consigne.api.attached import quoted
 from consigne.api.auth import authenticate, services_of
 from consigne.api.errors import request_id_of
+from consigne.api.fetch_calls import PageReader
 from consigne.api.generate import fold
 from consigne.api.picture_calls import Maker
 from consigne.api.run_here import Runner, answering
@@ -54,7 +56,10 @@ async def create_message(request: Request) -> Response:
         ready, runners = await _runners(request, caller, body, ready)
         if runners:
             return await _running(request, body, ready, runners)
-    events = _generated(body, gateway.generate(ready.request))
+    asked = ready.request
+    if ready.shown:
+        asked = msgspec.structs.replace(asked, cites=ready.shown)
+    events = _generated(body, gateway.generate(asked))
     if ready.shown:
         events = telling(events, ready.shown)
     if body.stream:
@@ -77,6 +82,15 @@ async def _runners(
     search = services.settings.tools.search
     if searching := searches.wanted(body, search):
         found[search_calls.NAME] = Searcher(search, searching, ready.shown, model)
+    if reading := fetches.wanted(body, services.settings.tools):
+        found[fetch_calls.NAME] = PageReader(
+            services.settings.tools,
+            reading,
+            ready.request,
+            ready.shown,
+            services.attachments,
+            model,
+        )
     ready, offers = await _with_servers(request, body, ready)
     return ready, found | {
         name: remote_calls.RemoteRunner(offered, model) for name, offered in offers.items()
@@ -102,11 +116,14 @@ async def _running(
     generate = services_of(request).gateway.generate
 
     def turn(asked: messages.Request) -> AsyncIterator[Event]:
+        asked = msgspec.structs.replace(asked, cites=ready.shown)
         return telling(_generated(body, generate(asked)), ready.shown)
 
-    shape = ready.shape
-    if search_calls.NAME in runners:
-        shape = msgspec.structs.replace(shape, searches=0)
+    shape = msgspec.structs.replace(
+        ready.shape,
+        searches=0 if search_calls.NAME in runners else None,
+        pages=0 if fetch_calls.NAME in runners else None,
+    )
     events = answering(ready.request, turn, runners)
     if body.stream:
         encoder = interleaved.StreamEncoder(request_id_of(request.scope), shape)
@@ -122,7 +139,9 @@ async def count_tokens(request: Request) -> Response:
     version = version_of(request)
     body = await bodies.read(request, count_body)
     gateway = services_of(request).gateway
-    searches.wanted(body, services_of(request).settings.tools.search)
+    settings = services_of(request).settings.tools
+    searches.wanted(body, settings.search)
+    fetches.wanted(body, settings)
     ready = await prepare(body, gateway, version, partial(quoted, request, caller))
     ready, _ = await _with_servers(request, body, ready)
     count = await sse.while_connected(request.receive, gateway.count_tokens(ready.request))

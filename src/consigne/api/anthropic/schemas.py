@@ -8,6 +8,7 @@ from consigne.api.anthropic.tool_schemas import (
     AnyToolParam,
     Cacheable,
     CacheControl,
+    Citations,
     McpServerParam,
     Name,
     ToolChoiceParam,
@@ -66,12 +67,6 @@ class ContentSource(Wire):
 
     type: Literal["content"]
     content: str | list[Annotated[TextParam | ImageParam, Field(discriminator="type")]]
-
-
-class Citations(Wire):
-    """Whether the answer should cite the document."""
-
-    enabled: bool = False
 
 
 class DocumentParam(Cacheable):
@@ -148,7 +143,7 @@ class ServerToolUseParam(Cacheable):
 
     type: Literal["server_tool_use"]
     id: str
-    name: Literal["image_generation", "web_search"]
+    name: Literal["image_generation", "web_fetch", "web_search"]
     input: JsonObject
 
 
@@ -176,6 +171,30 @@ class SearchResultsParam(Cacheable):
     type: Literal["web_search_tool_result"]
     tool_use_id: str
     content: list[WebResultParam] | JsonObject
+
+
+class FetchedParam(Wire):
+    """A page that was read."""
+
+    type: Literal["web_fetch_result"]
+    url: str
+    content: DocumentParam
+    retrieved_at: str | None = None
+
+
+class FetchFailedParam(Wire):
+    """Why it was not."""
+
+    type: Literal["web_fetch_tool_result_error"]
+    error_code: str = Field(max_length=256)
+
+
+class FetchResultParam(Cacheable):
+    """What came of an address that the model named."""
+
+    type: Literal["web_fetch_tool_result"]
+    tool_use_id: str
+    content: Annotated[FetchedParam | FetchFailedParam, Field(discriminator="type")]
 
 
 class McpUseParam(Cacheable):
@@ -209,6 +228,7 @@ Block = Annotated[
     | ServerToolUseParam
     | ImageResultParam
     | SearchResultsParam
+    | FetchResultParam
     | McpUseParam
     | McpResultParam,
     Field(discriminator="type"),

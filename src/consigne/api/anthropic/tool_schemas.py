@@ -22,6 +22,40 @@ class Cacheable(Wire):
     cache_control: CacheControl | None = None
 
 
+class Citations(Wire):
+    """Whether the answer should cite the document, or those that a tool brings."""
+
+    enabled: bool = False
+
+
+class ToolNameParam(Wire):
+    """The name of a tool."""
+
+    type: Literal["tool_reference"] = "tool_reference"
+    name: str = Field(max_length=256)
+
+
+class UrlSourceParam(Wire):
+    """Which tools' results may hold addresses that are read."""
+
+    type: Literal["all", "none", "only", "except"]
+    tools: list[ToolNameParam] | None = None
+
+
+class UserUrlSourceParam(Wire):
+    """Whether what the user writes may."""
+
+    type: Literal["all", "none"]
+
+
+class UrlSourcesParam(Wire):
+    """Where addresses may come from."""
+
+    user_input: UserUrlSourceParam | None = None
+    client_tool_results: UrlSourceParam | None = None
+    server_tool_results: UrlSourceParam | None = None
+
+
 class ToolParam(Cacheable):
     """A tool; the client's own where ``type`` is absent or ``custom``."""
 
@@ -40,10 +74,17 @@ class ToolParam(Cacheable):
     quality: Literal["auto", "low", "medium", "high"] | None = None
     output_format: Literal["png", "webp", "jpeg"] | None = None
     max_uses: int | None = Field(default=None, ge=1)
-    """Of ``web_search``, as are the following."""
+    """Of ``web_search`` and ``web_fetch``, as are the following."""
     allowed_domains: list[Annotated[str, Field(max_length=256)]] | None = None
     blocked_domains: list[Annotated[str, Field(max_length=256)]] | None = None
     user_location: JsonObject | None = None
+    """Of ``web_search``."""
+    citations: Citations | None = None
+    """Of ``web_fetch``, as are the following."""
+    max_content_tokens: int | None = Field(default=None, ge=1)
+    url_sources: UrlSourcesParam | None = None
+    use_cache: bool | None = None
+    """Every page is fetched anew."""
 
 
 class McpToolSwitch(Wire):

@@ -2,8 +2,9 @@
 
 The types ``bash_…``, ``text_editor_…`` and ``memory_…`` name tools that the client runs but whose
 inputs the dialect fixes, so that a request does not describe them. They are described here, as any
-model can read them. ``image_generation_…`` and ``web_search_…`` are run here (``pictures.py``,
-``searches.py``); others that run on Anthropic's own servers are refused by name.
+model can read them. ``image_generation_…``, ``web_search_…`` and ``web_fetch_…`` are run here
+(``pictures.py``, ``searches.py``, ``fetches.py``); others that run on Anthropic's own servers are
+refused by name.
 """
 
 from collections.abc import Sequence
@@ -11,8 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-from consigne.api import picture_calls, search_calls
-from consigne.api.anthropic import pictures, searches
+from consigne.api import fetch_calls, picture_calls, search_calls
+from consigne.api.anthropic import fetches, pictures, searches
 from consigne.api.anthropic.tool_schemas import ToolChoiceParam, ToolParam, ToolsetParam
 from consigne.api.errors import InvalidField
 from consigne.domain.messages import Json, Tool, ToolChoice
@@ -87,6 +88,8 @@ def _tool(param: ToolParam, path: str) -> Tool:
         return picture_calls.tool(pictures.wish(param, "", path))
     if param.type in searches.TYPES:
         return search_calls.tool(searches.wish(param, path))
+    if param.type in fetches.TYPES:
+        return fetch_calls.tool(fetches.wish(param, path))
     if param.type not in (None, "custom"):
         if param.type not in _DEFINED:
             message = f"The tool type '{param.type[:100]}' is not available here"

@@ -74,7 +74,7 @@ class DeltaUsage(BaseModel):
     output_tokens: int = Field(ge=0)
     output_tokens_details: OutputTokensDetails
     server_tool_use: ServerToolUsage | None = Field(
-        None, description="Where the request has the tool `web_search`."
+        None, description="Where the request has the tool `web_search` or `web_fetch`."
     )
 
 

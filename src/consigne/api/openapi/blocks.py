@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from consigne.api.fetch_calls import Trouble
 from consigne.api.openapi.citations import AnswerCitation
 
 
@@ -44,7 +45,7 @@ class AnswerServerToolUse(BaseModel):
 
     type: Literal["server_tool_use"]
     id: str
-    name: Literal["image_generation", "web_search"]
+    name: Literal["image_generation", "web_fetch", "web_search"]
     input: dict[str, Any]
 
 
@@ -104,6 +105,53 @@ class AnswerSearchResult(BaseModel):
     content: list[AnswerWebPage] | AnswerSearchError
 
 
+class AnswerPageText(BaseModel):
+    """The text of a page."""
+
+    type: Literal["text"]
+    media_type: Literal["text/plain"]
+    data: str
+
+
+class AnswerPageCitations(BaseModel):
+    """Whether the answer cites it."""
+
+    enabled: bool
+
+
+class AnswerPageDocument(BaseModel):
+    """What stands at an address: a page's text, or a PDF as it is."""
+
+    type: Literal["document"]
+    source: Annotated[AnswerPageText | AnswerSource, Field(discriminator="type")]
+    title: str | None
+    citations: AnswerPageCitations | None
+
+
+class AnswerPage(BaseModel):
+    """A page that was read."""
+
+    type: Literal["web_fetch_result"]
+    url: str
+    content: AnswerPageDocument
+    retrieved_at: str
+
+
+class AnswerFetchError(BaseModel):
+    """Why no page was read."""
+
+    type: Literal["web_fetch_tool_result_error"]
+    error_code: Trouble
+
+
+class AnswerFetchResult(BaseModel):
+    """What came of an address that the model named."""
+
+    type: Literal["web_fetch_tool_result"]
+    tool_use_id: str
+    content: Annotated[AnswerPage | AnswerFetchError, Field(discriminator="type")]
+
+
 class AnswerMcpUse(BaseModel):
     """A tool of one of the request's servers, called for the model."""
 
@@ -139,6 +187,7 @@ AnswerBlock = Annotated[
     | AnswerServerToolUse
     | AnswerImageResult
     | AnswerSearchResult
+    | AnswerFetchResult
     | AnswerMcpUse
     | AnswerMcpResult,
     Field(discriminator="type"),

@@ -77,13 +77,29 @@ class CustomCallOut(BaseModel):
 CallOut = Annotated[ToolCallOut | CustomCallOut, Field(discriminator="type")]
 
 
+class PlaceOut(BaseModel):
+    """Where a text names a page of the web, in characters."""
+
+    start_index: int = Field(ge=0)
+    end_index: int = Field(ge=0)
+    url: str
+    title: str
+
+
+class AnnotationOut(BaseModel):
+    """A page that a text rests on."""
+
+    type: Literal["url_citation"]
+    url_citation: PlaceOut
+
+
 class ChatAnswer(BaseModel):
     """What the model wrote."""
 
     role: Literal["assistant"]
     content: str | None
     refusal: str | None
-    annotations: list[dict[str, Any]]
+    annotations: list[AnnotationOut] = Field(description="In answer to `web_search_options`.")
     reasoning_content: str | None = None
     tool_calls: list[CallOut] | None = None
     function_call: CalledFunctionOut | None = Field(
@@ -170,6 +186,7 @@ class ChatDelta(BaseModel):
     reasoning_content: str | None = None
     tool_calls: list[ToolCallDelta] | None = None
     function_call: FunctionDelta | None = None
+    annotations: list[AnnotationOut] | None = None
 
 
 class ChunkChoice(BaseModel):
@@ -252,8 +269,21 @@ class CompletionStreamEvent(
     """The data of one event of a streamed completion; the last is the text ``[DONE]``."""
 
 
-class NoModeration(BaseModel):
-    """Nothing is ever answered but an error: there is no moderation model."""
+class Judgement(BaseModel):
+    """What was found in one text, by category."""
+
+    flagged: bool
+    categories: dict[str, bool]
+    category_scores: dict[str, Annotated[float, Field(ge=0, le=1)]]
+    category_applied_input_types: dict[str, list[Literal["text"]]]
+
+
+class Moderation(BaseModel):
+    """What the model that judges found in each text."""
+
+    id: str
+    model: str
+    results: list[Judgement]
 
 
 class Vector(BaseModel):

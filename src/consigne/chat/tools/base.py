@@ -20,6 +20,11 @@ DEFAULT_TIMEOUT_S = 30.0
 class ToolFailed(Exception):
     """A tool could not do what it was asked; the model and the reader are told why."""
 
+    def __init__(self, message: str, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        """What hindered it, for programs; see ``outside_jobs.JobFailed``."""
+
 
 class Words(msgspec.Struct, frozen=True):
     """What the page says, in its languages."""

@@ -10,6 +10,7 @@ import httpx
 
 from consigne.chat.tools.guarded_http import Forbidden
 from consigne.chat.tools.guarded_transport import GuardedTransport
+from consigne.chat.tools.pages import led_to
 from consigne.documents.attachments import Fetched
 from consigne.domain.errors import InvalidRequest
 
@@ -47,7 +48,7 @@ class Fetcher:
         )
         try:
             async with asyncio.timeout(self._timeout_s), client, client.stream("GET", url) as got:
-                return Fetched(await _content(got, most), *_kind(got, url))
+                return Fetched(await _content(got, most), *_kind(got, url), led_to(got, url))
         except Forbidden as error:
             raise _failed(url, str(error)) from None
         except httpx.TooManyRedirects:

@@ -44,7 +44,7 @@ async def outside(job: str, body: Any, *, cpu_s: int = 10) -> Any:
         raise ToolFailed("That takes more time or memory than there is for it.")
     told: dict[str, Any] = msgspec.json.decode(answer)
     if "failed" in told:
-        raise ToolFailed(told["failed"])
+        raise ToolFailed(told["failed"], told["kind"])
     return told["answer"]
 
 

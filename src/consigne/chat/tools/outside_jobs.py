@@ -16,7 +16,14 @@ JOBS = {
 
 
 class JobFailed(Exception):
-    """The job can't be done; the message says why."""
+    """The job can't be done; the message says why.
+
+    Of a page ``kind`` is ``forbidden``, ``busy``, ``pdf`` or ``type`` (what is not read), or empty.
+    """
+
+    def __init__(self, message: str, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 def main(job: str, memory_bytes: int, cpu_s: int) -> None:
@@ -28,7 +35,7 @@ def main(job: str, memory_bytes: int, cpu_s: int) -> None:
     try:
         answer = {"answer": getattr(importlib.import_module(module), name)(body)}
     except JobFailed as error:
-        answer = {"failed": str(error)}
+        answer = {"failed": str(error), "kind": error.kind}
     json.dump(answer, sys.stdout)
 
 

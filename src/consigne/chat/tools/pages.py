@@ -43,13 +43,15 @@ async def _read(url: str, *, anywhere: bool, timeout_s: float) -> dict[str, str]
         async with asyncio.timeout(timeout_s), client, client.stream("GET", url) as response:
             kind = response.headers.get("content-type", "text/html").partition(";")[0].strip()
             if response.status_code >= 400:
-                raise JobFailed(f"The server answers {response.status_code} for {url}.")
+                busy = "busy" if response.status_code == 429 else ""
+                raise JobFailed(f"The server answers {response.status_code} for {url}.", busy)
             if not kind.startswith(_READ):
-                raise JobFailed(f"{url} is of type {kind}, which is not read here.")
+                which = "pdf" if kind == "application/pdf" else "type"
+                raise JobFailed(f"{url} is of type {kind}, which is not read here.", which)
             raw, cut = await _body(response)
             text = raw.decode(response.charset_encoding or "utf-8", "replace")
     except Forbidden as error:
-        raise JobFailed(str(error)) from None
+        raise JobFailed(str(error), "forbidden") from None
     except httpx.TooManyRedirects:
         raise JobFailed(f"{url} leads on and on to other addresses.") from None
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, LookupError) as error:
@@ -58,10 +60,10 @@ async def _read(url: str, *, anywhere: bool, timeout_s: float) -> dict[str, str]
     found = _plain(text) if "html" in kind else {"title": "", "text": text}
     if cut:
         found["text"] += "\n\n(The page is longer; its end was not read.)"
-    return {**found, "url": _led_to(response, url)}
+    return {**found, "url": led_to(response, url)}
 
 
-def _led_to(response: httpx.Response, url: str) -> str:
+def led_to(response: httpx.Response, url: str) -> str:
     """Return the address that redirects led to, by its name and not by the address asked."""
     at = httpx.URL(url)
     for hop in response.history:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, assert_never
 
 from consigne.domain.messages import (
+    CacheMarks,
     ContentBlock,
     DocumentBlock,
     Effort,
@@ -69,15 +70,30 @@ def prompt(request: Request, deployment: Deployment) -> dict[str, Any]:
         wire["system"] = [{"type": "text", "text": block.text} for block in request.system]
     if request.tools:
         wire["tools"] = [_tool(tool) for tool in request.tools]
-        if choice := _tool_choice(request.tool_choice):
-            wire["tool_choice"] = choice
+    if request.cache is not None:
+        _mark(wire, request.cache)
+    elif deployment.prompt_cache:
+        wire["cache_control"] = {"type": "ephemeral"}
+    if request.tools and (choice := _tool_choice(request.tool_choice)):
+        wire["tool_choice"] = choice
     if deployment.model.capabilities.thinking and (thinking := _thinking(request)):
         wire["thinking"] = thinking
-    if deployment.prompt_cache:
-        wire["cache_control"] = {"type": "ephemeral"}
     if config := _output_config(request, deployment):
         wire["output_config"] = config
     return wire
+
+
+def _mark(wire: dict[str, Any], marks: CacheMarks) -> None:
+    """Mark up to where the prompt is to be kept: the API takes four marks, of one lifetime here."""
+    mark = {"cache_control": {"type": "ephemeral"}}
+    if marks.ttl != "5m":
+        mark["cache_control"]["ttl"] = marks.ttl
+    tools = [each for each in wire.get("tools", ()) if each["name"] in marks.tools]
+    system = [each for each in wire.get("system", ()) if each["text"] in marks.system]
+    for each in (*tools[-1:], *system[-2:]):
+        each.update(mark)
+    if marks.conversation:
+        wire.update(mark)
 
 
 def _max_tokens(request: Request, deployment: Deployment) -> int:

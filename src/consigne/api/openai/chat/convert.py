@@ -50,7 +50,6 @@ B = TypeVar("B", bound=ContentBlock)
 
 _UNSERVED = {
     "audio": "Models here do not speak.",
-    "web_search_options": "Models here do not search the web.",
     "moderation": "There is no moderation here.",
 }
 

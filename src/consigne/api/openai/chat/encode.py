@@ -8,10 +8,12 @@ import msgspec
 from consigne.api import sse
 from consigne.api.errors import openai_error
 from consigne.api.openai import custom
+from consigne.api.openai.searches import places
 from consigne.api.openai.shared import fingerprint, logprobs, renamed
 from consigne.domain.errors import ConsigneError, from_code
 from consigne.domain.events import (
     BlockStop,
+    Cited,
     Event,
     Failed,
     InputDelta,
@@ -28,6 +30,7 @@ from consigne.domain.events import (
 from consigne.domain.usage import Usage
 
 DONE = b"data: [DONE]\n\n"
+_json = msgspec.json.Encoder().encode
 
 _FINISH_REASONS: dict[StopReason, str] = {
     "end_turn": "stop",
@@ -50,6 +53,8 @@ class Form(msgspec.Struct, frozen=True):
     """Whether calls are told in the form before tools."""
     custom_names: frozenset[str] = frozenset()
     """The tools whose input is a text."""
+    cites: bool = False
+    """Whether the texts cite pages of the web."""
 
 
 def _finish_reason(reason: StopReason, *, legacy: bool) -> str:
@@ -91,6 +96,9 @@ class Choice:
         self._arguments: list[list[str]] = []
         self._logprobs: list[TokenLogprob] | None = [] if form.with_logprobs else None
         self._finish_reason = "stop"
+        self._notes: list[dict[str, Any]] = []
+        self._begun = 0
+        """How many pieces of text there were before the open block."""
 
     def add(self, event: Event) -> None:
         """Take the next event.
@@ -117,8 +125,12 @@ class Choice:
                 self.usage = event.usage
             case Failed():
                 raise from_code(event.code, event.message)
-            case TextStart() | ThinkingStart() | BlockStop():
-                pass
+            case TextStart() | ThinkingStart():
+                self._begun = len(self._text)
+            case BlockStop():
+                before = sum(map(len, self._text[: self._begun])) if event.cited else 0
+                text = "".join(self._text[self._begun :])
+                self._notes += annotations(text, event.cited, before)
             case _:
                 assert_never(event)
 
@@ -129,7 +141,7 @@ class Choice:
             "role": "assistant",
             "content": None if self._calls and not content else content,
             "refusal": None,
-            "annotations": [],
+            "annotations": self._notes,
         }
         if self._thinking:
             message["reasoning_content"] = "".join(self._thinking)
@@ -154,6 +166,14 @@ class Choice:
             return {"id": call_id, "type": "custom", "custom": given}
         function = {"name": name, "arguments": encoded or "{}"}
         return {"id": call_id, "type": "function", "function": function}
+
+
+def annotations(text: str, cited: Sequence[Cited], start: int) -> list[dict[str, Any]]:
+    """Return the pages that a text names; ``start`` is where it begins in its answer."""
+    if not cited:
+        return []
+    found = places(text, cited, start)
+    return [{"type": "url_citation", "url_citation": place} for place in found]
 
 
 def _choice_logprobs(tokens: Sequence[TokenLogprob] | None) -> dict[str, Any] | None:
@@ -185,6 +205,9 @@ class ChoiceEncoder:
         self._input: custom.InputReader | None = None
         """Reads the call that is under way, of a custom tool."""
         self._opened = False
+        self._written = 0
+        """Characters before the open text, where pages are cited."""
+        self._open_text: list[str] | None = None
         self._frame: tuple[bytes, bytes] | None = None
         """What stands before and after the text of a chunk."""
         self._head: dict[str, Any] = {
@@ -201,10 +224,10 @@ class ChoiceEncoder:
     def encode(self, event: Event) -> bytes:
         """Return the event's bytes."""
         match event:
-            case TextDelta() if not self._form.with_logprobs:
-                return self._text(event.text)
             case TextDelta():
-                return self._chunk({"content": event.text}, tokens=event.logprobs)
+                if self._open_text is not None:
+                    self._open_text.append(event.text)
+                return self.text(event)
             case ThinkingDelta():
                 return self._chunk({"reasoning_content": event.thinking})
             case InputDelta():
@@ -224,11 +247,12 @@ class ChoiceEncoder:
             case Failed():
                 raise from_code(event.code, event.message)
             case TextStart():
+                self._open_text = [] if self._form.cites else None
                 return self._open("")
             case ThinkingStart():
                 return self._open(None)
             case BlockStop():
-                return b""
+                return self._cite(event.cited)
             case _:
                 assert_never(event)
 
@@ -238,6 +262,15 @@ class ChoiceEncoder:
             return b""
         self._opened = True
         return self._chunk({"role": "assistant", "content": content, "refusal": None})
+
+    def _cite(self, cited: Sequence[Cited]) -> bytes:
+        """Return the chunk that tells which pages the text that ends names, if it does."""
+        if self._open_text is None:
+            return b""
+        text, self._open_text = "".join(self._open_text), None
+        start, self._written = self._written, self._written + len(text)
+        notes = annotations(text, cited, start)
+        return self._chunk({"annotations": notes}) if notes else b""
 
     def usage_chunk(self, counts: Usage) -> bytes:
         """Return the chunk that holds the token counts alone."""
@@ -264,13 +297,16 @@ class ChoiceEncoder:
             return self._chunk({"function_call": call["function"]})
         return self._chunk({"tool_calls": [{"index": self._calls} | call]})
 
-    def _text(self, text: str) -> bytes:
+    def text(self, event: TextDelta) -> bytes:
         """Return a chunk of text, which all but its text has in common with those before it."""
-        if self._frame is None:
-            before, after = self._chunk({"content": ""}).split(b'"content":""')
-            self._frame = before + b'"content":', after
-        before, after = self._frame
-        return b"%b%b%b" % (before, msgspec.json.encode(text), after)
+        if self._frame is not None:
+            before, after = self._frame
+            return before + _json(event.text) + after
+        if self._form.with_logprobs:
+            return self._chunk({"content": event.text}, tokens=event.logprobs)
+        before, after = self._chunk({"content": ""}).split(b'"content":""')
+        self._frame = before + b'"content":', after
+        return self.text(event)
 
     def _chunk(
         self,
@@ -300,9 +336,12 @@ class StreamEncoder:
     def __init__(self, created: int, form: Form) -> None:
         self._choice = ChoiceEncoder(0, created, form)
         self._include_usage = form.include_usage
+        self._cites = form.cites
 
     def encode(self, event: Event) -> bytes:
         """Return the event's bytes."""
+        if type(event) is TextDelta and not self._cites:  # nearly all are
+            return self._choice.text(event)
         chunk = self._choice.encode(event)
         if type(event) is not MessageStop:
             return chunk

@@ -12,14 +12,16 @@ from consigne.api import bodies, sse
 from consigne.api.attached import placed
 from consigne.api.auth import authenticate, services_of
 from consigne.api.generate import merge
-from consigne.api.openai.chat import encode, stored
+from consigne.api.openai.chat import encode, searches, stored
 from consigne.api.openai.chat.convert import to_request
 from consigne.api.openai.chat.schemas import ChatBody, chat_body
+from consigne.api.services import Services
 from consigne.business.caller import Caller
 from consigne.domain import sources
 from consigne.domain.batches import batches_of, close
 from consigne.domain.events import Event
 from consigne.domain.messages import Request
+from consigne.domain.models import Model
 
 router = APIRouter()
 
@@ -29,11 +31,15 @@ async def create_chat_completion(request: HttpRequest) -> Response:
     """Generate one or several answers, whole or as a stream of chunks."""
     caller = await authenticate(request)
     body = await bodies.read(request, chat_body)
-    gateway = services_of(request).gateway
+    services = services_of(request)
+    gateway = services.gateway
     model = gateway.resolve(body.model)
     wanted = await placed(request, caller, model, to_request(body, model))
     n = body.n or 1
-    streams = [gateway.generate(each) for each in spread(wanted, n)]
+    if body.web_search_options is None:
+        streams = [gateway.generate(each) for each in spread(wanted, n)]
+    else:
+        streams = _searching(body, wanted, n, services, model)
     created = int(sources.seconds())
     form = _form(body)
     events = merge(streams)
@@ -48,6 +54,20 @@ async def create_chat_completion(request: HttpRequest) -> Response:
     await sse.while_connected(request.receive, _fold(events, choices))
     answer = encode.completion(choices, created)
     return bodies.Json(answer)
+
+
+def _searching(
+    body: ChatBody, request: Request, n: int, services: Services, model: Model
+) -> list[AsyncIterator[Event]]:
+    """Return the answers, each of which searches the web."""
+    settings = services.settings.tools.search
+    wish = searches.wanted(body, settings)
+    assert wish is not None
+    request = searches.asked(request, wish)
+    generate = services.gateway.generate
+    return [
+        searches.generated(each, generate, settings, wish, model) for each in spread(request, n)
+    ]
 
 
 async def _keep(
@@ -90,6 +110,7 @@ def _form(body: ChatBody) -> encode.Form:
         with_logprobs=bool(body.logprobs),
         legacy=body.is_legacy,
         custom_names=body.custom_names,
+        cites=body.web_search_options is not None,
     )
 
 

@@ -248,6 +248,20 @@ ResponseFormat = Annotated[
 ]
 
 
+class UserLocation(Wire):
+    """Where the reader is, about."""
+
+    type: Literal["approximate"]
+    approximate: JsonObject
+
+
+class WebSearchOptions(Wire):
+    """The web is searched before the answer."""
+
+    user_location: UserLocation | None = None
+    search_context_size: Literal["low", "medium", "high"] | None = None
+
+
 ServiceTier = Literal["auto", "default", "flex", "scale", "priority", "fast"]
 Stop = Annotated[str, Field(min_length=1)]
 
@@ -276,7 +290,7 @@ class ChatBody(Extras):
     audio: Any = None
     functions: list[FunctionParam] | None = Field(default=None, max_length=128)
     function_call: Literal["none", "auto"] | ChosenFunction | None = None
-    web_search_options: Any = None
+    web_search_options: WebSearchOptions | None = None
     moderation: Any = None
     metadata: Metadata | None = None
     prediction: Any = None

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, assert_never
 
 from consigne.api.errors import openai_error
+from consigne.api.fetch_calls import FetchBegun, FetchEnded
 from consigne.api.openai import custom
 from consigne.api.openai.responses import pictures, remote, searches
 from consigne.api.openai.responses.envelope import envelope, summary
@@ -140,6 +141,8 @@ class ResponseBuilder:
                 yield from self._listed(event)
             case RemoteBegun() | RemoteEnded():
                 yield from self._remote(event)
+            case FetchBegun() | FetchEnded():
+                raise TypeError("responses read no pages")
             case _:
                 assert_never(event)
 

@@ -26,7 +26,7 @@ from consigne.api.openai.responses.schemas import (
     responses_body,
 )
 from consigne.api.openai.responses.sealed import seal
-from consigne.api.openai.responses.truncation import fitted
+from consigne.api.openai.responses.truncation import counted, fitted
 from consigne.api.openai.shared import refuse
 from consigne.api.picture_calls import Maker
 from consigne.api.remote_calls import Offers, RemoteListed, RemoteRunner, listed
@@ -112,6 +112,7 @@ def _generated(
     runners |= {name: RemoteRunner(each, model) for name, each in offers.items()}
 
     def turn(asked: messages.Request) -> AsyncIterator[Event]:
+        asked = msgspec.structs.replace(asked, cites=shown)
         return telling(services.gateway.generate(asked), shown)
 
     return answering(wanted, turn, runners, most_calls=body.max_tool_calls, opening=lists)
@@ -194,7 +195,7 @@ async def compact(request: Request) -> Response:
     wanted = to_compaction(asked.body, model, asked.earlier)
     wanted = await placed(request, caller, model, wanted)
     wanted = await fitted(services.gateway, model, wanted)
-    size = await services.gateway.count_tokens(wanted)
+    size = await counted(services.gateway, wanted)
     limit = max(_LEAST_SUMMARY, min(_MOST_SUMMARY, size // 2))
     work = fold(services.gateway.generate(msgspec.structs.replace(wanted, max_tokens=limit)))
     answer = await sse.while_connected(request.receive, work)

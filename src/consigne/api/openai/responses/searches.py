@@ -6,8 +6,8 @@ from typing import Any, Final, TypeVar
 from consigne.api import search_calls
 from consigne.api.openai.responses.schemas import ContextBody
 from consigne.api.openai.responses.tool_schemas import SearchToolItem
+from consigne.api.openai.searches import RESULTS, places
 from consigne.api.search_calls import SearchBegun, SearchEnded, SearchWish
-from consigne.chat.citing import marks
 from consigne.domain.events import Cited
 from consigne.settings import SearchSettings
 
@@ -17,8 +17,6 @@ Asked = TypeVar("Asked", bound=ContextBody)
 
 KIND: Final = "web_search_call"
 _SOURCES: Final = "web_search_call.action.sources"
-_RESULTS: Final = {"low": 3, "high": 20}
-"""Results of a search, by how much of the context they may take."""
 
 
 def offered(body: Asked, settings: SearchSettings) -> Asked:
@@ -46,7 +44,7 @@ def wish(item: SearchToolItem) -> SearchWish:
     """Return how a tool wants the web searched."""
     filters = item.filters
     return SearchWish(
-        results=_RESULTS.get(item.search_context_size or "medium"),
+        results=RESULTS.get(item.search_context_size or "medium"),
         allowed=tuple((filters and filters.allowed_domains) or ()),
         place=search_calls.place_of(item.user_location),
     )
@@ -68,13 +66,4 @@ def end_item(item: Json, ended: SearchEnded, include: Sequence[str]) -> None:
 
 def notes(text: str, cited: Iterable[Cited]) -> Iterable[Json]:
     """Yield the annotations of a text: one for each place where it names a page."""
-    pages = {each.number: each for each in cited if each.url is not None}
-    for start, end, number in marks(text):
-        if (page := pages.get(number)) is not None:
-            yield {
-                "type": "url_citation",
-                "start_index": start,
-                "end_index": end,
-                "url": page.url,
-                "title": page.filename,
-            }
+    return ({"type": "url_citation"} | place for place in places(text, cited))

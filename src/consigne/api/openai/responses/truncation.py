@@ -5,12 +5,15 @@ from typing import Protocol
 
 import msgspec
 
+from consigne.domain.errors import Unsupported
 from consigne.domain.messages import Message, Request, ToolResultBlock
 from consigne.domain.models import Model
 
 _TEMPLATE_BYTES = 64
 """A generous bound of the tokens that a chat template adds to each message."""
 _ANSWER_TOKENS = 1024
+_BYTES_PER_TOKEN = 3
+"""Rather too few: what does not fit is refused by the model, what is left out is only forgotten."""
 
 
 class Counter(Protocol):
@@ -19,6 +22,14 @@ class Counter(Protocol):
     async def count_tokens(self, request: Request) -> int:
         """Return how many tokens the request's prompt has."""
         ...
+
+
+async def counted(counter: Counter, request: Request) -> int:
+    """Return how many tokens a prompt has, or about so many where its model can't tell."""
+    try:
+        return await counter.count_tokens(request)
+    except Unsupported:
+        return len(msgspec.json.encode(request)) // _BYTES_PER_TOKEN
 
 
 async def fitted(counter: Counter, model: Model, request: Request) -> Request:
@@ -32,12 +43,12 @@ async def fitted(counter: Counter, model: Model, request: Request) -> Request:
     turns = _turns(request.messages)
     if len(turns) == 1 or _surely_fits(request, room):
         return request
-    if await counter.count_tokens(request) <= room:
+    if await counted(counter, request) <= room:
         return request
     fits, too_long = len(turns) - 1, 0
     while fits - too_long > 1:
         middle = (fits + too_long) // 2
-        if await counter.count_tokens(_from(request, turns, middle)) <= room:
+        if await counted(counter, _from(request, turns, middle)) <= room:
             fits = middle
         else:
             too_long = middle

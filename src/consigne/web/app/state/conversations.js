@@ -25,8 +25,10 @@ const read = signal(/** @type {Record<string, Progress>} */ ({}));
 /** Those deleted here: what the server said of them before must not bring them back. */
 const deleted = new Set();
 export const failed = signal(false);
-/** The conversation whose title is being changed, and the one to be put into a folder. */
+/** The conversation whose title is being changed in the list, and the one to be moved. */
 export const renaming = signal(/** @type {string | null} */ (null));
+/** The open one, while its title is being changed above it. */
+export const retitling = signal(/** @type {string | null} */ (null));
 export const moving = signal(/** @type {Conversation | null} */ (null));
 
 const fresh = freshness();

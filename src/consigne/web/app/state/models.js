@@ -20,6 +20,8 @@ const defaultId = signal(/** @type {string | null} */ (null));
 export const paints = signal(/** @type {string | null} */ (null));
 /** Whether a part of a picture can be drawn anew. */
 export const edits = signal(false);
+/** Of all prices. */
+export const currency = signal("USD");
 const preferred = signal(storage.get("model"));
 
 /** Those that can hold a conversation. */
@@ -80,6 +82,7 @@ export function loadModels() {
     defaultId.value = found.default;
     paints.value = found.paints ?? null;
     edits.value = Boolean(found.changes_pictures);
+    currency.value = found.currency ?? "USD";
   }).catch(() => {});
 }
 

@@ -57,7 +57,7 @@ export function Composer() {
       ${!temporary.value && html`<${Attached} />`}
       <${Second} />
       <textarea id="composer" ref=${box} rows="1" value=${text} aria-label=${t("composer.label")}
-        placeholder=${t("composer.placeholder")} enterkeyhint="send" dir="auto"
+        placeholder=${t("composer.placeholder")} enterkeyhint="enter" dir="auto"
         onInput=${(/** @type {any} */ event) => keepDraft(where, event.target.value)}
         onKeyDown=${onKeyDown} onPaste=${temporary.value ? undefined : onPaste} ...${promptHints(text)}></textarea>
       <div class="composer-row">

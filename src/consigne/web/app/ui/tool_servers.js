@@ -68,10 +68,10 @@ function NewServer({ add }) {
     if (done) form.reset();
   };
   return html`<form class="server-form" onSubmit=${onSubmit}>
-    <label class="field">${t("servers.name")}<input name="name" required maxlength="24"
+    <label class="field"><span>${t("servers.name")}</span><input name="name" required maxlength="24"
       pattern="[A-Za-z0-9_\\-]+" autocomplete="off" /></label>
-    <label class="field">${t("servers.url")}<input name="url" type="url" required autocomplete="off" /></label>
-    <label class="field">${t("servers.authorization")}<input name="authorization" type="password"
+    <label class="field"><span>${t("servers.url")}</span><input name="url" type="url" required autocomplete="off" /></label>
+    <label class="field"><span>${t("servers.authorization")}</span><input name="authorization" type="password"
       autocomplete="off" /></label>
     <button type="submit" class="primary" disabled=${busy.value}>${t("servers.add")}</button>
   </form>`;

@@ -25,7 +25,7 @@ export function SchedulesPanel() {
   const allow = async () => { may.value = await Notification.requestPermission(); };
   return html`<${Listing} from=${schedules} form=${ScheduleForm} line=${(/** @type {Schedule} */ item) => html`<${Line} item=${item} />`}
       lead=${t("schedule.lead")} none=${t("schedule.none")} make=${t("schedule.new")} />
-    ${may.value === "default" && html`<button type="button" class="plain" onClick=${allow}>
+    ${may.value === "default" && html`<button type="button" class="plain at-start" onClick=${allow}>
       ${t("schedule.notify")}</button>`}`;
 }
 
