@@ -12,7 +12,7 @@ from e2e.test_offline import CONTROLLED
 
 pytestmark = pytest.mark.slow
 
-FIRST_LOAD_BYTES = 160_000
+FIRST_LOAD_BYTES = 150_000
 """Of the page and its own files, with the headers of the answers."""
 
 

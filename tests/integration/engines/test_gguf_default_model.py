@@ -19,14 +19,9 @@ ANSWER_TOKENS = 16
 PROMPTS = (
     "What is the capital of France?",
     "Write a haiku about rain.",
-    "Why is the sky blue?",
-    "List three fruits.",
     "Translate 'good morning' to French.",
     "What is 12 times 3?",
     "Tell me a very short story about a fox.",
-    "How do I boil an egg?",
-    "Who wrote Hamlet?",
-    "Explain gravity to a child.",
 )
 EXACT = {
     "INFERENCE_PRECISION_HINT": "f32",
@@ -51,8 +46,8 @@ def test_the_loss_is_the_files_own(converted: ConvertedModel, reference: Referen
 
     tokenizer = openvino_genai.Tokenizer(converted.path)
     encoded = tokenizer.encode(PROSE.read_text(), add_special_tokens=False)
-    tokens = encoded.input_ids.data[0].tolist()
-    assert 700 < len(tokens) < 900
+    tokens = encoded.input_ids.data[0].tolist()[:400]
+    assert len(tokens) == 400
     reference.reset()
     expected = mean_loss(reference.forward(tokens), tokens)
     found = mean_loss(logits(converted.path, tokens, prefill=len(tokens)), tokens)

@@ -114,12 +114,11 @@ def scenario(seed: int) -> list[tuple[list[int], int]]:
     return prompts
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_the_count_of_cached_tokens_is_the_engine_s(starter: InstalledModel, seed: int) -> None:
+def test_the_count_of_cached_tokens_is_the_engine_s(starter: InstalledModel) -> None:
     engine, mirror = Engine(starter, BLOCKS), Prefixes(BLOCKS, 1000)
     told, true, found = [], [], 0
     history: list[int] = []
-    for index, (prompt, length) in enumerate(scenario(seed)):
+    for index, (prompt, length) in enumerate(scenario(1)):
         if index % 4 == 3:  # a conversation that goes on
             prompt = history + prompt[:7]
         text = mirror.text(np.array(prompt, np.int64))

@@ -17,7 +17,7 @@ from consigne.web.bundle import imported
 from consigne.web.static import routes
 
 WEB = Path(consigne.web.__file__).parent
-FIRST_LOAD_BYTES = {"zstd": 160_000, "gzip": 180_000}
+FIRST_LOAD_BYTES = {"zstd": 150_000, "gzip": 165_000}
 SERVER_HEADERS = 60
 """Bytes of what the server adds to every answer: its name and the date."""
 
