@@ -347,7 +347,11 @@ class TestChoices:
         await page.keyboard.press("Enter")
         await expect(page.get_by_placeholder("Write your instruction")).to_be_visible()
         await page.keyboard.type("Hello")  # the cursor is where it was
-        await expect(page.get_by_role("textbox", name="Your instruction")).to_have_value("Hello")
+        await page.evaluate("document.activeElement.blur()")
+        await page.keyboard.type(", you")  # wherever it is
+        await expect(page.get_by_role("textbox", name="Your instruction")).to_have_value(
+            "Hello, you"
+        )
         await page.reload()
         await expect(page.get_by_placeholder("Write your instruction")).to_be_visible()
 

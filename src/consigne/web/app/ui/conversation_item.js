@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { html } from "../html.js";
 import { exactTime } from "../format.js";
@@ -39,7 +39,7 @@ export function ConversationItem({ item, open }) {
 export function NameField({ name, label, onKeep, onDone }) {
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const settled = useRef(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     field.current?.focus();
     field.current?.select();
   }, []);

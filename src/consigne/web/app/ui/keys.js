@@ -24,8 +24,16 @@ export function watchKeys() {
       command();
     } else if (event.key === "Escape" && drawer.peek()) {
       drawer.value = false;
+    } else if (!covered && begins(event)) {
+      document.getElementById("composer")?.focus(); // and the letter stands in it
     }
   });
+}
+
+/** Whether a key begins a text that nothing else takes. @param {KeyboardEvent} event */
+function begins(event) {
+  return event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey
+    && !writing(event.target) && !document.querySelector("dialog[open], .menu-panel");
 }
 
 /**
@@ -44,5 +52,5 @@ function commandOf(event, covered) {
 
 /** @param {EventTarget | null} target */
 function writing(target) {
-  return target instanceof Element && target.closest("input, textarea, [contenteditable]") !== null;
+  return target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
 }
