@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 from sqlalchemy import insert
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +64,22 @@ background:#f4f1ea;color:#234}svg{width:100%}</style><h1>Tides at Ar-Men</h1>
 stroke="#2a6f97" stroke-width="4"/></svg><p>High water at 04:12 and 16:40.</p>"""
 LEASE = pdf("The rent is 900 euros a month.", "Notice must be given three months ahead.")
 LEASE_FILE: Any = {"name": "lease.pdf", "mimeType": "application/pdf", "buffer": LEASE}
+ASSISTANTS = (
+    {
+        "name": "Baker",
+        "description": "Recipes by weight, for one oven",
+        "instructions": "You bake.",
+        "letter": "B",
+        "colour": "amber",
+        "shared": True,
+    },
+    {
+        "name": "House",
+        "description": "What the lease says",
+        "instructions": "Answer from the lease.",
+        "letter": "H",
+    },
+)
 Screen = Callable[[Page, ServedSite], Awaitable[object]]
 
 
@@ -130,6 +146,7 @@ async def compare(page: Page, site: ServedSite) -> None:
     await page.locator("#composer").fill("Why does bread rise?")
     await page.get_by_role("button", name="Send", exact=True).click()
     await page.get_by_role("button", name="Go on with this answer").first.wait_for()
+    await expect(page.locator(".growing, .waiting")).to_have_count(0)
 
 
 async def project(page: Page, site: ServedSite) -> None:
@@ -160,6 +177,7 @@ async def shared(page: Page, site: ServedSite) -> None:
     await dialog.get_by_role("button", name="Make a link").click()
     address = await dialog.get_by_role("textbox", name="Link to the conversation").input_value()
     await page.goto(address)
+    await page.get_by_role("button", name="Continue this conversation").wait_for()
     await page.locator(".math.set").first.wait_for()
 
 
@@ -194,13 +212,21 @@ async def search(page: Page, site: ServedSite) -> None:
     await write(page, site, "How long must bread rise?", *text("Bread rises in **two hours**."))
     await page.keyboard.press("Control+k")
     await page.get_by_role("combobox").fill("bread")
-    await page.get_by_role("option").nth(1).wait_for()
+    await page.get_by_role("option", name="Search messages for").click()
+    await page.get_by_role("option").locator("mark").first.wait_for()
 
 
 def library(tab: str) -> Screen:
     """Return the screen of one tab of the library."""
 
     async def show(page: Page, site: ServedSite) -> None:
+        await page.locator("input[type=file]").set_input_files([LEASE_FILE])
+        await page.locator(".file.ready").wait_for()
+        told = "Notice must be given **three months** ahead [2]."
+        await write(page, site, "How much notice must be given?", *text(told))
+        for made in ASSISTANTS:
+            await page.request.post("/api/assistants", data=made)
+        await page.reload()
         await open_side(page)
         await page.get_by_role("button", name="Library").click()
         await page.get_by_role("tab", name=tab).click()

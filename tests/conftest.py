@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import platformdirs
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -18,8 +19,9 @@ from xdist.scheduler import LoadScopeScheduling
 import consigne
 from consigne.engines.base import InstalledModel
 from consigne.engines.library import ModelLibrary
+from consigne.store.db import Database
 from support import images as images  # reads its variable before anything is tested
-from support import postgresql
+from support import postgresql, sqlite
 from support.server import ServerProcess
 
 STARTER = "smollm2-135m-instruct"
@@ -37,6 +39,20 @@ def _converter_fingerprint() -> str:
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+hypothesis.settings.register_profile(
+    "same",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[
+        hypothesis.HealthCheck.too_slow,
+        hypothesis.HealthCheck.function_scoped_fixture,
+    ],
+)
+"""The same examples in every run, on however slow a machine; ``tests/fuzz`` looks for new ones."""
+hypothesis.settings.load_profile("same")
 
 
 def pytest_configure() -> None:
@@ -124,6 +140,22 @@ def cluster() -> Iterator[postgresql.Cluster]:
     """A running PostgreSQL."""
     with postgresql.running() as running:
         yield running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def copied_databases() -> Iterator[None]:
+    """Let new databases be copies of one that was migrated."""
+    with sqlite.copied():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def migrated_databases(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, copied_databases: None
+) -> None:
+    """Have those of a test that is marked so be migrated."""
+    if request.node.get_closest_marker("migrates"):
+        monkeypatch.setattr(Database, "_prepare", sqlite.prepare)
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """The OpenAPI document is true: what the server takes and answers is what it says."""
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from consigne.api.app import create_app
 from consigne.api.openapi.operations import OPERATIONS
 from consigne.business.grants import Grant, RateLimits
 from consigne.domain.errors import EngineCrashed, Overloaded
+from consigne.gateway.judging import CATEGORIES
 from doubles.scripted import (
     START,
     ScriptedGateway,
@@ -124,6 +126,15 @@ async def test_answers_are_as_the_document_says(
             sent = body | {"stream": True} if stream else body
             assert contract.body_is_valid(path, sent)
             contract.check("POST", path, await http.post(path, json=sent))
+
+
+async def test_judgements_are_as_the_document_says(contract: Contract) -> None:
+    found = json.dumps({name: name == "hate" for name in CATEGORIES})
+    async with client(ScriptedGateway(START, *text(found), stop())) as http:
+        body = {"input": ["a", "b"], "model": "plain"}
+        answer = await http.post("/v1/moderations", json=body)
+        assert answer.status_code == 200
+        contract.check("POST", "/v1/moderations", answer)
 
 
 @pytest.mark.parametrize("headers", [{}, ANTHROPIC])

@@ -30,9 +30,15 @@ from consigne.domain.events import (
 )
 from consigne.domain.messages import Request
 from consigne.domain.models import Capabilities, Modality, Model
-from consigne.domain.usage import Usage
+from consigne.domain.usage import Price, Usage
 from consigne.engines.base import Embeddings, Scores
-from consigne.settings import ProvenanceSettings, ServerSettings, Settings, ToolSettings
+from consigne.settings import (
+    ModelSettings,
+    ProvenanceSettings,
+    ServerSettings,
+    Settings,
+    ToolSettings,
+)
 
 Step = Event | ConsigneError | Exception | asyncio.Event
 
@@ -108,6 +114,10 @@ class ScriptedGateway:
     def state(self, model_id: str) -> str:
         """Return that everything is ready."""
         return "ready"
+
+    def price(self, model_id: str) -> Price | None:
+        """Return what the capable model costs; the others cost nothing."""
+        return Price(input=3_000_000, output=15_000_000) if model_id == "capable" else None
 
     def script_for(self, request: Request) -> Sequence[Step]:
         """Return the script that is played to a request."""
@@ -221,6 +231,7 @@ def scripted_services(
     grant: Grant | None = None,
     provenance: ProvenanceSettings | None = None,
     tools: ToolSettings | None = None,
+    models: ModelSettings | None = None,
     **server: Any,
 ) -> SimpleNamespace:
     """Return what the dialects' routes stand on; the one key may do what ``grant`` says."""
@@ -228,6 +239,7 @@ def scripted_services(
         server=ServerSettings(**server),
         provenance=provenance or ProvenanceSettings(),
         tools=tools or ToolSettings(),
+        models=models or ModelSettings(),
     )
     return SimpleNamespace(
         settings=settings,

@@ -18,6 +18,8 @@ class Script:
     delay: float = 0.005
     first: float = 0.0
     """Seconds before the first piece."""
+    held: int = -1
+    """Before which piece it waits until the server is told to go on, or it is stopped."""
     ending: str = "complete"
     title: str = ""
 
@@ -115,6 +117,8 @@ STARTER: dict[str, Any] = {
     "languages": ["en"],
     "license": "Apache-2.0",
     "size_bytes": 106_000_000,
+    "speed": {"tokens_per_s": 118.2, "measured": True},
+    "price": None,
 }
 
 

@@ -11,7 +11,7 @@ import itertools
 import json
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,6 +69,9 @@ class WebServer:
         self.offline = False
         """While set, event streams break and new ones are refused."""
         self.pull_delay = 0.05
+        self.pulls_held = False
+        """Whether pulls wait halfway until ``go_on`` is set, as scripts do where they say so."""
+        self.go_on = threading.Event()
         self.clock = datetime.now(UTC)
         self._ids = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -169,11 +172,18 @@ class WebServer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def _told(self, ended: Callable[[], bool]) -> None:
+        """Wait until a test, in another thread, says that it goes on, or it has ended."""
+        while not (self.go_on.is_set() or ended()):  # noqa: ASYNC110 - an event of a thread
+            await asyncio.sleep(0.01)
+
     async def _generate(self, run: Run, script: Script) -> None:
         answer, said = run.message, "".join(b["text"] for b in run.message["content"])
         await run.add("start", {"message_id": answer["id"], "model": answer["model"], "text": said})
         await asyncio.sleep(script.first)
-        for chunk in script.chunks:
+        for number, chunk in enumerate(script.chunks):
+            if number == script.held:
+                await self._told(lambda: run.stopped)
             if run.stopped:
                 break
             said += chunk
@@ -209,8 +219,14 @@ class WebServer:
 
     async def pull(self, pull: Json) -> None:
         total = pull["total_bytes"]
+
+        def ended() -> bool:
+            return bool(pull["state"] != "running")
+
         for step in range(41):
-            if pull["state"] != "running":
+            if step == 20 and self.pulls_held:
+                await self._told(ended)
+            if ended():
                 return
             done = total * step // 40
             pull |= {"done_bytes": done, "bytes_per_s": 9.4e6, "seconds_left": (40 - step) * 2}
@@ -457,12 +473,12 @@ def serve(web: WebServer, port: int = 0) -> Iterator[str]:
     server.startup = startup  # type: ignore[method-assign]
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    assert started.wait(10), "the stand-in did not start"
+    assert started.wait(60), "the stand-in did not start"
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = server.force_exit = True
-        thread.join(10)
+        thread.join(60)
 
 
 if __name__ == "__main__":

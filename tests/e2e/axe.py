@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page
 
+COLOURS = ("color-contrast", "link-in-text-block")
+"""The rules to which a theme matters."""
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -19,12 +21,16 @@ def source() -> str:
     return AXE.read_text("utf-8")
 
 
-async def faults(page: Page, axe: str) -> list[str]:
-    """Return the serious faults of a page that has come to rest."""
+async def faults(page: Page, axe: str, *rules: str) -> list[str]:
+    """Return the serious faults of a page that has come to rest, by all rules or by some."""
     # Half-shown things have colours of their own: look once everything has come to rest.
     await page.evaluate("Promise.all(document.getAnimations().map(a => a.finished.catch(() => 0)))")
-    await page.evaluate(axe)
-    found = await page.evaluate("axe.run({ resultTypes: ['violations'] })")
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(axe)
+    options: dict[str, object] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = {"type": "rule", "values": list(rules)}
+    found = await page.evaluate("options => axe.run(options)", options)
     return [
         f"{fault['id']} ({fault['impact']}): {node['html']}"
         for fault in found["violations"]

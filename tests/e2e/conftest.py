@@ -3,11 +3,13 @@
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from consigne.web import static
 from doubles.web_server import TOKEN, WebServer, serve
 
 ARGUMENTS = [
@@ -19,11 +21,31 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-expect.set_options(timeout=15_000)  # two processes share the machine
+PATIENCE_MS = 45_000
+"""A machine may be slow; a limit costs nothing where tests pass."""
+expect.set_options(timeout=PATIENCE_MS)
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
 OpenPage = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packed() -> Iterator[None]:
+    """Join and compress the page's files once for all servers of this process."""
+    root, first = static._ROOT, static._Site(static._ROOT, static._nowhere)
+    _ = first._page, first._verify, first._shared, first._led_nowhere, first._worker
+
+    class Packed(static._Site):
+        def __init__(self, where: Path, leads: static.Leads) -> None:
+            if where == root:
+                self.__dict__.update(first.__dict__)
+            super().__init__(where, leads)
+
+    patch: Any = pytest.MonkeyPatch()
+    with patch.context() as until_the_end:
+        until_the_end.setattr(static, "_Site", Packed)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +79,7 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
             permissions=["clipboard-read", "clipboard-write"],
             **{"locale": "en-GB", "service_workers": "block", **options},
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = await context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -42,7 +42,12 @@ async def served_site(folder: Path) -> AsyncIterator[ServedSite]:
         identity = site.services.identity
         signed_in = await identity.sign_in(await identity.create_login_link())
         config = uvicorn.Config(
-            site.app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"
+            site.app,
+            host="127.0.0.1",
+            port=0,
+            log_level="warning",
+            lifespan="off",
+            timeout_graceful_shutdown=5,
         )
         server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve())
@@ -51,5 +56,5 @@ async def served_site(folder: Path) -> AsyncIterator[ServedSite]:
         try:
             yield ServedSite(site, f"http://127.0.0.1:{port}", signed_in.caller)
         finally:
-            server.should_exit = server.force_exit = True
+            server.should_exit = True  # what is being answered has the database open
             await task

@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from support.server import ServerProcess
+from support.waiting import lasting_port
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +76,7 @@ async def test_a_reload_in_mid_answer_loses_nothing(chat: Page) -> None:
 @pytest.fixture
 async def own_server(make_data_dir: Callable[[], Path]) -> AsyncIterator[list[ServerProcess]]:
     """Servers that a test may kill."""
-    started = [ServerProcess(make_data_dir())]
+    started = [ServerProcess(make_data_dir(), port=lasting_port())]
     yield started
     started[-1].stop()
 

@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from doubles.chat_gateway import paced
+from e2e.acts import answered, boxes, send
 from e2e.site import ServedSite, served_site
 from e2e.test_accessibility import axe, faults  # noqa: F401 - a fixture
 
@@ -25,8 +26,7 @@ async def ask_two(page: Page, text: str) -> None:
     await page.get_by_role("menuitem", name="Side by side with…").click()
     await page.get_by_role("menuitemradio", name="Capable", exact=True).last.click()
     await expect(page.get_by_text("Side by side with Capable")).to_be_visible()
-    await page.get_by_role("textbox", name="Your instruction").fill(text)
-    await page.keyboard.press("Enter")
+    await send(page, text)
 
 
 async def test_two_answers_stream_survive_a_reload_and_one_is_chosen(
@@ -50,14 +50,15 @@ async def test_two_answers_stream_survive_a_reload_and_one_is_chosen(
         gate.set()
     await expect(left).to_contain_text("Half and whole.")
     await expect(right).to_contain_text("Half and whole.")
+    await expect(page.get_by_role("button", name="Send")).to_be_visible()
     await page.reload()  # and when both are written
-    boxes = [await side.bounding_box() for side in (left, right)]
-    assert boxes[0]["y"] == boxes[1]["y"]
-    assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
+    await expect(right).to_contain_text("Half and whole.")
+    first, second = await boxes(page, ".compare-side")
+    assert first["y"] == second["y"]
+    assert first["x"] + first["width"] <= second["x"]
     assert await faults(page, axe) == []
 
-    await box.fill("And a locker?")
-    await box.press("Enter")
+    await send(page, "And a locker?")
     await expect(page.get_by_text("Choose first which answer")).to_be_visible()
     choose = page.get_by_role("button", name="Go on with this answer: Tiny Instruct")
     await expect(choose).to_be_focused()
@@ -68,7 +69,7 @@ async def test_two_answers_stream_survive_a_reload_and_one_is_chosen(
     await expect(box).to_have_value("And a locker?")
     await box.press("Enter")
     await expect(page.locator(".answer")).to_have_count(2)
-    await page.locator(".answer.last:not(.growing)").wait_for()
+    await answered(page)
     assert [request.model for request in site.site.gateway.requests[-1:]] == ["capable"]
     await page.reload()
     await page.get_by_role("button", name="Previous version").first.click()

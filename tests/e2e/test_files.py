@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from doubles.scripted import START, stop, text
+from e2e.acts import answered
 from e2e.site import ServedSite, served_site
 from e2e.test_accessibility import axe, faults  # noqa: F401 - a fixture
 from support.files import pdf, png
@@ -97,9 +98,9 @@ async def test_a_long_text_that_is_pasted_becomes_a_file_or_text_after_all(
     await page.get_by_role("button", name="Send", exact=True).click()
     asked = page.locator(".question-text")
     unfold = page.get_by_role("button", name="Show all of it")
-    await page.locator(".answer.last:not(.growing)").wait_for()
+    await answered(page)
     assert len(await asked.inner_text()) < 2_000
-    assert await unfold.get_attribute("aria-expanded") == "false"
+    await expect(unfold).to_have_attribute("aria-expanded", "false")
     await unfold.focus()
     await page.keyboard.press("Enter")
     await expect(asked).to_have_text(("A short one: " + long).strip())
@@ -127,7 +128,7 @@ async def test_one_s_files_are_listed_with_where_they_are_used_and_deleted_for_g
     await page.locator(".file.ready").wait_for()
     site.site.gateway.script = (START, *text("Three months."), stop())
     await ask(page, "How much notice must be given?")
-    await page.locator(".answer.last:not(.growing)").wait_for()
+    await answered(page)
     await attach(page, "dot.png", png(), "image/png")
     await page.locator(".composer .file.ready").wait_for()
     await page.get_by_role("button", name="Library").click()

@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from doubles.web_server import TOKEN
+from e2e.acts import boxes
 from e2e.test_offline import CONTROLLED
 
 pytestmark = pytest.mark.slow
@@ -80,11 +81,11 @@ async def test_nothing_moves_when_the_models_are_known(
     await page.route("**/api/models", hold)
     await page.reload()
     await page.locator(".model-name .bone").wait_for()
-    parts = page.locator(".composer, .empty h2, .empty li")
-    before = [await part.bounding_box() for part in await parts.all()]
+    parts = (".composer", ".empty h2", ".empty li")
+    before = await boxes(page, *parts)
     held.set()
     await page.locator(".model-where").wait_for()
-    assert [await part.bounding_box() for part in await parts.all()] == before
+    assert await boxes(page, *parts) == before
     assert len(before) > 3
 
 

@@ -4,6 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from doubles.web_server import WebServer
+from e2e.acts import FRAMES
 
 pytestmark = pytest.mark.slow
 
@@ -62,6 +63,7 @@ async def test_what_is_enormous_leaves_the_page_whole(
     chat: Page, web: WebServer, what: str
 ) -> None:
     await shown(chat, web, ENORMOUS[what])
+    await chat.evaluate(FRAMES)
     assert await chat.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
     await chat.get_by_role("textbox", name="Your instruction").fill("Still here")
     await (

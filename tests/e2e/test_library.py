@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Page, expect
 
+from e2e.acts import answered, ask, library, look_for
 from e2e.site import ServedSite, served_site
 from e2e.test_accessibility import axe, faults  # noqa: F401 - a fixture
 
@@ -23,21 +24,6 @@ async def site(tmp_path: Path) -> AsyncIterator[ServedSite]:
 @pytest.fixture
 async def page(site: ServedSite, open_page) -> Page:
     return await site.sign_in(await open_page(site.url, reduced_motion="reduce"))
-
-
-async def ask(page: Page, words: str) -> None:
-    before = await page.locator(".answer").count()
-    await page.get_by_role("textbox", name="Your instruction").fill(words)
-    await page.keyboard.press("Enter")
-    await expect(page.locator(".answer")).to_have_count(before + 1)
-    await page.locator(".answer.last:not(.growing)").wait_for()
-
-
-async def library(page: Page, tab: str) -> Locator:
-    if not await page.get_by_role("dialog").count():
-        await page.get_by_role("button", name="Library").click()
-    await page.get_by_role("tab", name=tab).click()
-    return page.get_by_role("tabpanel")
 
 
 async def test_an_answer_is_rated_with_a_reason_and_that_is_taken_back(
@@ -66,6 +52,7 @@ async def test_a_temporary_chat_is_not_stored_until_it_is_kept(
     await ask(page, "Second secret")
     await page.get_by_role("button", name="Answer again", exact=True).last.click()
     await expect(page.get_by_text("2/2")).to_be_visible()
+    await answered(page)
     await page.get_by_role("button", name="Previous version").click()
     await expect(page.get_by_text("1/2")).to_be_visible()
     listed = await site.site.services.conversations.page(site.caller)
@@ -128,7 +115,7 @@ async def test_an_assistant_is_made_used_and_deleted_with_undo(
     await panel.get_by_role("button", name="Use “Baker”").click()
     await page.get_by_role("button", name="Which flour?").click()
     await page.keyboard.press("Enter")
-    await page.locator(".answer.last:not(.growing)").wait_for()
+    await answered(page)
     await expect(page.locator(".byline").last).to_have_text("Baker")
     asked = next(r for r in site.site.gateway.requests if r.system)
     assert "You bake." in asked.system[0].text
@@ -150,7 +137,8 @@ async def test_a_fact_is_remembered_from_a_message_and_reaches_the_model(
     await expect(panel.get_by_label("Fact: the oven is new")).to_be_visible()
     await page.keyboard.press("Escape")
     await ask(page, "And now?")
-    assert "the oven is new" in site.site.gateway.requests[-1].system[0].text
+    told = [part.text for request in site.site.gateway.requests for part in request.system]
+    assert "the oven is new" in " ".join(told)
 
 
 async def test_a_schedule_runs_and_its_answer_is_marked_until_it_is_read(page: Page) -> None:
@@ -162,7 +150,8 @@ async def test_a_schedule_runs_and_its_answer_is_marked_until_it_is_read(page: P
     await panel.get_by_label("At", exact=True).fill("07:30")
     await panel.get_by_role("button", name="Save").click()
     await expect(panel.get_by_text("Next:")).to_be_visible()
-    await panel.get_by_role("button", name="Run “News” now").click()
+    async with page.expect_response("**/api/schedules/*/run"):
+        await panel.get_by_role("button", name="Run “News” now").click()
     await page.reload()
     count = page.get_by_label("1 scheduled answer to read")
     await expect(count).to_be_visible()
@@ -181,7 +170,8 @@ async def test_a_skill_is_uploaded_and_switched_off(site: ServedSite, page: Page
     await panel.get_by_label("Upload a skill").set_input_files(file)
     switch = panel.get_by_role("checkbox", name="Use invoices")
     await expect(switch).to_be_checked()
-    await switch.uncheck()
+    async with page.expect_response("**/api/skills/*"):
+        await switch.uncheck()
     await page.reload()
     panel = await library(page, "Skills")
     await expect(panel.get_by_role("checkbox", name="Use invoices")).not_to_be_checked()
@@ -198,8 +188,7 @@ async def test_every_panel_is_without_serious_faults_for_axe(
     page = await open_page(site.url, phone=phone, color_scheme=scheme, reduced_motion="reduce")
     await site.sign_in(page)
     found: list[str] = []
-    await page.keyboard.press("Control+k")
-    await page.keyboard.type("Assistants")
+    await look_for(page, "Control+k", "Assistants")
     await page.keyboard.press("Enter")
     for tab in ("Prompts", "Scheduled", "Skills", "About you", "Assistants"):
         await page.get_by_role("tab", name=tab).click()

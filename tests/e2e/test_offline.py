@@ -12,6 +12,7 @@ from playwright.async_api import Page, expect
 from consigne.web import static
 from doubles.web_server import TOKEN, WebServer, serve
 from e2e.test_accessibility import axe, faults  # noqa: F401 - a fixture
+from support.waiting import lasting_port
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +50,8 @@ async def test_the_shell_opens_offline_and_a_new_version_is_announced(
     monkeypatch.setattr(static, "_ROOT", release)
     kept = web.exchange("Ticket", "Where is it?", "In the box: $x^2$")
     server = ExitStack()
-    url = server.enter_context(serve(web))
+    port = lasting_port()
+    url = server.enter_context(serve(web, port))
     page: Page = await open_page(url, service_workers="allow", reduced_motion="reduce")
     asked: list[str] = []
     page.context.on("request", lambda request: asked.append(request.url))
@@ -80,7 +82,6 @@ async def test_the_shell_opens_offline_and_a_new_version_is_announced(
     # The service comes back, as it is after an upgrade.
     changed = release / "app" / "text.js"
     changed.write_text(changed.read_text() + "\n// newer\n")
-    port = urlsplit(url).port or 0
     server.enter_context(serve(web, port))
     await page.get_by_role("button", name="Try again").click()
     await expect(page.get_by_text("In the box")).to_be_visible()

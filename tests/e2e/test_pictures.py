@@ -68,7 +68,8 @@ async def test_a_picture_is_drawn_changed_kept_and_deleted(
     site: ServedSite, open_page: Any, phone: bool
 ) -> None:
     scheme = "dark" if phone else "light"
-    page = await site.sign_in(await open_page(site.url, phone=phone, color_scheme=scheme))
+    page = await open_page(site.url, phone=phone, color_scheme=scheme, reduced_motion="reduce")
+    await site.sign_in(page)
     await page.locator("#composer").fill("Draw me a cat")
     await page.get_by_role("button", name="Send").click()
     drawn = page.locator(".picture img")

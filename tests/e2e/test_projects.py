@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from doubles.scripted import START, stop, text
+from e2e.acts import ask, look_for
 from e2e.site import ServedSite, served_site
 from e2e.test_accessibility import axe, faults  # noqa: F401 - a fixture
 from support.seeding import grow
@@ -40,12 +41,6 @@ async def made(page: Page, name: str) -> None:
     await expect(page.get_by_role("heading", name=name, level=2)).to_be_visible()
 
 
-async def asked(page: Page, words: str) -> None:
-    await page.get_by_role("textbox", name="Your instruction").fill(words)
-    await page.keyboard.press("Enter")
-    await page.locator(".answer.last:not(.growing)").wait_for()
-
-
 async def test_a_project_is_made_used_moved_and_deleted(
     site: ServedSite,
     open_page,
@@ -65,7 +60,7 @@ async def test_a_project_is_made_used_moved_and_deleted(
         assert await faults(page, axe) == []
 
     site.site.gateway.script = (START, *text("It is 900 euros [1]."), stop())
-    await asked(page, "How much is the rent?")
+    await ask(page, "How much is the rent?")
     await expect(page.get_by_role("link", name="Project: House")).to_be_visible()
     await page.get_by_role("button", name=re.compile("lease.txt")).first.click()
     await expect(page.get_by_role("dialog")).to_contain_text("The rent is 900 euros.")
@@ -81,8 +76,7 @@ async def test_a_project_is_made_used_moved_and_deleted(
     await page.get_by_role("dialog").get_by_role("button", name="House").click()
     await expect(listed).to_have_count(0)
 
-    await page.keyboard.press("Control+k")
-    await page.keyboard.type("project: house")
+    await look_for(page, "Control+k", "project: house")
     await page.keyboard.press("Enter")
     inside = page.locator(".project-conversations").get_by_role("link", name="How much")
     await expect(inside).to_be_visible()

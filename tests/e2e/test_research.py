@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from playwright.async_api import Page, expect
 
 from doubles.upstream import chunks, stream
 from doubles.web_world import WebWorld
+from e2e.acts import send
 from e2e.axe import faults, source
 from integration.chat.test_research import Capable, calls, environment
 from support.server import ServerProcess
@@ -36,8 +38,7 @@ async def asks_for_a_report(page: Page) -> None:
     await page.get_by_role("menuitemcheckbox", name="Research").click()
     await page.keyboard.press("Escape")
     await expect(page.locator(".tools-mode")).to_have_text("Research")
-    await page.get_by_role("textbox", name="Your instruction").fill("Report on Ar-Men.")
-    await page.keyboard.press("Enter")
+    await send(page, "Report on Ar-Men.")
     await expect(page.locator(".tools-mode")).to_have_count(0)
 
 
@@ -89,9 +90,8 @@ async def is_followed(page: Page, searching: asyncio.Event, writing: asyncio.Eve
     writing.set()
     await expect(answer.locator("p", has_text="the hell of hells")).to_be_visible()
     await expect(answer.get_by_role("link", name="[1]")).to_have_count(3)
-    href = await answer.get_by_role("link", name="[1]").first.get_attribute("href")
-    assert href is not None
-    assert href.endswith("/ar-men")
+    link = answer.get_by_role("link", name="[1]").first
+    await expect(link).to_have_attribute("href", re.compile("/ar-men$"))
     await answer.get_by_text("1 source").click()
     await expect(answer.locator(".sources").get_by_role("link")).to_contain_text("Ar-Men")
     await look(page, "research-done")

@@ -7,6 +7,8 @@ from playwright.async_api import Page, expect
 
 from doubles.web_answers import Script, pieces
 from doubles.web_server import WebServer
+from e2e.acts import answered, boxes, send
+from support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -20,6 +22,8 @@ $$
 $$
 
 - In a list: \[ e^{i\pi} + 1 = 0 \]
+- [x] Done
+- [ ] To do, as [x] says
 
 What is wrong stays: $\undefinedcommand{x}$ and $\href{javascript:alert(1)}{x}$.
 """
@@ -40,9 +44,8 @@ CODE = "```python\n" + "".join(f"line_{n} = {n}\n" for n in range(1, 101)) + "``
 
 async def told(page: Page, web: WebServer, text: str, word: str = "tell") -> None:
     web.scripts = {word: Script(pieces(text, 7), 0.001)}
-    await page.get_by_role("textbox", name="Your instruction").fill(word)
-    await page.keyboard.press("Enter")
-    await page.locator(".answer.last:not(.growing)").wait_for()
+    await send(page, word)
+    await answered(page)
 
 
 async def test_maths_is_typeset_and_prices_are_not(chat: Page, web: WebServer) -> None:
@@ -55,10 +58,11 @@ async def test_maths_is_typeset_and_prices_are_not(chat: Page, web: WebServer) -
         "A price is a price: $5 and $6, from $10-$20, or US$5. Code too: $a$."
     )
     await expect(answer.locator(".math.source")).to_have_text(r"\undefinedcommand{x}")
-    assert await answer.locator("a").count() == 0
-    assert any("KaTeX_Main" in url for url in asked)
+    await expect(answer.locator("a")).to_have_count(0)
+    await until(lambda: any("KaTeX_Main" in url for url in asked))
+    await expect(answer.locator("li.task")).to_have_text(["☑ Done", "☐ To do, as [x] says"])
     display = answer.locator("div.math.display math")
-    assert await display.locator("mfrac").count() == 1
+    await expect(display.locator("mfrac")).to_have_count(1)
 
 
 async def test_maths_costs_nothing_where_there_is_none(chat: Page, web: WebServer) -> None:
@@ -75,7 +79,7 @@ async def test_a_diagram_is_drawn_in_a_frame_and_shown_as_a_picture(
     drawn, wrong = chat.locator(".code").nth(0), chat.locator(".code").nth(1)
     picture = drawn.get_by_role("img", name="Diagram")
     await expect(picture).to_be_visible()
-    assert await picture.evaluate("i => i.complete && i.naturalWidth > 50")
+    assert await picture.evaluate("i => i.decode().then(() => i.naturalWidth)") > 50
     await expect(drawn.locator("pre")).to_be_hidden()
     await drawn.get_by_role("button", name="Show source").press("Enter")
     await expect(drawn.locator("pre")).to_contain_text("graph TD")
@@ -86,10 +90,16 @@ async def test_a_diagram_is_drawn_in_a_frame_and_shown_as_a_picture(
 async def test_long_code_is_folded_and_kept_as_a_file(chat: Page, web: WebServer) -> None:
     await told(chat, web, CODE)
     block = chat.locator(".code")
-    folded = (await block.bounding_box() or {})["height"]
-    await block.get_by_role("button", name="Show all 100 lines").click()
-    assert (await block.bounding_box() or {})["height"] > folded * 2
-    await block.get_by_role("button", name="Show less").click()
+    unfold, fold = (
+        block.get_by_role("button", name=name) for name in ("Show all 100 lines", "Show less")
+    )
+    await expect(unfold).to_be_visible()
+    [folded] = await boxes(chat, ".code")
+    await unfold.click()
+    await expect(fold).to_be_visible()
+    [whole] = await boxes(chat, ".code")
+    assert whole["height"] > folded["height"] * 2
+    await fold.click()
     async with chat.expect_download() as waiting:
         await block.get_by_role("button", name="Download").click()
     download = await waiting.value

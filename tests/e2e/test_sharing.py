@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from doubles.scripted import START, stop, text, tool_use
+from e2e.acts import ask as asked
 from e2e.site import ServedSite, served_site
 from e2e.test_accessibility import axe, faults  # noqa: F401 - a fixture
 
@@ -24,14 +25,6 @@ DRAWING = {
 async def site(tmp_path: Path) -> AsyncIterator[ServedSite]:
     async with served_site(tmp_path) as served:
         yield served
-
-
-async def asked(page: Page, words: str) -> None:
-    before = await page.locator(".answer").count()
-    await page.get_by_role("textbox", name="Your instruction").fill(words)
-    await page.keyboard.press("Enter")
-    await expect(page.locator(".answer")).to_have_count(before + 1)
-    await page.locator(".answer.last:not(.growing)").wait_for()
 
 
 async def test_a_conversation_is_shared_read_continued_and_revoked(
@@ -73,7 +66,7 @@ async def test_a_conversation_is_shared_read_continued_and_revoked(
     await page.wait_for_url("**/c/conv_*")
     await expect(page.locator(".answer")).to_have_count(1)
     await asked(page, "Go on here")
-    assert await page.locator(".question").count() == 2
+    await expect(page.locator(".question")).to_have_count(2)
 
     await page.get_by_role("button", name="Account and settings").click()
     await page.get_by_role("menuitem", name="Shared links").click()

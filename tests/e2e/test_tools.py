@@ -1,7 +1,10 @@
 """Tools on the page: steps that unfold, leave that is asked, switches, sources as footnotes."""
 
+import hashlib
+import io
 import json
 import os
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -93,13 +96,13 @@ async def test_steps_are_folded_and_sources_are_footnotes(
     answer = page.locator(".answer")
     await expect(answer.get_by_text("Calculated 17*23")).to_be_visible()
     await expect(answer.get_by_text("Searched the web for “lighthouses”")).to_be_visible()
-    assert await answer.get_by_text("17*23 = 391").is_hidden()
+    await expect(answer.get_by_text("17*23 = 391")).to_be_hidden()
     await answer.get_by_text("Calculated 17*23").click()
     await expect(answer.get_by_text("17*23 = 391")).to_be_visible()
     marks = answer.locator('p a:text-matches("^.[12].$")')
-    assert await marks.all_inner_texts() == ["[1]", "[2]", "[1]", "[2]", "[1]", "[2]"]
+    await expect(marks).to_have_text(["[1]", "[2]", "[1]", "[2]", "[1]", "[2]"])
     link = answer.get_by_role("link", name="[1]").first
-    assert await link.get_attribute("href") == "https://phares.example/ar-men"
+    await expect(link).to_have_attribute("href", "https://phares.example/ar-men")
     await expect(answer.locator("code", has_text="[1]")).to_be_visible()
     await answer.get_by_text("2 sources").click()
     await expect(answer.get_by_role("link", name="Lighthouses of Brittany")).to_be_visible()
@@ -148,10 +151,12 @@ async def test_tools_are_switched_and_the_picker_says_what_a_model_can(
     await page.locator(".model-button").click()
     capable = page.get_by_role("menuitemradio", name="Capable")
     await expect(capable).to_contain_text("Tools")
+    await expect(capable).to_contain_text("US$3.00 in, US$15.00 out per million tokens")
     await expect(page.get_by_role("menuitemradio", name="Plain")).not_to_contain_text("Tools")
     await capable.click()
     await page.get_by_role("button", name="Tools, 6 on").click()
-    await page.get_by_role("menuitemcheckbox", name="Calculator").click()
+    async with page.expect_response("**/api/tools/*"):
+        await page.get_by_role("menuitemcheckbox", name="Calculator").click()
     await shot(page, "tools-menu")
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("button", name="Tools, 5 on")).to_be_visible()
@@ -268,10 +273,34 @@ def python_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data_dir
 
 
+def with_a_package(python: Path, into: Path) -> None:
+    """Put Python into a data folder, with a package that Pyodide's list has never heard of."""
+    folder = into / "tools" / "python" / python.name
+    folder.mkdir(parents=True)
+    for path in python.iterdir():
+        (folder / path.name).symlink_to(path)
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as wheel:
+        wheel.writestr("tiny/__init__.py", "answer = 'a package answers'")
+        about = "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
+        wheel.writestr("tiny-1.0.dist-info/METADATA", about)
+        wheel.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+    (folder / "tiny-1.0-py3-none-any.whl").write_bytes(made.getvalue())
+    lock = json.loads((python / "pyodide-lock.json").read_text())
+    tiny = lock["packages"]["six"] | {"name": "tiny", "version": "1.0", "imports": ["tiny"]}
+    tiny["file_name"] = "tiny-1.0-py3-none-any.whl"
+    tiny["sha256"] = hashlib.sha256(made.getvalue()).hexdigest()
+    lock["packages"]["tiny"] = tiny
+    (folder / "pyodide-lock.json").unlink()
+    (folder / "pyodide-lock.json").write_text(json.dumps(lock))
+
+
 async def test_python_runs_in_the_browser_for_the_model_and_for_the_reader(
     python_archive: Path, tmp_path: Path, open_page: Any
 ):
-    (tmp_path / "tools").symlink_to(python_archive / "tools")
+    python = python_package.installed(python_archive)
+    assert python
+    with_a_package(python, tmp_path)
     async with served_site(tmp_path) as site:
         page = await site.sign_in(await open_page(site.url, check=False))
         page.set_default_timeout(60_000)
@@ -279,13 +308,13 @@ async def test_python_runs_in_the_browser_for_the_model_and_for_the_reader(
             "import sqlite3\nopen('plot.svg', 'w').write('<svg><text>plot</text></svg>')\n"
             "open('data.bin', 'wb').write(bytes(range(256)))\n"
             "open('big.bin', 'wb').truncate(11 * 2**20)\n"
-            "print('sum', sum(range(10)))\n6 * 7"
+            "import tiny\nprint(tiny.answer)\nprint('sum', sum(range(10)))\n6 * 7"
         )
         await ask(page, site, calls("run_python", json.dumps({"code": program})))
         answer = page.locator(".answer")
         await expect(answer).to_contain_text("1881", timeout=60_000)
         await answer.get_by_text("Ran Python in your browser").click()
-        await expect(answer.get_by_text("sum 45\n42")).to_be_visible()
+        await expect(answer.get_by_text("a package answers\nsum 45\n42")).to_be_visible()
         await expect(answer.get_by_text("Not kept: big.bin")).to_be_visible()
         async with page.expect_download() as kept:
             await answer.get_by_role("link", name="data.bin").click()
@@ -302,7 +331,7 @@ async def test_python_runs_in_the_browser_for_the_model_and_for_the_reader(
         await expect(output).to_contain_text("Python is running.", timeout=60_000)
         await page.get_by_role("button", name="Stop", exact=True).click()
         await expect(output).to_contain_text("Stopped.")
-        assert await page.locator("iframe[title='Python']").count() == 0
+        await expect(page.locator("iframe[title='Python']")).to_have_count(0)
         outward = (
             "```python\nimport js\ntry:\n    js.parent.document\nexcept Exception as e:\n"
             "    print('parent barred')\n"
@@ -331,4 +360,4 @@ async def test_a_server_of_tools_that_cannot_be_used_is_told_on_the_page(
     await shot(page, "servers")
     await dialog.get_by_role("button", name="Add").click()
     await expect(dialog.get_by_role("alert")).to_contain_text("not on the public internet")
-    assert await dialog.get_by_label("Address").input_value() == "http://127.0.0.1:8080/mcp"
+    await expect(dialog.get_by_label("Address")).to_have_value("http://127.0.0.1:8080/mcp")

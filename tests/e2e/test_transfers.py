@@ -10,6 +10,7 @@ from playwright.async_api import expect
 from consigne.chat import importing
 from consigne.chat.importing import Importing
 from consigne.chat.imports import Read
+from e2e.acts import look_for
 from e2e.site import served_site
 
 pytestmark = pytest.mark.slow
@@ -47,8 +48,7 @@ async def test_an_import_is_read_and_goes_out_again(open_page, tmp_path: Path) -
                     await page.get_by_role("button", name="Account and settings").click()
                     await page.get_by_role("menuitem", name="Import conversations").click()
                 else:
-                    await page.keyboard.press("Control+k")
-                    await page.keyboard.type("Import")
+                    await look_for(page, "Control+k", "Import")
                     await page.keyboard.press("Enter")
             file = {"name": "conversations.json", "mimeType": "application/json", "buffer": body}
             await (await choosing.value).set_files([file])

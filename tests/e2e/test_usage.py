@@ -51,7 +51,7 @@ async def test_the_owner_reads_what_was_used(site: ServedSite, open_page, axe: s
     dialog = page.get_by_role("dialog", name="Usage")
     chart = dialog.get_by_role("img", name="7 requests in 30 days, 3 on the busiest")
     await expect(chart).to_be_visible()
-    assert await chart.locator("rect:not([height='0'])").count() == 4
+    await expect(chart.locator("rect:not([height='0'])")).to_have_count(4)
     row = dialog.get_by_role("row", name="billing")
     await expect(row.get_by_role("cell")).to_have_text(["4", "16,000", "400", "US$0.054"])
     await expect(dialog.get_by_role("row", name="The chat")).to_be_visible()

@@ -13,6 +13,7 @@ from consigne.chat import portable
 from consigne.chat.portable import PortableConversation, PortableMessage
 from consigne.domain.messages import TextBlock
 from doubles.scripted import START, stop, text, thinking
+from e2e.acts import answered, send
 from e2e.site import ServedSite, served_site
 from support.transfers import take
 
@@ -55,9 +56,11 @@ async def test_an_imported_question_is_answered_and_copied_as_plain_text(
     await page.get_by_role("link", name="Baking").click()
     await expect(page.get_by_text("This has no answer yet.")).to_be_visible()
     await page.get_by_role("button", name="Answer", exact=True).click()
-    await page.locator(".answer.last:not(.growing)").wait_for()
+    await answered(page)
     await expect(page.get_by_text("This has no answer yet.")).to_be_hidden()
     await page.get_by_role("button", name="Other ways to copy").click()
+    await page.clock.install()
+    await page.clock.pause_at(datetime(2100, 1, 1, tzinfo=UTC))  # it is said for two seconds
     await page.get_by_role("menuitem", name="Copy as plain text").click()
     await expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert await page.evaluate("navigator.clipboard.readText()") == PLAIN
@@ -68,8 +71,7 @@ async def test_the_time_of_thinking_is_told_once_it_is_over(site: ServedSite, op
     await page.clock.install()
     gate = asyncio.Event()
     site.site.gateway.script = (START, *thinking("Hm."), gate, *text("Yes.", index=1), stop())
-    await page.get_by_role("textbox", name="Your instruction").fill("Is it?")
-    await page.keyboard.press("Enter")
+    await send(page, "Is it?")
     await expect(page.get_by_text("Hm.")).to_be_visible()
     await page.clock.fast_forward(4_000)
     gate.set()

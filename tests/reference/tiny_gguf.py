@@ -1,7 +1,7 @@
 """Tiny random models as GGUF files, of any architecture and block format."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gguf
 import numpy as np
@@ -15,8 +15,17 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 MERGES = ("h e", "l l", "he ll", "hell o", "Ġ w", "o r", "Ġw or", "l d", "Ġwor ld", "Ġ Ġ", "Ã ©")
-CONTROL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+START = "<|endoftext|>"
+CONTROL_TOKENS = (START, "<|im_start|>", "<|im_end|>")
 USER_TOKENS = ("<tool_call>",)
+
+
+class Words(NamedTuple):
+    """A vocabulary: what each token is, of which kind, and the scores of SentencePiece's."""
+
+    tokens: list[str]
+    kinds: list[int]
+    scores: list[float] | None = None
 
 
 def vocabulary() -> tuple[list[str], list[int]]:
@@ -72,6 +81,7 @@ def write_model(
     head_size: int | None = None,
     extra: dict[str, NDArray[Any]] | None = None,
     seed: int = 0,
+    words: Words | None = None,
 ) -> Path:
     """Write a tiny random model and return its path.
 
@@ -80,14 +90,18 @@ def write_model(
     """
     random = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, architecture)
-    tokens, kinds = vocabulary()
+    words = words or Words(*vocabulary())
+    tokens, kinds = words.tokens, words.kinds
     size = head_size or WIDTH // HEADS
     for key, value in (_entries(tokens, head_size) | (metadata or {})).items():
         common = key.startswith(("tokenizer.", "general.", "split."))
         _add(writer, key if common else f"{architecture}.{key}", value)
     writer.add_token_list(tokens)
     writer.add_token_types(kinds)
-    writer.add_token_merges(list(MERGES))
+    if words.scores:
+        writer.add_token_scores(words.scores)
+    else:
+        writer.add_token_merges(list(MERGES))
     tensors = _Tensors(writer, random, norms)
     tensors.matrix("token_embd", len(tokens), WIDTH, embedding)
     if output:
@@ -122,8 +136,8 @@ def _entries(tokens: list[str], head_size: int | None) -> dict[str, Any]:
         "tokenizer.ggml.model": "gpt2",
         "tokenizer.ggml.pre": "qwen2",
         "tokenizer.ggml.eos_token_id": tokens.index("<|im_end|>"),
-        "tokenizer.ggml.bos_token_id": tokens.index("<|endoftext|>"),
-        "tokenizer.ggml.padding_token_id": tokens.index("<|endoftext|>"),
+        "tokenizer.ggml.bos_token_id": tokens.index(START if START in tokens else "<s>"),
+        "tokenizer.ggml.padding_token_id": tokens.index(START if START in tokens else "</s>"),
         "tokenizer.chat_template": TEMPLATE,
     }
     if head_size:

@@ -16,7 +16,7 @@ from consigne.chat.values import Conversation, RunEvent, Sent, StoredMessage, Th
 from consigne.store.db import Database
 from doubles.chat_gateway import ChatGateway
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 class Chat:

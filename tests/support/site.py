@@ -89,7 +89,7 @@ class Visitor:
 
     async def events(self, path: str, **headers: str) -> list[tuple[int, str, Json]]:
         """Return a whole stream of events, each with its number."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             response = await self.http.get(f"/api{path}", headers=headers)
         assert response.is_success, response.text
         return [parse(record) for record in response.text.split("\n\n") if "data:" in record]

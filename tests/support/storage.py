@@ -196,7 +196,7 @@ def served_storage(folder: Path, gateway: ScriptedGateway) -> Iterator[tuple[str
         thread = threading.Thread(target=asyncio.run, args=(serve(listener),))
         thread.start()
         try:
-            assert ready.wait(30)
+            assert ready.wait(60)
             yield f"http://127.0.0.1:{listener.getsockname()[1]}", found[1]
         finally:
             if found:

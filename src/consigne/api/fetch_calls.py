@@ -275,7 +275,7 @@ class PageReader:
                 "", page.title, text, self._documents, passage.start, passage.page
             )
         self._documents += 1
-        return f"{page.url}\n{numbered(passages, first)}"
+        return f"{page.url}\n{numbered(passages, range(first, first + len(passages)))}"
 
 
 def _refused(error: "ToolFailed") -> _Refused:

@@ -215,3 +215,5 @@ def _measure(meters: Meters, use: Use) -> None:
         series.first.add(use.first)
         if use.output > 1:
             series.per_token.add((use.seconds - use.first) / (use.output - 1))
+            if use.parts == 1:  # else it holds the time that tools took
+                meters.wrote(use.model, use.output - 1, use.seconds - use.first)

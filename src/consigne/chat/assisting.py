@@ -2,10 +2,11 @@
 
 An assistant's instructions stand before the caller's own system text; its settings hold where the
 request says nothing else. What it knows is shown to its model as in the chat, and each text tells
-which passages it cites.
+which passages it cites. One answer has one numbering: where the caller shows passages or pages of
+its own, its documents take the numbers that are free, and the caller tells them with the others.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import msgspec
@@ -28,9 +29,14 @@ class Knowledge(Protocol):
     """Finds what documents say to a question (``chat.grounding.Grounding``)."""
 
     async def known(
-        self, model: Model, organisation_id: str, knowledge: Sequence[str], asked: Sequence[str]
+        self,
+        model: Model,
+        organisation_id: str,
+        knowledge: Sequence[str],
+        asked: Sequence[str],
+        taken: Collection[int] = (),
     ) -> Known:
-        """Return what documents bring to the last of the questions asked."""
+        """Return what documents bring to the last of the questions asked, under free numbers."""
         ...
 
 
@@ -148,7 +154,15 @@ class _Assisting:
 
     async def _knowing(self, assistant: Assistant, request: Request) -> AsyncGenerator[Event, None]:
         wanted, shown = await self._informed(assistant, request)
-        events = telling(_Named(self._gateway.generate(wanted), assistant.id), _told(shown))
+        named = _Named(self._gateway.generate(wanted), assistant.id)
+        events: _Named | AsyncGenerator[Event, None] = named
+        if request.cites is None:
+            events = telling(named, _told(shown))
+        else:
+            documents = (
+                each.document for each in _others(request, assistant).values() if _given(each)
+            )
+            request.cites.update(_told(shown, 1 + max(documents, default=-1)))
         try:
             async for event in events:
                 yield event
@@ -165,7 +179,7 @@ class _Assisting:
         model = self._gateway.resolve(assistant.model)
         asked = [message.text for message in request.messages if _asks(message)]
         known = await self._knowledge.known(
-            model, self._organisation_id, assistant.knowledge, asked
+            model, self._organisation_id, assistant.knowledge, asked, _others(request, assistant)
         )
         return informed(wanted, known), known.shown
 
@@ -180,15 +194,26 @@ class _Assisting:
         return await self._gateway.score(applied(assistant, request) if assistant else request)
 
 
-def _told(shown: dict[int, Citation]) -> dict[int, Cited]:
-    """Return passages as answers tell of them."""
+def _others(request: Request, assistant: Assistant) -> Mapping[int, Cited]:
+    """Return what the request's caller has shown beside the assistant's own documents."""
+    cites: Mapping[int, Cited] = request.cites or {}
+    return {n: each for n, each in cites.items() if each.file_id not in assistant.knowledge}
+
+
+def _given(cited: Cited) -> bool:
+    """Say whether a passage is of a document that came with the request."""
+    return cited.url is None and cited.source is None
+
+
+def _told(shown: dict[int, Citation], first: int = 0) -> dict[int, Cited]:
+    """Return passages as answers tell of them; their documents are counted from ``first``."""
     documents = list(dict.fromkeys(each.document_id for each in shown.values()))
     return {
         number: Cited(
             file_id=each.document_id,
             filename=each.filename,
             text=each.text,
-            document=documents.index(each.document_id),
+            document=first + documents.index(each.document_id),
             start=each.start,
             page=each.page,
         )

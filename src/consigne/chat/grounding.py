@@ -1,10 +1,10 @@
 """What a model is shown of the files on a branch: whole where they fit, else what answers best."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
-from consigne.chat.citing import HOW_TO_CITE, citation, numbered
+from consigne.chat.citing import HOW_TO_CITE, Shown, citation, numbered, numbers
 from consigne.chat.guidance import Guidance
 from consigne.chat.values import Citation, StoredMessage
 from consigne.documents.library import Documents
@@ -27,14 +27,14 @@ class Grounded(msgspec.Struct, frozen=True):
 
     branch: tuple[StoredMessage, ...]
     """The questions hold what the model is shown of their files."""
-    shown: dict[int, Citation]
-    """The passages that it is shown, by their numbers."""
+    shown: Shown = Shown()
+    """The passages that it is shown."""
     known: tuple[TextBlock, ...] = ()
     """What it is shown of the assistant's and the project's knowledge, for the system text."""
 
     def told(self, guidance: Guidance) -> Guidance:
         """Return the guidance of an answer that stands on what is shown."""
-        if not self.shown:
+        if not self.shown.passages:
             return guidance
         system = (*guidance.system, *self.known, TextBlock(HOW_TO_CITE))
         return msgspec.structs.replace(guidance, system=system)
@@ -69,15 +69,16 @@ class Grounding:
         Files are read whole, in the order they came, into half of the model's context; documents
         that an assistant or a project knows come first. From the others the passages that fit the
         last question best are shown with it; their numbers come after all that earlier answers
-        cite.
+        cite. Numbers that the answer has given to pages of the web are left to them.
         """
         if not knowledge and not any(message.attachments for message in branch):
-            return Grounded(tuple(branch), {})
+            return Grounded(tuple(branch))
         left = (model.context - min(1024, model.context // 4)) // 2 * TOKEN_BYTES
         shown: dict[int, Citation] = {}
         before: dict[str, list[ContentBlock]] = {}
         searched: list[str] = []
         known: list[TextBlock] = []
+        taken = {source.number for source in branch[-1].sources}
         for document_id in knowledge:
             passages = await self._documents.whole(organisation_id, document_id)
             size = _size(passages)
@@ -85,7 +86,7 @@ class Grounding:
                 searched.append(document_id)
             elif passages:
                 left -= size
-                known.append(_show(passages, shown, len(shown) + 1))
+                known.append(_show(passages, shown, taken=taken))
         for message in branch:
             blocks = before.setdefault(message.id, [])
             for attached in message.attachments:
@@ -98,24 +99,31 @@ class Grounding:
                     searched.append(attached.id)
                     continue
                 left -= size
-                blocks.append(_show(passages, shown, len(shown) + 1))
+                blocks.append(_show(passages, shown, taken=taken))
         last = next(message for message in reversed(branch) if message.role == "user")
+        whole = set(shown)
         if searched:
             most = max(LEAST, min(MOST, left // PASSAGE_BYTES))
             query = _query(branch, last)
             found = await self._retrieval.find(organisation_id, searched, query, most)
-            earlier = (c.number for message in branch for c in message.citations)
-            before[last.id].append(_show(found, shown, max([len(shown), *earlier]) + 1))
+            before[last.id].append(_show(found, shown, _last_cited(branch) + 1, taken))
         with_files = tuple(_with(message, before[message.id]) for message in branch)
-        return Grounded(with_files, shown, tuple(known))
+        best = tuple(number for number in shown if number not in whole)
+        return Grounded(with_files, Shown(shown, best, last.text), tuple(known))
 
     async def known(
-        self, model: Model, organisation_id: str, knowledge: Sequence[str], asked: Sequence[str]
+        self,
+        model: Model,
+        organisation_id: str,
+        knowledge: Sequence[str],
+        asked: Sequence[str],
+        taken: Collection[int] = (),
     ) -> Known:
         """Return what documents bring to the last of the questions asked.
 
         They are shown whole, in their order, as far as half of the model's context holds them; of
-        the others those passages that fit the question best.
+        the others those passages that fit the question best. Their numbers are not among those
+        taken.
         """
         left = (model.context - min(1024, model.context // 4)) // 2 * TOKEN_BYTES
         shown: dict[int, Citation] = {}
@@ -127,12 +135,12 @@ class Grounding:
                 searched.append(document_id)
             elif passages:
                 left -= size
-                system.append(_show(passages, shown, len(shown) + 1))
+                system.append(_show(passages, shown, taken=taken))
         found = None
         if searched and asked:
             most = max(LEAST, min(MOST, left // PASSAGE_BYTES))
             best = await self._retrieval.find(organisation_id, searched, _searched(asked), most)
-            found = _show(best, shown, len(shown) + 1)
+            found = _show(best, shown, taken=taken)
         if shown:
             system.append(TextBlock(HOW_TO_CITE))
         return Known(tuple(system), found, shown)
@@ -150,9 +158,23 @@ def _size(passages: Sequence[Passage]) -> int:
     return sum(len(passage.text.encode()) for passage in passages)
 
 
-def _show(passages: Sequence[Passage], shown: dict[int, Citation], first: int) -> TextBlock:
-    shown |= {number: citation(number, each) for number, each in enumerate(passages, first)}
-    return TextBlock(numbered(passages, first) + "\n\n" if passages else "")
+def _show(
+    passages: Sequence[Passage],
+    shown: dict[int, Citation],
+    first: int = 1,
+    taken: Collection[int] = (),
+) -> TextBlock:
+    """Give the passages the next numbers, from ``first`` at least, and return them to be read."""
+    given = numbers(len(passages), max(first, max(shown, default=0) + 1), taken)
+    shown |= {number: citation(number, each) for number, each in zip(given, passages, strict=True)}
+    return TextBlock(numbered(passages, given) + "\n\n" if passages else "")
+
+
+def _last_cited(branch: Sequence[StoredMessage]) -> int:
+    """Return the highest number that the branch's answers cite anything by."""
+    cited = [each.number for message in branch for each in message.citations if each.cited]
+    pages = [source.number for message in branch for source in message.sources]
+    return max([0, *cited, *pages])
 
 
 def _with(message: StoredMessage, blocks: Sequence[ContentBlock]) -> StoredMessage:

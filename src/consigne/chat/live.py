@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from consigne.chat.citing import cited
-from consigne.chat.values import Citation, EventKind, Problem, RunEvent, Source, StoredMessage
+from consigne.chat.citing import Shown
+from consigne.chat.values import EventKind, Problem, RunEvent, Source, StoredMessage
 from consigne.domain.messages import (
     ContentBlock,
     TextBlock,
@@ -91,8 +91,8 @@ class LiveRun:
         """JSON of what shapes the answer beside its branch; stored with the run."""
         self.asked: dict[str, asyncio.Future[Any]] = {}
         """What waits for the reader: an approval or a result, by the id of its call."""
-        self.shown: dict[int, Citation] = {}
-        """The passages that the model was shown, by their numbers."""
+        self.shown = Shown()
+        """The passages that the model was shown."""
         self._transcript = Transcript(message.content)
         self._pending: list[tuple[EventKind, list[str]]] = []
         self._log: list[RunEvent] = []
@@ -126,7 +126,7 @@ class LiveRun:
         for source in cited:
             if source.url == url:
                 return source.number
-        number = max([*self.shown, *(source.number for source in cited)], default=0) + 1
+        number = max([*self.shown.passages, *(source.number for source in cited)], default=0) + 1
         source = Source(number, _storable(title), _storable(url), _storable(passage))
         self.message = msgspec.structs.replace(self.message, sources=(*cited, source))
         self.say("sources", {"sources": [source]})
@@ -161,7 +161,7 @@ class LiveRun:
         return msgspec.structs.replace(
             self.message,
             content=content,
-            citations=cited(text, self.shown) if self.shown else self.message.citations,
+            citations=self.shown.named_in(text) if self.shown.passages else self.message.citations,
             state=self.ending.state,
             stop_reason=self.ending.stop_reason,
             error=self.ending.error,

@@ -131,7 +131,8 @@ class Footnotes:
     def marked(self, text: str, message: PortableMessage) -> str:
         """Return a message's text with footnotes for what it cites, outside of code."""
         notes = {source.number: _source_note(source) for source in message.sources}
-        notes |= {citation.number: _citation_note(citation) for citation in message.citations}
+        cited = (citation for citation in message.citations if citation.cited)
+        notes |= {citation.number: _citation_note(citation) for citation in cited}
         if not notes:
             return text
         numbers: dict[int, int] = {}

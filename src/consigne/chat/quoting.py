@@ -117,7 +117,7 @@ class _Quoting:
     def _numbered(self, passages: Sequence[Passage], cites: Sequence[Cited]) -> TextBlock:
         first = len(self.shown) + 1
         self.shown.update(enumerate(cites, first))
-        return TextBlock(numbered(passages, first))
+        return TextBlock(numbered(passages, range(first, first + len(passages))))
 
 
 def _added(parts: Sequence[Part]) -> Iterator[int]:

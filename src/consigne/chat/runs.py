@@ -238,13 +238,10 @@ class Runs:
             noted=self._journal.note,
             unoffered={PICTURE: draws} if draws is not None else None,
         )
-        begun = bool(unanswered(run.content))
-        await loop.catch_up()
         async with self._db.reading() as session:
             branch = await repository.branch(session, run.organisation_id, turn.answer.id)
-        if begun:
-            branch[-1] = msgspec.structs.replace(branch[-1], content=run.content)
         if order := await self._order(turn, branch):
+            await loop.catch_up()
             return await self._draw(run, loop, order)
         guidance = await self._guide.guidance(turn, branch, tools) if self._guide else Guidance()
         run.settings = guidance.recorded()
@@ -254,6 +251,9 @@ class Runs:
             )
             branch, run.shown = list(grounded.branch), grounded.shown
             guidance = grounded.told(guidance)
+        if unanswered(run.content):  # with passages in view, whose numbers its sources leave alone
+            await loop.catch_up()
+            branch[-1] = msgspec.structs.replace(branch[-1], content=run.content)
         branch = [await self._with_made(turn, message) for message in branch]
         plan = plan_of(guidance, mode, tools, begun=bool(run.content))
         built = await history.build(self._gateway, turn.model, branch, plan.guidance)

@@ -98,7 +98,7 @@ def _shown(message: StoredMessage, names: Mapping[str, str]) -> PortableMessage:
         content=tuple(_blocks(message.content)),
         created_at=message.created_at,
         sources=tuple(Source(each.number, each.title, each.url) for each in web),
-        citations=tuple(_named(each) for each in message.citations),
+        citations=tuple(_named(each) for each in message.citations if each.cited),
         attachments=tuple(file.filename for file in message.attachments),
     )
 

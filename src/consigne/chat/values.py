@@ -87,7 +87,7 @@ class Attachment(msgspec.Struct, frozen=True):
 
 
 class Citation(msgspec.Struct, frozen=True):
-    """A passage that an answer cites by its number; its text outlives the file."""
+    """A passage that an answer rests on; its text outlives the file."""
 
     number: int
     """As the answer writes it, between brackets."""
@@ -100,6 +100,8 @@ class Citation(msgspec.Struct, frozen=True):
     text: str
     start: int = 0
     """Where it begins in the document's text, in characters."""
+    cited: bool = True
+    """Whether the answer names it; if not, its model was shown it, and it fits what was said."""
 
 
 class StoredMessage(msgspec.Struct, frozen=True):

@@ -186,6 +186,9 @@ class Request(msgspec.Struct, frozen=True):
     """What a server is asked to keep; models here keep every prompt."""
     again: bool = False
     """Whether another of the same call's generations has this very prompt: it is counted there."""
+    cites: dict[int, Any] | None = None
+    """The passages (``events.Cited``) that the caller tells where the answer cites them, by their
+    numbers. Whoever shows the model more adds them here, under numbers that are free."""
 
 
 def files_of(request: Request) -> list[ImageBlock | DocumentBlock]:

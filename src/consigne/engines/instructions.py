@@ -75,6 +75,8 @@ class _Name(msgspec.Struct, frozen=True):
     thing: int | None
     """``None`` for what the model has heard of and can't draw."""
     french: bool
+    other: bool = False
+    """Whether ``said`` is another name, the one that the model learned the thing by."""
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -95,7 +97,11 @@ class Vocabulary:
     """The names that a model knows, from what it says of itself (``consigne.json``)."""
 
     def __init__(self, about: dict[str, Any]) -> None:
-        """Take the lists ``objects``, ``others``, ``styles``, ``backgrounds`` and ``caption``."""
+        """Take the lists ``objects``, ``others``, ``styles``, ``backgrounds`` and ``caption``.
+
+        An object's names ``en`` and ``fr`` are those it was learned by; ``also`` has others that
+        people say, which are drawn as the first of those.
+        """
         named = [*_names(about.get("objects", ()), drawn=True)]
         named += _names(about.get("others", ()), drawn=False)
         self._by_first: dict[str, list[_Name]] = {}
@@ -122,8 +128,9 @@ class Vocabulary:
         found = _WORDS.finditer(text)
         tokens = [_Token(_fold(m[0]), m.start(), m.end()) for m in found]
         background = self._background(tokens)
-        style = self._style(tokens)
-        things, negated = self._things(tokens, french=language == "fr")
+        french = language == "fr"
+        style = self._style(tokens, french=french)
+        things, negated = self._things(tokens, french=french)
         kept = _linked(things, tokens)
         long = sum(token.word.isalnum() for token in tokens) > LONG
         if not kept or (long and len(kept) < sum(each.name.thing is not None for each in things)):
@@ -143,6 +150,7 @@ class Vocabulary:
             left_out = (f"{asked[:80]} ({MOST_CELLS} {drawn})", *left_out)
             cells = cells[:MOST_CELLS]
         changed = len(cells) > 1 or negated or any(cell.tint for cell in cells) or bool(left_out)
+        changed = changed or any(each.name.other for each in kept)
         return Reading(language, tuple(cells), left_out, changed)
 
     def _cell(
@@ -181,11 +189,17 @@ class Vocabulary:
                     return ground
         return None
 
-    def _style(self, tokens: list[_Token]) -> tuple[str, str] | None:
-        for token in tokens:
-            if not token.used and (style := self._styles.get(token.word)):
-                token.used = True
+    def _style(self, tokens: list[_Token], *, french: bool) -> tuple[str, str] | None:
+        at = 0
+        while at < len(tokens):
+            name = self._named(tokens, at, french=french)
+            if name is not None and len(name.words) > 1:
+                at += len(name.words)  # "a plate of pasta": no style ("plate" is French for flat)
+                continue
+            if not tokens[at].used and (style := self._styles.get(tokens[at].word)):
+                tokens[at].used = True
                 return style
+            at += 1
         return None
 
     def _things(self, tokens: list[_Token], *, french: bool) -> tuple[list[_Found], bool]:
@@ -241,15 +255,25 @@ def _stands(name: _Name, tokens: Sequence[_Token]) -> bool:
 def _names(entries: Iterable[dict[str, Any]], *, drawn: bool) -> Iterable[_Name]:
     for at, entry in enumerate(entries):
         for language in ("en", "fr"):
+            french = language == "fr"
             said = entry.get(language, ())
-            for name in [said] if isinstance(said, str) else said:
-                words = [match[0] for match in _WORDS.finditer(_fold(name))]
+            learned = [said] if isinstance(said, str) else said
+            for name in learned:
+                words = _words(name)
                 if not drawn and any(FEMININE.get(word, word) in COLOURS for word in words):
                     continue  # "black cat": a thing that is drawn, and a colour
-                while len(words) > 1 and words[0] in ARTICLES:
-                    words.pop(0)
                 if words:
-                    yield _Name(tuple(words), name, at if drawn else None, language == "fr")
+                    yield _Name(words, name, at if drawn else None, french)
+            for name in entry.get("also", {}).get(language, ()):
+                yield _Name(_words(name), learned[0], at, french, other=True)
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """Return a name's words without its article."""
+    words = [match[0] for match in _WORDS.finditer(_fold(name))]
+    while len(words) > 1 and words[0] in ARTICLES:
+        words.pop(0)
+    return tuple(words)
 
 
 def _rgb(values: Sequence[int]) -> Rgb:

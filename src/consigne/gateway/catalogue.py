@@ -10,7 +10,7 @@ from importlib.resources import files
 import msgspec
 
 from consigne.engines.downloads.sources import Facts
-from consigne.engines.machine import Machine
+from consigne.engines.machine import Machine, this_machine
 
 READABLE = 6.0
 """Tokens per second below which people wait for the text: about the pace of reading."""
@@ -117,6 +117,15 @@ def suggest(
         best = able[-1]
         judged[judged.index(best)] = msgspec.structs.replace(best, recommended=True)
     return sorted(judged, key=lambda s: (not s.recommended, not s.fits))
+
+
+def expected_here(ids: Collection[str]) -> dict[str, float]:
+    """Return the tokens per second to expect on this machine of those models that are listed."""
+    listed = [entry for entry in catalogue().model if entry.id in ids]
+    if not listed:
+        return {}
+    machine, bandwidth = this_machine(), memory_bandwidth()
+    return {each.id: expected_speed(each.read_bytes, machine, bandwidth) for each in listed}
 
 
 def fits(size_bytes: int, machine: Machine) -> bool:

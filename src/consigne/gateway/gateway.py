@@ -9,7 +9,7 @@ from consigne.domain.events import Event
 from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request
 from consigne.domain.models import Modality, Model
-from consigne.domain.usage import Usage
+from consigne.domain.usage import Price, Usage
 from consigne.engines.base import (
     EmbeddingEngine,
     Embeddings,
@@ -91,6 +91,11 @@ class Gateway:
         here = [installed.as_model() for installed in self._library.list()]
         ids = {model.id for model in here}
         return here + [model for model in self._targets.models() if model.id not in ids]
+
+    def price(self, model_id: str) -> Price | None:
+        """Return what a model's work costs, where the operator says so."""
+        found = None if self._library.get(model_id) else self._targets.get(model_id)
+        return self._prices.get(model_id) or (found.price if found else None)
 
     def troubles(self) -> dict[str, Troubles]:
         """Return what went wrong with each provider, by its name."""

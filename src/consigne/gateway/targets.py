@@ -11,6 +11,7 @@ from consigne.domain.events import Event
 from consigne.domain.images import ImageEvent, ImageRequest
 from consigne.domain.messages import Request
 from consigne.domain.models import Modality, Model
+from consigne.domain.usage import Price
 from consigne.gateway.metering import Part
 from consigne.providers.base import Deployment, Provider
 from consigne.providers.faults import Troubles
@@ -35,6 +36,11 @@ class Target(msgspec.Struct, frozen=True):
     def id(self) -> str:
         """The name that callers use."""
         return self.model.id
+
+    @property
+    def price(self) -> Price | None:
+        """What the preferred provider takes for it, where the operator says so."""
+        return self.routes[0][1].price
 
     @property
     def modality(self) -> Modality:

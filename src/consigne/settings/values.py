@@ -61,6 +61,8 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """The model of embeddings by default; empty takes the first installed."""
     image: str = ""
     """The model of pictures by default; empty takes the first installed, else the built-in one."""
+    moderation: str = ""
+    """The text model that judges at ``/v1/moderations`` where a request names none; empty: none."""
     aliases: dict[str, str] = {}
     """Other names for models: ``{"gpt-4o-mini" = "smollm2-135m-instruct"}``."""
     prices: dict[str, PriceSettings] = {}

@@ -5,6 +5,8 @@ the one thread of the event loop.
 """
 
 from bisect import bisect_left
+from collections import deque
+from statistics import median
 from typing import Final
 
 DURATION_S: Final = (
@@ -21,6 +23,12 @@ PER_TOKEN_S: Final = (
 MOST_SERIES: Final = 2_000
 """Beyond so many kinds of requests further ones are counted together."""
 OTHER: Final = "other"
+
+SPEEDS: Final = 31
+"""Answers of which a model's speed is the median."""
+FEWEST_SPEEDS: Final = 3
+LEAST_TOKENS, LEAST_S = 16, 0.1
+"""Shorter answers, and those that came all at once, tell nothing of a model's speed."""
 
 
 class Histogram:
@@ -76,6 +84,7 @@ class Meters:
         """Answers over HTTP, by kind of path and status."""
         self.records_written = 0
         self.records_lost = 0
+        self._speeds: dict[str, deque[float]] = {}
 
     def of(self, labels: Labels) -> Series:
         """Return the series of these labels."""
@@ -85,6 +94,16 @@ class Meters:
                 labels = (labels[0], OTHER, OTHER, labels[3])
             found = self.series.setdefault(labels, Series())
         return found
+
+    def wrote(self, model: str, tokens: int, seconds: float) -> None:
+        """Note how long a model took for so many tokens, the first not counted."""
+        if tokens >= LEAST_TOKENS and seconds >= LEAST_S:
+            self._speeds.setdefault(model, deque(maxlen=SPEEDS)).append(tokens / seconds)
+
+    def speed(self, model: str) -> float | None:
+        """Return how many tokens a second a model has lately written, where that is known."""
+        found = self._speeds.get(model, ())
+        return median(found) if len(found) >= FEWEST_SPEEDS else None
 
     def responded(self, path: str, status: int) -> None:
         """Count an answer over HTTP."""

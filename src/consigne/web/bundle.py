@@ -1,4 +1,4 @@
-"""Join the modules that a page always needs into one, as they are written.
+"""Join the modules that a page always needs into one, as they are written but for their comments.
 
 A page of a hundred small modules costs a request for each, and each is compressed alone. The server
 joins them as it starts, so that there is no build step: every module becomes a block of one module,
@@ -24,6 +24,8 @@ _IMPORT = re.compile(
     re.MULTILINE,
 )
 _DYNAMIC = re.compile(r"""\bimport\((["'`])((?:\.{1,2}/)+)""")
+_COMMENT = re.compile(r"^[ \t]*/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*$", re.MULTILINE)
+"""A comment on lines of its own, as documentation is written."""
 _CLAUSE = re.compile(
     r"^(?:(?P<default>[\w$]+)\s*,?\s*)?(?:\{(?P<names>[^}]*)\}|\*\s+as\s+(?P<all>[\w$]+))?$"
 )
@@ -143,7 +145,8 @@ def _block(
         target = posixpath.join(posixpath.dirname(name), found[2])
         return f"import({found[1]}{posixpath.relpath(target, folder)}/"
 
-    code = _DYNAMIC.sub(moved, _IMPORT.sub(rewritten, source.rstrip("\n")))
+    source = _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), source.rstrip("\n"))
+    code = _DYNAMIC.sub(moved, _IMPORT.sub(rewritten, source))
     return _Module(code, tuple(exports))
 
 

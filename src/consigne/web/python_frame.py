@@ -1,17 +1,25 @@
 """Python for the reader's browser: its files, and the frame of no origin that runs it."""
 
+import json
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-_PAGE = Path(__file__).parent / "frames" / "python.html"
+from consigne.chat.tools.python_wheels import LOCK, lock_of_present
+
+_FRAMES = Path(__file__).parent / "frames"
+_PAGE = _FRAMES / "python.html"
+_FIGURES = _FRAMES / "figures.py"
+_PACKAGES = "packages.json"
+"""Pyodide's list, with those packages alone that are here."""
 _TYPES = {
     ".mjs": "text/javascript",
     ".wasm": "application/wasm",
     ".zip": "application/zip",
     ".json": "application/json",
+    ".whl": "application/octet-stream",
 }
 
 
@@ -47,6 +55,7 @@ class _Python:
             "webrtc 'block'",
         ]
         page = _PAGE.read_text("utf-8").replace("{python}", f"/python/{self._folder.name}/")
+        page = page.replace('"{figures}"', json.dumps(_FIGURES.read_text("utf-8")))
         headers = {
             "cache-control": "no-cache",
             "content-security-policy": "; ".join(policy),
@@ -57,7 +66,8 @@ class _Python:
         return Response(page, headers=headers, media_type="text/html")
 
     async def file(self, request: Request) -> Response:
-        path = self._files.get(request.path_params["name"])
+        name = request.path_params["name"]
+        path = self._files.get(LOCK if name == _PACKAGES else name)
         if path is None or request.path_params["version"] != self._folder.name:
             return PlainTextResponse("There is no such file.", 404)
         # The frame's origin is none, so the files are open to all; they are published anyway.
@@ -66,4 +76,8 @@ class _Python:
             "cache-control": "public, max-age=31536000, immutable",
             "x-content-type-options": "nosniff",
         }
-        return FileResponse(path, media_type=_TYPES[path.suffix], headers=headers)
+        media_type = _TYPES[path.suffix]
+        if name == _PACKAGES:  # what is not here is not asked for; it may be here tomorrow
+            headers["cache-control"] = "no-cache"
+            return Response(lock_of_present(self._folder), headers=headers, media_type=media_type)
+        return FileResponse(path, media_type=media_type, headers=headers)

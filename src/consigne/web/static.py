@@ -15,14 +15,15 @@ from types import MappingProxyType
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from consigne.web import offline, pages
 from consigne.web.packing import Packed
 
 _ROOT = Path(__file__).parent
 _SERVED = ("app", "frames", "i18n", "icons", "styles", "vendor", "manifest.webmanifest")
-_PAGES = ("index", "share", "nowhere", "verify")
+_PAGES = ("index", "share", "nowhere", "unknown", "verify")
 _COMPRESSED = {".js", ".css", ".svg", ".webmanifest", ".html", ".map"}
 _TYPES = {
     ".js": "text/javascript; charset=utf-8",
@@ -61,6 +62,8 @@ _FRAME = {
     "x-content-type-options": "nosniff",
     "x-dns-prefetch-control": "off",
 }
+_NO_PAGES = {"api", "frame", "frames", "python", "static", "v1"}
+"""Where addresses are not for people, by how they begin."""
 _HIDDEN = {
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",
@@ -80,6 +83,8 @@ async def _nowhere(token: str) -> bool:
 def routes(leads: Leads = _nowhere) -> list[Route]:
     """Return the routes of ``/``, ``/c/…``, ``/p/…``, ``/share/…``, ``/verify`` and ``/static/…``.
 
+    The last answers browsers that ask for what there is not.
+
     ``leads`` knows which links to conversations there are; without it there are none.
     """
     site = _Site(_ROOT, leads)
@@ -93,7 +98,20 @@ def routes(leads: Leads = _nowhere) -> list[Route]:
         Route("/verify", site.verify, methods=["GET"], include_in_schema=False),
         Route(offline.WORKER_PATH, site.worker, methods=["GET"], include_in_schema=False),
         Route("/static/{digest}/{path:path}", site.file, methods=["GET"], include_in_schema=False),
+        _Unknown("/{path:path}", site.unknown, methods=["GET"], include_in_schema=False),
     ]
+
+
+class _Unknown(Route):
+    """Whatever else a browser is to show to somebody; programs are told by what stands around."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match what asks for a page."""
+        accepted = next((value for name, value in scope["headers"] if name == b"accept"), b"")
+        asks = scope.get("method") in ("GET", "HEAD") and b"text/html" in accepted
+        if not asks or scope["path"].split("/")[1] in _NO_PAGES:
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
 class _Site:
@@ -153,6 +171,11 @@ class _Site:
         """The page in its place where there is no such link (any more)."""
         return self._made("nowhere", _HIDDEN)
 
+    @functools.cached_property
+    def _unknown(self) -> pages.Page:
+        """The page that stands where there is none."""
+        return self._made("unknown", {"cache-control": "no-store"})
+
     def _made(self, name: str, more: Mapping[str, str] = MappingProxyType({})) -> pages.Page:
         own, vendored = self._digests
         return pages.page(self._drafts[name], f"/static/{own}", f"/static/{vendored}", more)
@@ -167,6 +190,10 @@ class _Site:
         if await self._leads(request.path_params["token"]):
             return await self._sent(request, self._shared)
         page = self._led_nowhere
+        return await page.packed.answer(request, page.headers, 404)
+
+    async def unknown(self, request: Request) -> Response:
+        page = self._unknown
         return await page.packed.answer(request, page.headers, 404)
 
     async def _sent(self, request: Request, page: pages.Page) -> Response:

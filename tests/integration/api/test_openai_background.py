@@ -6,7 +6,7 @@ from typing import Any
 
 import openai
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consigne.domain.errors import EngineCrashed
@@ -28,7 +28,7 @@ MIXED = (
     *tool_use("f", '{"a":', ' "é"}', index=2),
     stop("tool_use"),
 )
-DEADLINE_S = 10
+DEADLINE_S = 60
 
 
 def wait_for(gpt: openai.OpenAI, response_id: str) -> Any:
@@ -89,9 +89,7 @@ def test_the_stream_helper_goes_on_from_an_event(service: Service, gpt: openai.O
         assert stream.get_final_response().output_parsed == Point(x=1, y=2)
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 @given(pieces=st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=6), data=st.data())
 def test_any_two_readings_make_the_whole(
     service: Service, gpt: openai.OpenAI, pieces: list[str], data: st.DataObject

@@ -218,8 +218,8 @@ def test_openai_embeddings_and_models(serve: Serve) -> None:
 
 async def until_stopped(gateway: ScriptedGateway) -> None:
     """Return when the gateway's generation has ended (it lives on the server's own loop)."""
-    async with asyncio.timeout(5):
-        assert await asyncio.to_thread(gateway.ended.wait, 5)
+    async with asyncio.timeout(60):
+        assert await asyncio.to_thread(gateway.ended.wait, 60)
     gateway.ended.clear()
     assert gateway.running == 0
 

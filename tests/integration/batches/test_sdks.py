@@ -13,7 +13,7 @@ import pytest
 from doubles.scripted import ScriptedGateway
 from support.storage import Storage, jsonl, served_storage
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 @pytest.fixture(scope="module")

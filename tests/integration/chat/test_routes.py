@@ -99,7 +99,7 @@ async def test_a_stream_goes_on_after_the_last_event_that_was_had(site: Site):
     by_header = asyncio.create_task(owner.events(path, **{"last-event-id": "2"}))
     by_query = asyncio.create_task(owner.events(f"{path}?after=2"))
     live = site.services.runs._live[reply["run"]["id"]]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(live._waiting) < 3:  # noqa: ASYNC110 - readers come without a sign
             await asyncio.sleep(0.01)
     for gate in gates:
@@ -150,7 +150,14 @@ async def test_deleting_a_conversation_stops_what_is_being_written(site: Site):
 
 async def test_models_suggestions_and_pulls_have_their_shapes(site: Site):
     owner = await site.owner()
+    for _ in range(3):
+        site.services.usage.meters.wrote("plain", 40, 2.0)
     models = fits(model_schemas.Models, await owner.ask("GET", "/models"))
+    assert models["currency"] == "USD"
+    told = {each["id"]: (each["speed"], each["price"]) for each in models["models"]}
+    assert told["tiny"] == (None, None)
+    assert told["plain"][0] == {"tokens_per_s": 20.0, "measured": True}
+    assert told["capable"][1]["output"] == 15_000_000
     assert models["default"] in {model["id"] for model in models["models"]}
     fits(model_schemas.Suggestions, await owner.ask("GET", "/models/suggestions"))
     pull = fits(model_schemas.Pull, await owner.ask("POST", "/models/pulls", {"source": "starter"}))

@@ -1,6 +1,5 @@
 """Servers of tools, real ones: over the standard streams for operators, over HTTP on the page."""
 
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from consigne.domain.messages import TextBlock
 from consigne.settings import ToolServerSettings, ToolSettings
 from doubles.scripted import START, stop, text, tool_use
 from support.site import Visitor, open_site
-from support.waiting import until
+from support.waiting import lasting_port, until
 
 pytestmark = pytest.mark.slow
 TESTS = str(Path(__file__).parents[2])
@@ -27,14 +26,12 @@ STDIO = Server("notes", sys.executable, ("-m", "doubles.mcp_notes"), {"PYTHONPAT
 @pytest.fixture
 def notes_url() -> Iterator[str]:
     """The server over HTTP."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = lasting_port()
     command = [sys.executable, "-m", "doubles.mcp_notes", str(port)]
     process = subprocess.Popen(command, cwd=TESTS, stderr=subprocess.DEVNULL)
     yield f"http://127.0.0.1:{port}/mcp"
     process.terminate()
-    process.wait(10)
+    process.wait(60)
 
 
 async def answers(url: str) -> None:

@@ -49,6 +49,14 @@ async def test_those_it_is_shared_with_get_answers_from_it_and_not_the_file(site
     done = (await member.events(f"/runs/{started['run']['id']}/events"))[-1][2]["message"]
     assert [each["number"] for each in done["citations"]] == [1]
 
+    # An answer that cites nothing tells what it likely rests on; a greeting rests on nothing.
+    site.gateway.script = (START, *text("It is 900 a month."), stop())
+    (likely,) = (await answer(member, house))["citations"]
+    assert (likely["filename"], likely["cited"]) == ("lease.txt", False)
+    site.gateway.script = (START, *text("Hello."), stop())
+    assert (await answer(member, house))["citations"] == []
+
+    site.gateway.script = (START, *text("900 euros [1]."), stop())
     await owner.ask("DELETE", f"/documents/{lease}")
     assert (await answer(member, house))["citations"] == []
 

@@ -249,7 +249,7 @@ def is_running(pid: str) -> bool:
         return False
 
 
-async def until(condition: object, deadline_s: float = 20.0) -> None:
+async def until(condition: object, deadline_s: float = 60.0) -> None:
     assert callable(condition)
     async with asyncio.timeout(deadline_s):
         while not condition():  # noqa: ASYNC110 - what is awaited is another process

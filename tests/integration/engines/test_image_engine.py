@@ -164,3 +164,14 @@ async def test_who_starts_from_a_picture_has_the_instruction_drawn_as_it_stands(
     start = events[0]
     assert isinstance(start, ImagesStart)
     assert (start.cells, start.width) == (1, 128)
+
+
+async def test_the_default_model_draws_with_and_without_guidance(pool: EnginePool) -> None:
+    engine, drawn = pool.image(_default()), []
+    for guidance in (3.0, 1.0, 3.0):
+        asked = _asked(model="consigne-icons", prompt="a cat", guidance=guidance)
+        events = [event async for event in engine.draw(asked)]
+        drawn += [event.data for event in events if isinstance(event, ImageMade)]
+    guided, alone, again = drawn
+    assert guided == again
+    assert guided != alone

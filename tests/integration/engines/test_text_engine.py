@@ -39,6 +39,7 @@ from consigne.domain.messages import (
 )
 from consigne.engines.base import InstalledModel, TextEngine
 from consigne.engines.pool import EnginePool
+from consigne.gateway.judging import CATEGORIES, judge
 from consigne.settings import EngineSettings
 from support.waiting import until
 
@@ -160,7 +161,7 @@ async def test_closing_an_answer_stops_the_work(engine: TextEngine, pool: Engine
                     break
     assert pool.loaded()[0].running == 0
     # An answer of the longest kind would take minutes: what was closed holds up nobody.
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await answer(engine, ask("Hello!", max_tokens=4))
 
 
@@ -197,7 +198,7 @@ async def test_a_grammar_that_explodes_is_refused_and_holds_up_nobody(engine: Te
         "json_schema", {"type": "object", "properties": {"x": bomb}, "required": ["x"]}
     )
     refused = asyncio.create_task(answer(engine, ask("Go.", output=form)))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert (await answer(engine, ask("Hello!"))).message.text
     with pytest.raises(InvalidRequest):
         await refused
@@ -316,6 +317,15 @@ async def test_a_worker_dies_with_its_host(starter: InstalledModel) -> None:
     host.kill()
     await host.wait()
     await until(lambda: not runs(pid))
+
+
+async def test_a_text_is_judged_by_how_likely_the_model_finds_a_yes(
+    engine: TextEngine, starter: InstalledModel
+) -> None:
+    scores = await judge("I will hurt you.", starter.as_model(), engine)
+    assert scores.keys() == CATEGORIES.keys()
+    assert all(0 < score < 1 for score in scores.values())
+    assert len(set(scores.values())) == len(scores), "each is the model's own"
 
 
 async def test_more_requests_than_run_at_once_wait_their_turn(starter: InstalledModel) -> None:

@@ -16,6 +16,7 @@ from consigne.domain.errors import OperatorError
 from consigne.providers.connection import Answer, Broken, HungUp, NotHttp
 from consigne.providers.pool import Place, Pool, Unreachable, place_of, target_of
 from doubles.raw_server import Player, Proxy, certificate, listening, read_request
+from support.waiting import until
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -38,7 +39,7 @@ async def pool() -> AsyncIterator[Pool]:
     """Give a pool of connections."""
     made = Pool()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             yield made
     finally:
         await made.close()
@@ -85,7 +86,7 @@ def test_every_framing_is_read_and_connections_serve_again(run: Run) -> None:
     st.sampled_from([PLAIN, CHUNKED, EARLY + CHUNKED, UNTIL_THE_END]),
     st.lists(st.integers(1, 80), max_size=12),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_split_of_the_bytes_is_the_same_answer(raw: bytes, cuts: list[int]) -> None:
     places = [0, *sorted({min(cut, len(raw)) for cut in cuts}), len(raw)]
     pieces = [raw[a:b] for a, b in pairwise(places) if a < b]
@@ -128,7 +129,7 @@ def test_what_came_before_a_cut_is_read_before_the_error() -> None:
     async def play() -> None:
         async with listening(Player([PLAIN[:-1], b""])) as port, pool() as connections:
             answer = await asked(connections, here(port))
-            await asyncio.sleep(0.05)
+            await until(lambda: not answer._connection.is_open)
             assert await answer.read() == b"hell"
             with pytest.raises(Broken):
                 await answer.read()
@@ -167,8 +168,10 @@ def test_silence_ends_a_request_and_a_reader_who_is_slow_does_not(run: Run) -> N
             await reader.read()
 
         async with listening(silent) as port, pool() as connections:
-            answer = await asked(connections, here(port), silence_s=0.5)
-            await asyncio.sleep(0.7)  # what has come is not read: it is the reader who is slow
+            answer = await asked(connections, here(port), silence_s=0.2)
+            looked_at = answer._connection._due
+            # What has come is not read: it is the reader who is slow.
+            await until(lambda: answer._connection._due > looked_at)
             assert await answer.read() == b"hell"
             with pytest.raises(TimeoutError):
                 await answer.read()
@@ -194,10 +197,7 @@ def test_the_server_waits_for_a_slow_reader(run: Run) -> None:
 
         async with listening(pour) as port, pool() as connections:
             answer = await asked(connections, here(port), body=b"y" * 3_000_000)
-            before = -1
-            while written > before:
-                before = written
-                await asyncio.sleep(0.05)
+            await until(lambda: answer._connection._paused)
             assert written < size
             assert len(await whole(answer)) == size
 
@@ -211,8 +211,7 @@ def test_an_answer_nobody_wants_any_more_is_cut_or_let_end() -> None:
             (await asked(connections, here(port))).close()
             ending = await asked(connections, here(port))
             ending.let_end(5)
-            while (kept := connections.take(here(port))) is None:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+            kept = await until(lambda: connections.take(here(port)))
             connections.put(kept)
             assert await whole(await asked(connections, here(port))) == b"hello"
         assert player.connections == 2

@@ -14,11 +14,14 @@ from consigne.business.keys import NewKey
 from consigne.chat.assistants import Assistant, NewAssistant, Settings
 from consigne.chat.assisting import applied
 from consigne.domain.messages import Message, Request, Sampling, TextBlock
+from consigne.settings import SearchSettings, ToolSettings
 from consigne.store.tables import UserRow
-from doubles.scripted import START, ScriptedGateway, stop, text
+from doubles.scripted import START, ScriptedGateway, stop, text, tool_use
+from doubles.web_world import WebWorld
 from support.storage import Storage, storage
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SEARCH = {"type": "web_search_20250305", "name": "web_search"}
 BAKER = NewAssistant(
     "Baker", instructions="You bake.", settings=Settings(temperature=0.2, max_tokens=50)
 )
@@ -98,6 +101,32 @@ async def test_what_it_knows_is_shown_and_cited(tmp_path: Path):
     (note,) = part["annotations"]
     AnnotationFileCitation.model_validate(note)
     assert (note["filename"], note["index"]) == ("lease.txt", len(part["text"]))
+
+
+async def test_all_that_an_answer_cites_has_one_numbering(tmp_path: Path):
+    found = (START, *tool_use("web_search", '{"query": "Ar-Men"}'), stop("tool_use"))
+    gateway = ScriptedGateway(START, *text("By the note [1], the lease [2], the web [3]."), stop())
+    note = {"type": "document", "source": {"type": "text", "media_type": "text/plain"}}
+    note["source"] |= {"data": "The lamp is lit at dusk."}  # type: ignore[operator]
+    question = {"type": "text", "text": "How much is it?"}
+    asked: dict[str, Any] = {"max_tokens": 9, "tools": [SEARCH], "messages": [{"role": "user"}]}
+    asked["messages"][0]["content"] = [note | {"citations": {"enabled": True}}, question]
+    about = {"input": "How much is it?", "tools": [{"type": "web_search"}]}
+    async with storage(tmp_path, gateway) as store, WebWorld().serve() as world:
+        tools = ToolSettings(search=SearchSettings(kind="searxng", url=world.url))
+        store.services.settings = msgspec.structs.replace(store.services.settings, tools=tools)
+        made = await baker(store, lease=b"The rent is 900 euros.\n")
+        async with store.client() as openai, store.claude() as claude:
+            gateway.scripts = [found]
+            whole = (await claude.post("/v1/messages", json=asked | {"model": made.id})).json()
+            gateway.scripts = [found]
+            response = (await openai.post("/v1/responses", json=about | {"model": made.id})).json()
+    told, lease, page = whole["content"][-1]["citations"]
+    assert (told["cited_text"], told["document_index"]) == ("The lamp is lit at dusk.", 0)
+    assert (lease["document_title"], lease["document_index"]) == ("lease.txt", 1)
+    assert page["url"] == f"{world.url}/ar-men"
+    notes = response["output"][-1]["content"][0]["annotations"]
+    assert [note["type"] for note in notes] == ["file_citation", "url_citation"]
 
 
 async def test_of_what_is_too_long_to_show_the_fitting_passages_are(tmp_path: Path):

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consigne.api.openai.responses.sealed import seal
@@ -177,9 +177,7 @@ def check(path: str, answer: httpx.Response) -> None:
     assert body["error"]["message"]
 
 
-fuzz = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+fuzz = settings(max_examples=150)
 
 
 @pytest.fixture

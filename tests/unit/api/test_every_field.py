@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 import pytest
 from anthropic.types import message_create_params as messages
 from anthropic.types.beta import message_create_params as beta
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types import completion_create_params as completions
 from openai.types import embedding_create_params as embeddings
@@ -239,9 +239,7 @@ def bodies(path: str) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("path", list(BASES))
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 @given(data=st.data())
 async def test_whatever_comes_is_answered_in_the_dialect(path: str, data: st.DataObject) -> None:
     body = data.draw(bodies(path))

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consigne.business.files import ABANDONED_AFTER, Kind, Paging, clean_name
@@ -242,9 +242,7 @@ async def test_what_a_crash_left_half_written_is_swept(site: Storage):
     assert objects(site) == []
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12)
 @given(count=st.integers(0, 9), limit=st.integers(1, 5), oldest_first=st.booleans())
 async def test_pages_hold_every_file_once_and_in_order(
     site: Storage, count: int, limit: int, oldest_first: bool

@@ -98,7 +98,7 @@ async def test_a_repetition_joins_an_answer_that_is_being_written(
 
     gateway = ScriptedGateway(START, *text("Hello")[:2], Pause(), *text(" world")[1:], stop())
     asked = body | {"stream": stream}
-    async with client(gateway) as http, asyncio.timeout(5):
+    async with client(gateway) as http, asyncio.timeout(60):
         calls = [asyncio.create_task(http.post(path, json=asked, headers=NAMED))]
         await begun.wait()
         calls += [asyncio.create_task(http.post(path, json=asked, headers=NAMED)) for _ in range(3)]
@@ -129,7 +129,7 @@ async def test_what_is_made_is_made_once() -> None:
 
 async def test_another_body_is_refused_while_the_first_is_being_written() -> None:
     gateway = ScriptedGateway(START, asyncio.Event())
-    async with client(gateway) as http, asyncio.timeout(5):
+    async with client(gateway) as http, asyncio.timeout(60):
         first = asyncio.create_task(http.post("/v1/messages", json=MESSAGE, headers=NAMED))
         await running(gateway)
         refused = await http.post("/v1/messages", json=CHAT | {"max_tokens": 8}, headers=NAMED)
@@ -218,7 +218,7 @@ async def test_an_answer_goes_on_while_anyone_waits_for_it_and_no_longer(stream:
     go_on = asyncio.Event()
     gateway = ScriptedGateway(START, *text("Hello")[:2], go_on, *text("!")[1:], stop())
     app, body = dialects_app(gateway), MESSAGE | {"stream": stream}
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         first = Connection(app, body)
         await running(gateway)
         second = Connection(app, body)

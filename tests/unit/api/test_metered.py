@@ -153,7 +153,7 @@ def script_of(usage: Usage) -> tuple[Step, ...]:
     return (start, *text("Hello", " world"), MessageStop("end_turn", usage))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(calls=st.lists(CALLS, min_size=1, max_size=6))
 def test_the_records_sum_to_what_the_answers_said(calls: list[tuple[str, bool, int, Usage]]):
     async def run() -> None:

@@ -19,7 +19,7 @@ from consigne.domain.errors import UpstreamFailed
 from consigne.engines.pool import EnginePool
 from consigne.jobs.runtime import Jobs
 from consigne.settings import EngineSettings, MetricsSettings, ServerSettings, Settings
-from consigne.telemetry.meters import MOST_SERIES, OTHER, Meters
+from consigne.telemetry.meters import MOST_SERIES, OTHER, SPEEDS, Meters
 from doubles.scripted import START, text
 from support.usage import Metered
 
@@ -121,6 +121,18 @@ def test_series_are_bounded():
         meters.of(("messages", f"model-{number}", "here", "ok")).requests += 1
     assert len(meters.series) == MOST_SERIES + 1
     assert meters.series["messages", OTHER, OTHER, "ok"].requests == 50
+
+
+def test_a_model_s_speed_is_that_of_its_last_whole_answers():
+    meters = Meters()
+    for tokens, seconds in ((100, 1.0), (300, 1.0), (9, 1.0), (500, 0.01)):
+        meters.wrote("tiny", tokens, seconds)
+        assert meters.speed("tiny") is None, "two answers tell nothing yet"
+    meters.wrote("tiny", 100, 0.5)
+    assert meters.speed("tiny") == 200
+    for _ in range(SPEEDS):
+        meters.wrote("tiny", 50, 1.0)
+    assert meters.speed("tiny") == 50
 
 
 @pytest.mark.parametrize(

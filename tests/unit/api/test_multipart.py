@@ -48,7 +48,7 @@ def read(chunks: Sequence[bytes], **more: Any) -> Any:
     return asyncio.run(multipart.read(request(chunks, **more), "file", store))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cuts=st.lists(st.integers(0, len(FORM)), max_size=12))
 def test_any_cut_gives_the_same_form(cuts: list[int]):
     edges = [0, *sorted(cuts), len(FORM)]
@@ -90,7 +90,7 @@ def test_a_form_without_a_boundary_is_refused():
         read([FORM], kind="multipart/form-data")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_no_bytes_break_the_reader(data: st.DataObject):
     body = bytearray(FORM)

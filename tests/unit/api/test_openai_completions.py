@@ -1,4 +1,4 @@
-"""``/v1/completions`` and ``/v1/moderations`` over a scripted gateway: what an application gets."""
+"""``/v1/completions`` over a scripted gateway: what an application gets."""
 
 import json
 from typing import Any
@@ -230,14 +230,3 @@ async def test_what_cannot_be_is_refused_by_name(fields: dict[str, Any], param: 
     assert body["status"] == 400
     assert body["error"]["type"] == "invalid_request_error"
     assert body["error"]["param"] == param
-
-
-@pytest.mark.parametrize("body", [{"input": "a"}, {"input": ["a"], "model": "omni"}])
-async def test_nothing_is_moderated_by_guess(body: dict[str, Any]) -> None:
-    async with client(ScriptedGateway()) as http:
-        got = await http.post("/v1/moderations", json=body)
-        wrong = await http.post("/v1/moderations", json={})
-    assert got.status_code == 404
-    assert got.json()["error"]["code"] == "model_not_found"
-    assert "nothing was judged" in got.json()["error"]["message"]
-    assert wrong.json()["error"]["param"] == "input"

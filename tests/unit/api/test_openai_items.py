@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consigne.api.errors import InvalidField
@@ -63,7 +63,6 @@ def body(found: Any) -> Any:
     return responses_body.validate_json(json.dumps({"model": "tiny", "input": found}))
 
 
-@settings(deadline=None)
 @given(given_items)
 def test_kept_items_are_the_same_turns_again(found: list[dict[str, Any]]) -> None:
     first = body(found)

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doubles.scripted import ScriptedGateway
@@ -59,9 +59,7 @@ async def kept_ids(http: httpx.AsyncClient) -> list[str]:
     return [each["id"] for each in (response, conversation, item, completion)]
 
 
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=200)
 @given(
     path=st.sampled_from(PATHS),
     query=st.dictionaries(st.sampled_from(NAMES), odd_text, max_size=4),

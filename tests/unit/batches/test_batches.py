@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consigne.batches import runner
@@ -40,7 +40,7 @@ async def get(site: Storage, batch_id: str) -> Any:
 
 
 async def ended(site: Storage, jobs: InlineJobs, batch_id: str) -> Any:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await asyncio.gather(*site.services.batches._submitting)
         await jobs.idle()
     found = await get(site, batch_id)
@@ -69,7 +69,7 @@ async def make_openai(site: Storage, *lines: dict[str, Any], **more: Any) -> htt
 
 async def completed(site: Storage, batch_id: str, count: int) -> None:
     """Wait until so many requests of an OpenAI batch have a result."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         found = 0
         while found < count:
             batch = (await site.client().get(f"/v1/batches/{batch_id}")).json()
@@ -146,7 +146,7 @@ async def test_trouble_that_passes_is_not_the_request_s(
     monkeypatch.setattr(runner, "FIRST_PAUSE_S", 0.01)
     gateway.scripts = [[trouble], [START, *text("a")[:1], trouble]]
     batch = await make(site)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await ended(site, jobs, batch)
     assert (await results(site, batch))["item-0"]["type"] == "succeeded"
 
@@ -335,9 +335,7 @@ async def test_an_empty_file_fails(site: Storage, jobs: InlineJobs):
     assert (batch["status"], batch["errors"]["data"][0]["code"]) == ("failed", "empty_file")
 
 
-@settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=10)
 @given(limit=st.integers(1, 4), count=st.integers(0, 3))
 async def test_pages_hold_every_batch_once(site: Storage, jobs: InlineJobs, limit: int, count: int):
     for _ in range(count):

@@ -1,12 +1,14 @@
 """Artifacts keep all their versions, and belong to whoever owns the conversation."""
 
+import hashlib
+import json
 import tarfile
 from pathlib import Path
 
 import pytest
 
 from consigne.chat.artifacts import LONGEST, Artifacts
-from consigne.chat.tools import python_package
+from consigne.chat.tools import python_package, python_wheels
 from consigne.chat.tools.artifact_tools import artifact_tools
 from consigne.domain.errors import InvalidRequest, NotFound, OperatorError
 from consigne.domain.messages import TextBlock, ToolResultBlock
@@ -85,6 +87,34 @@ async def test_a_model_changes_one_passage_and_is_told_where_it_stands_not_once(
     assert [block.is_error for block in results] == [False, True]
     assert results[1].content == (TextBlock("The old passage stands there 2 times, not once."),)
     assert (await artifacts.read(chat.caller, made.id)).content == "red, red and green"
+
+
+def test_packages_are_brought_with_what_they_need_and_checked(tmp_path: Path):
+    folder, source = tmp_path / "python", tmp_path / "source"
+    folder.mkdir()
+    source.mkdir()
+    packages = {}
+    for name, needs in {"plots": ["numbers", "dates"], "numbers": [], "dates": ["numbers"]}.items():
+        (source / f"{name}.whl").write_bytes(name.encode())
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        packages[name] = {"name": name, "file_name": f"{name}.whl", "sha256": digest}
+        packages[name] |= {"depends": needs}
+    (folder / "pyodide-lock.json").write_text(json.dumps({"packages": packages}))
+    (source / "dates.whl").write_bytes(b"something else")
+    with pytest.raises(OperatorError, match=r"dates\.whl .* is not the file"):
+        python_wheels.bring(folder, ["plots"], str(source))
+    assert python_wheels.present(folder) == ("numbers",)
+    (source / "dates.whl").write_bytes(b"dates")
+    assert python_wheels.bring(folder, ["Plots"], str(source)) == ("dates", "plots")
+    assert python_wheels.present(folder) == ("dates", "numbers", "plots")
+    assert python_wheels.bring(folder, ["plots"], "http://127.0.0.1:9/") == ()
+    with pytest.raises(OperatorError, match="no package 'nothing'"):
+        python_wheels.bring(folder, ["nothing"], str(source))
+    (folder / "dates.whl").unlink()
+    assert python_wheels.present(folder) == ("numbers",)
+    for place in ("http://127.0.0.1:9/", str(tmp_path / "none")):
+        with pytest.raises(OperatorError, match=r"Can't (bring|read) dates\.whl"):
+            python_wheels.bring(folder, ["plots"], place)
 
 
 def test_python_that_is_not_the_known_one_is_not_installed(tmp_path: Path):

@@ -49,7 +49,7 @@ async def ran(chat: Chat, *files: dict[str, str]) -> tuple[Conversation, StoredM
     sent = await chat.send(conversation, "Plot it", model="capable")
     events = await chat.runs.events(chat.caller, sent.run.id)
     assert events is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for batch in events:
             if any(event.kind == "tool_asks" for event in batch):
                 break

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
@@ -69,9 +69,7 @@ async def test_all_readers_see_the_same_events_whenever_they_come(chat: Chat):
     assert said(seen[0]) == "one two three"
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12)
 @given(data=st.data(), pieces=st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=5))
 async def test_a_reader_that_comes_back_gets_exactly_what_it_missed(
     chat: Chat, data: st.DataObject, pieces: list[str]

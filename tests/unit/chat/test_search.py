@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text as sql
 
@@ -120,11 +120,7 @@ async def test_the_index_follows_what_is_written_and_deleted(chat: Chat):
 
 
 @pytest.mark.databases("sqlite")
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=150)
 @given(query=st.text(max_size=60) | st.text("ab\"*-^:()+{}\\' \x00NOTANDORNEAR", max_size=40))
 async def test_no_query_is_an_error(chat: Chat, query: str):
     assert (await find(chat, query)).messages == ()
@@ -154,6 +150,7 @@ def test_a_snippet_can_be_made_of_anything(said: str, query: str):
     assert all(piece.text for piece in snippet(said, terms))
 
 
+@pytest.mark.migrates
 @pytest.mark.databases("sqlite")
 async def test_messages_from_before_the_index_are_found(tmp_path: Path, monkeypatch):
     path = tmp_path / "old.db"

@@ -65,7 +65,7 @@ async def seen(chat: Chat, run_id: str, kind: str) -> RunEvent:
     """Read along until an event of this kind."""
     events = await chat.runs.events(chat.caller, run_id)
     assert events is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for batch in events:
             for event in batch:
                 if event.kind == kind:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consigne.business.caller import Caller
@@ -76,9 +76,7 @@ def anonymous(conversation: PortableConversation) -> PortableConversation:
     return msgspec.structs.replace(conversation, messages=messages, head_id=head)
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 @given(given_=conversations())
 async def test_what_goes_out_comes_in_the_same(
     db: Database, caller: Caller, given_: PortableConversation

@@ -26,7 +26,7 @@ def test_what_is_not_marked_stays_to_the_bit_and_the_seam_is_soft() -> None:
     assert (patched(source, drawn, np.full_like(mask, 255)) == drawn).all()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @example(size=(20, 200), place=(0, 0), extent=(1, 200))  # a line that a smaller picture may lose
 @given(
     size=st.tuples(st.integers(20, 200), st.integers(20, 200)),

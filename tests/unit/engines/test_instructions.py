@@ -41,6 +41,19 @@ def test_each_thing_that_is_named_has_a_cell(text: str, captions: list[str]) -> 
     assert (reading.rewritten, reading.left_out) == (True, ())
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_other_names_that_people_say_are_drawn_as_the_one_that_was_learned(language: str) -> None:
+    asked = {"en": "Draw me {}, please", "fr": "Dessine-moi {}, s'il te plaît"}[language]
+    wrong = {
+        name: reading
+        for thing in json.loads(ABOUT.read_text("utf-8"))["objects"]
+        for name in thing.get("also", {}).get(language, ())
+        for reading in [VOCABULARY.read(asked.format(name))]
+        if [cell.caption for cell in reading.cells] != thing[language][:1] or not reading.rewritten
+    }
+    assert wrong == {}
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -15,7 +15,7 @@ from consigne.engines.base import Embeddings, InstalledModel, Manifest
 from consigne.engines.pool import EnginePool
 from consigne.engines.worker.protocol import Load
 from consigne.settings import EngineSettings
-from support.waiting import until
+from support.waiting import settled, until
 
 GIB = 2**30
 REQUEST = Request(model="", messages=())
@@ -108,7 +108,7 @@ async def test_a_model_is_loaded_once_by_its_first_requests(bench: Bench) -> Non
     assert bench.pool.state("one") == "idle"
     bench.loading.clear()
     requests = [asyncio.create_task(bench.use(one)) for _ in range(5)]
-    await asyncio.sleep(0)
+    await settled()
     assert bench.pool.state("one") == "loading"
     bench.loading.set()
     await asyncio.gather(*requests)
@@ -135,9 +135,9 @@ async def test_the_least_recently_used_model_makes_room(bench: Bench) -> None:
 
 async def test_a_model_at_work_is_never_unloaded(bench: Bench) -> None:
     busy = asyncio.create_task(collect(bench.pool.text(model("busy", 3.0))))
-    await asyncio.sleep(0.01)
+    await settled()
     other = asyncio.create_task(bench.use(model("other", 3.0)))
-    await asyncio.sleep(0.01)
+    await settled()
     assert bench.ready == {"busy"}
     bench.workers[0].gate.set()
     await busy
@@ -150,7 +150,7 @@ async def test_where_no_memory_comes_free_the_request_is_refused(
 ) -> None:
     monkeypatch.setattr(pool, "WAIT_FOR_ROOM_S", 0.05)
     busy = asyncio.create_task(collect(bench.pool.text(model("busy", 3.0))))
-    await asyncio.sleep(0.01)
+    await settled()
     with pytest.raises(Overloaded, match="other models at work"):
         await bench.use(model("other", 3.0))
     bench.workers[0].gate.set()
@@ -176,7 +176,7 @@ async def test_idle_models_are_unloaded_and_loaded_again(bench: Bench) -> None:
 
 async def test_a_model_at_work_for_long_is_not_idle(bench: Bench) -> None:
     busy = asyncio.create_task(collect(bench.pool.text(model("busy"))))
-    await asyncio.sleep(0.01)
+    await settled()
     bench.now += 10_000
     await bench.pool.unload_idle()
     assert bench.ready == {"busy"}
@@ -188,7 +188,7 @@ async def test_beyond_running_and_queued_requests_are_refused_at_once() -> None:
     bench = Bench(max_running=2, max_queued=1)
     engine = bench.pool.text(model("one"))
     held = [asyncio.create_task(collect(engine)) for _ in range(3)]
-    await asyncio.sleep(0.01)
+    await settled()
     (loaded,) = bench.pool.loaded()
     assert (loaded.running, loaded.queued) == (2, 1)
     with pytest.raises(Overloaded, match="3 requests"):
@@ -246,7 +246,7 @@ async def test_a_failed_load_is_told_to_each_request_and_tried_again_by_the_next
 async def test_a_request_given_up_while_loading_leaves_the_load_going(bench: Bench) -> None:
     bench.loading.clear()
     given_up = asyncio.create_task(bench.use(model("one")))
-    await asyncio.sleep(0.01)
+    await settled()
     given_up.cancel()
     bench.loading.set()
     await bench.use(model("one"))
@@ -269,6 +269,6 @@ async def test_closing_while_a_model_loads_ends_the_load() -> None:
     bench = Bench()
     bench.loading.clear()
     bench.pool.preload(model("one"))
-    await asyncio.sleep(0)
+    await settled()
     await bench.pool.close()
     assert bench.pool.state("one") == "idle"

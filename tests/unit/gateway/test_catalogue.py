@@ -10,6 +10,7 @@ from consigne.engines.machine import Machine, this_machine
 from consigne.gateway.catalogue import (
     READABLE,
     catalogue,
+    expected_here,
     expected_speed,
     facts_of,
     memory_bandwidth,
@@ -46,6 +47,12 @@ def test_entries_are_in_order_of_size_and_named_once() -> None:
     sizes = [entry.parameters for entry in catalogue().model]
     assert sizes == sorted(sizes)
     assert len({entry.id for entry in catalogue().model}) == len(sizes)
+
+
+def test_only_what_is_listed_has_a_speed_to_expect() -> None:
+    found = expected_here({"qwen3-0.6b", "qwen3-8b", "someone-s-own"})
+    assert found.keys() == {"qwen3-0.6b", "qwen3-8b"}
+    assert found["qwen3-0.6b"] > found["qwen3-8b"] > 0
 
 
 def test_an_unknown_source_has_no_facts() -> None:

@@ -13,7 +13,7 @@ from consigne.engines.library import ModelLibrary
 from consigne.gateway.pulls import MOST_KEPT, Failure, Pull, Pulls
 
 SOURCE = "hf:OpenVINO/Qwen3-0.6B-int4-ov"
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 class ScriptedPuller:

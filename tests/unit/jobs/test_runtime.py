@@ -41,7 +41,7 @@ async def run(jobs: Jobs, diary: Diary) -> list[str]:
     try:
         await jobs.submit("work", "a")
         await jobs.submit("work", "a")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await diary.ended.wait()
     finally:
         await jobs.close()

@@ -11,7 +11,7 @@ import anthropic.types
 import msgspec
 import pytest
 from anthropic.types import message_create_params
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import completion_create_params
 from pydantic import TypeAdapter
@@ -241,7 +241,7 @@ def _consume(value: Any) -> None:
             _consume(inner)
 
 
-slow_enough = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slow_enough = settings(max_examples=60)
 
 
 @given(requests())

@@ -8,7 +8,7 @@ import base64
 from typing import Any, Literal
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consigne.api.anthropic import convert as anthropic_dialect
@@ -35,7 +35,7 @@ ABLE = Capabilities(
 FAR = Deployment(Model("tiny", "Tiny", "text", 0, 100_000, ABLE), "tiny")
 EXTENDED = to_openai.Dialect(extensions=frozenset({"top_k", "min_p", "repetition_penalty"}))
 Json = dict[str, Any]
-many = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=120)
 
 
 class Writer:

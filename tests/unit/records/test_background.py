@@ -84,7 +84,7 @@ async def begin(records: Records, caller: Caller, *script: Step, **fields: Any) 
 
 async def read(records: Records, caller: Caller, response_id: str, after: int = -1) -> list[Any]:
     batches = await records.background.events(caller, response_id, after)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [msgspec.json.decode(line) async for lines in batches for line in lines]
 
 
@@ -92,7 +92,7 @@ async def told(records: Records, caller: Caller, response_id: str, count: int) -
     """Read until so many events were told."""
     seen: list[Any] = []
     batches = await records.background.events(caller, response_id)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for lines in batches:
             seen += [msgspec.json.decode(line) for line in lines]
             if len(seen) >= count:
@@ -151,7 +151,7 @@ async def test_what_cannot_be_stored_is_not_told(
 
     monkeypatch.setattr(db, "session", full)
     go_on.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert [lines async for lines in following if lines] == []
     monkeypatch.undo()
     await records.background.recover()

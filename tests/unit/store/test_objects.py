@@ -93,7 +93,7 @@ async def test_cancelling_leaves_what_was_there_before(tmp_path: Path):
     assert await read(objects, "files/a") == b"old"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(chunks=st.lists(st.binary(max_size=50), max_size=8), data=st.data())
 def test_a_part_is_a_slice_of_the_whole(chunks: list[bytes], data: st.DataObject):
     whole = b"".join(chunks)

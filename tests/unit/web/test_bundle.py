@@ -29,6 +29,9 @@ tell(importance);
 """,
     "app/log.js": """const title = "log";
 
+/**
+ * Say it.
+ */
 export function note(/** @type {string} */ text) {
   console.log(`${title}: ${text}`);
 }
@@ -73,6 +76,7 @@ def test_joined_modules_say_the_same_in_the_same_order(tmp_path: Path) -> None:
     assert joined == apart
     assert apart.splitlines()[-1] == "log: import { not, one } from here"
     assert set(made.addresses) == APART.keys() - {"words/fr.js"}
+    assert "Say it" not in made.code
 
 
 def test_what_is_loaded_later_gets_what_the_joined_modules_have(tmp_path: Path) -> None:

@@ -48,6 +48,25 @@ async def test_the_page_stands_at_each_of_its_addresses(client: httpx.AsyncClien
     assert pages[0].startswith("<!doctype html>")
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/c", "/settings/profile", "/index.php?x=1"])
+async def test_an_unknown_address_is_a_page_to_browsers_alone(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    page = await client.get(path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert page.status_code == 404
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "There is nothing at this address" in page.text
+    assert "Il n’y a rien à cette adresse" in page.text
+    told = await client.get(path, headers={"accept": "*/*"})
+    assert (told.status_code, told.headers["content-type"]) == (404, "application/json")
+    for api in ("/v1/nothing", "/api/nothing", "/static/0/nothing", "/frames/nothing"):
+        kept = await client.get(api, headers={"accept": "text/html"})
+        assert "nothing at this address" not in kept.text
+    posted = await client.post(path, headers={"accept": "text/html"})
+    assert posted.status_code == 404
+
+
 async def test_a_link_that_leads_nowhere_says_so_and_is_not_kept(
     client: httpx.AsyncClient,
 ) -> None:
@@ -210,7 +229,8 @@ async def test_a_source_map_leads_back_to_the_files(client: httpx.AsyncClient) -
         written = source.resolve().read_text("utf-8").rstrip("\n").split("\n")
         assert section["map"]["mappings"].count(";") == len(written) - 1
         for number, line in enumerate(written):
-            if not line.startswith(("import", "export", "  ", "}")) and "import(" not in line:
+            changed = ("import", "export", "  ", "}", "/**", " *")
+            if not line.startswith(changed) and "import(" not in line:
                 assert lines[first + number] == line, f"{source.name}:{number + 1}"
 
 

@@ -56,7 +56,10 @@ async def create_message(request: Request) -> Response:
         ready, runners = await _runners(request, caller, body, ready)
         if runners:
             return await _running(request, body, ready, runners)
-    events = _generated(body, gateway.generate(ready.request))
+    asked = ready.request
+    if ready.shown:
+        asked = msgspec.structs.replace(asked, cites=ready.shown)
+    events = _generated(body, gateway.generate(asked))
     if ready.shown:
         events = telling(events, ready.shown)
     if body.stream:
@@ -113,6 +116,7 @@ async def _running(
     generate = services_of(request).gateway.generate
 
     def turn(asked: messages.Request) -> AsyncIterator[Event]:
+        asked = msgspec.structs.replace(asked, cites=ready.shown)
         return telling(_generated(body, generate(asked)), ready.shown)
 
     shape = msgspec.structs.replace(

@@ -26,6 +26,24 @@ class Capabilities(Out):
     logprobs: bool
 
 
+class Speed(Out):
+    """How fast a model writes, to one reader at a time."""
+
+    tokens_per_s: float
+    measured: bool
+    """Whether its last answers here say so; else the machine and the model's size do."""
+
+
+class Price(Out):
+    """What a model costs, in millionths of the currency: of a million tokens or pictures."""
+
+    input: int
+    cached_input: int
+    cache_creation: int
+    output: int
+    image: int
+
+
 class Model(Out):
     """A model that can be chosen."""
 
@@ -40,11 +58,17 @@ class Model(Out):
     languages: list[str]
     license: str
     size_bytes: int
+    speed: Speed | None
+    """Where it is known."""
+    price: Price | None
+    """Where the operator says so."""
 
 
 class Models(Out):
     """All models."""
 
+    currency: str
+    """Of all prices."""
     default: str | None
     paints: str | None
     """The model that makes pictures where none is named."""

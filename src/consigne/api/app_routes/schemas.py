@@ -238,7 +238,7 @@ class Attachment(Out):
 
 
 class Citation(Out):
-    """A passage that an answer cites by its number."""
+    """A passage that an answer rests on: one it cites by its number, or one its model was shown."""
 
     number: int
     document_id: str
@@ -247,6 +247,8 @@ class Citation(Out):
     page: int | None
     section: str
     text: str
+    cited: bool
+    """Whether the answer names it by its number."""
 
 
 class Document(Out):

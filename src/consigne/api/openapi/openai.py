@@ -269,8 +269,21 @@ class CompletionStreamEvent(
     """The data of one event of a streamed completion; the last is the text ``[DONE]``."""
 
 
-class NoModeration(BaseModel):
-    """Nothing is ever answered but an error: there is no moderation model."""
+class Judgement(BaseModel):
+    """What was found in one text, by category."""
+
+    flagged: bool
+    categories: dict[str, bool]
+    category_scores: dict[str, Annotated[float, Field(ge=0, le=1)]]
+    category_applied_input_types: dict[str, list[Literal["text"]]]
+
+
+class Moderation(BaseModel):
+    """What the model that judges found in each text."""
+
+    id: str
+    model: str
+    results: list[Judgement]
 
 
 class Vector(BaseModel):

@@ -226,7 +226,7 @@ OPERATIONS: dict[tuple[str, str], tuple[Operation, ...]] = {
     ),
     ("POST", "/v1/moderations"): (
         Operation(
-            "openai", f"{_OPENAI}:NoModeration", "consigne.api.openai.moderations:body_adapter"
+            "openai", f"{_OPENAI}:Moderation", "consigne.api.openai.moderations:body_adapter"
         ),
     ),
     ("POST", "/v1/embeddings"): (

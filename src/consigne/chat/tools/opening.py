@@ -3,7 +3,7 @@
 from consigne.business.pictures import Pictures
 from consigne.chat.artifacts import Artifacts
 from consigne.chat.made_files import MadeFiles
-from consigne.chat.tools import python_package
+from consigne.chat.tools import python_package, python_wheels
 from consigne.chat.tools.artifact_tools import artifact_tools
 from consigne.chat.tools.builtin import CALCULATOR, DATE
 from consigne.chat.tools.own_tools import OwnTools
@@ -30,8 +30,8 @@ def open_toolbox(
     toolbox.add(CALCULATOR, DATE, *web_tools(settings.tools))
     artifacts = Artifacts(db)
     toolbox.add(*artifact_tools(artifacts))
-    if python_package.installed(settings.data_dir):
-        toolbox.add(python_tool(artifacts, made))
+    if python := python_package.installed(settings.data_dir):
+        toolbox.add(python_tool(artifacts, made, python_wheels.present(python)))
     if settings.tools.search.kind:
         toolbox.add(PLAN)
     toolbox.add_source(own)

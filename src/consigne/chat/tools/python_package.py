@@ -44,6 +44,8 @@ def install(data_dir: Path, archive: Path | None = None) -> Path:
         unpacked.mkdir()
         _unpack(archive or _fetch(Path(work)), unpacked)
         target = parent / VERSION
+        for wheel in target.glob("*.whl"):  # packages brought before (python_wheels.py)
+            wheel.rename(unpacked / wheel.name)
         shutil.rmtree(target, ignore_errors=True)
         unpacked.rename(target)
     return target

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -14,6 +15,8 @@ from consigne.domain.errors import RequestTooLarge
 from consigne.domain.messages import ImageBlock, TextBlock
 
 PAGE_TIMEOUT_S = 900.0
+_NAMED: Final = 40
+"""Packages that the model is told of at most."""
 _PICTURES: Final = {
     "image/png": b"\x89PNG\r\n\x1a\n",
     "image/jpeg": b"\xff\xd8\xff",
@@ -36,8 +39,8 @@ class PythonArgs(msgspec.Struct, frozen=True):
     code: Annotated[str, Meta(min_length=1, max_length=100_000)]
 
 
-def python_tool(artifacts: Artifacts, made: MadeFiles) -> ChatTool:
-    """Return the tool that runs Python in the reader's browser."""
+def python_tool(artifacts: Artifacts, made: MadeFiles, packages: Sequence[str] = ()) -> ChatTool:
+    """Return the tool that runs Python in the reader's browser, with these packages."""
 
     async def run(call: Call) -> Outcome:
         args_of(call, PythonArgs)
@@ -50,14 +53,26 @@ def python_tool(artifacts: Artifacts, made: MadeFiles) -> ChatTool:
     return ChatTool(
         name="run_python",
         title=Words("Python in your browser", "Python dans votre navigateur"),
-        description="Run a Python 3 program in the reader's browser: the standard library alone, "
+        description=f"Run a Python 3 program in the reader's browser: {_at_hand(packages)}, "
         "no network, 60 seconds. What it prints, its last expression's value and the files it "
-        "writes to the working directory come back (draw plots as SVG files): 8 files, "
+        f"writes to the working directory come back ({_plots(packages)}): 8 files, "
         f"{LARGEST // 10**6} MB each. The reader can download them.",
         input_schema=schema_of(PythonArgs),
         run=run,
         read_only=True,
     )
+
+
+def _at_hand(packages: Sequence[str]) -> str:
+    if not packages:
+        return "the standard library alone"
+    return f"the standard library, {', '.join(packages[:_NAMED])}"
+
+
+def _plots(packages: Sequence[str]) -> str:
+    if "matplotlib" in packages:
+        return "matplotlib's figures when they are shown, too"
+    return "draw plots as SVG files"
 
 
 async def _kept(

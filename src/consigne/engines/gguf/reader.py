@@ -284,3 +284,9 @@ def integers(metadata: dict[str, Any], key: str) -> Sequence[int]:
     """Return a metadata entry that is an array of numbers, else nothing."""
     value = metadata.get(key)
     return value.tolist() if isinstance(value, np.ndarray) else ()
+
+
+def floats(metadata: dict[str, Any], key: str) -> tuple[float, ...]:
+    """Return a metadata entry that is an array of numbers with fractions, else nothing."""
+    value = metadata.get(key)
+    return tuple(value.tolist()) if isinstance(value, np.ndarray) else ()

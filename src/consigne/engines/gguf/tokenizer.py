@@ -1,5 +1,6 @@
 """The tokenizer of a GGUF: as OpenVINO models, as a table of bytes, and its chat template."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -7,14 +8,21 @@ import msgspec
 
 from consigne.domain.errors import ModelBroken, ModelNotSupported
 from consigne.engines.gguf.config import ADVICE
-from consigne.engines.gguf.reader import GgufFile, integers, text, texts
-from consigne.engines.gguf.tokenizer_graph import BpeTokenizer, save_models, word_pattern
-from consigne.engines.vocabulary import Vocabulary, byte_level_bytes
+from consigne.engines.gguf.reader import GgufFile, floats, integers, text, texts
+from consigne.engines.gguf.tokenizer_graph import (
+    BpeTokenizer,
+    SentencePieceTokenizer,
+    save_models,
+    word_pattern,
+)
+from consigne.engines.vocabulary import Vocabulary, byte_level_bytes, sentencepiece_bytes
 
+NORMAL: Final = 1
+UNKNOWN: Final = 2
 CONTROL: Final = 3
 USER_DEFINED: Final = 4
 UNUSED: Final = 5
-HIDDEN: Final = (CONTROL, UNUSED)
+HIDDEN: Final = (UNKNOWN, CONTROL, UNUSED)
 """Token types of ggml that never show in a text."""
 MARKERS: Final = (CONTROL, USER_DEFINED)
 """Token types whose text is always one token, wherever it stands."""
@@ -41,15 +49,10 @@ def read_vocabulary(file: GgufFile, size: int) -> Vocabulary:
     """Return what each token id stands for; ids beyond the file's tokens stand for nothing.
 
     Raises:
-        ModelNotSupported: A tokenizer that is not byte-level BPE.
+        ModelNotSupported: A tokenizer that is neither byte-level BPE nor SentencePiece's.
         ModelBroken: The list of tokens is missing or longer than the embedding table.
     """
-    model = text(file.metadata, "tokenizer.ggml.model")
-    if model != "gpt2":
-        raise ModelNotSupported(
-            f"{file.path.name} has a {model or 'missing'} tokenizer; "
-            f"only byte-level BPE (gpt2) is read here. {ADVICE}"
-        )
+    spelt = _spelt_as(file)
     tokens = texts(file.metadata, "tokenizer.ggml.tokens")
     if not tokens or len(tokens) > size:
         raise ModelBroken(
@@ -58,11 +61,31 @@ def read_vocabulary(file: GgufFile, size: int) -> Vocabulary:
     kinds = integers(file.metadata, "tokenizer.ggml.token_type")
     special = frozenset(index for index, kind in enumerate(kinds) if kind in HIDDEN)
     raw = [
-        token.encode() if index in special else byte_level_bytes(token)
-        for index, token in enumerate(tokens)
+        token.encode() if index in special else spelt(token) for index, token in enumerate(tokens)
     ]
     raw += [b""] * (size - len(raw))
-    return Vocabulary(tuple(raw), special, special_ids(file).eos)
+    return Vocabulary(tuple(raw), special, special_ids(file).eos, _leads(file))
+
+
+def _spelt_as(file: GgufFile) -> Callable[[str], bytes]:
+    """Return what gives the bytes of a token as it is spelt in the file."""
+    match text(file.metadata, "tokenizer.ggml.model"):
+        case "gpt2":
+            return byte_level_bytes
+        case "llama":
+            return sentencepiece_bytes
+        case other:
+            raise ModelNotSupported(
+                f"{file.path.name} has a {other or 'missing'} tokenizer; only byte-level BPE "
+                f"(gpt2) and SentencePiece's BPE (llama) are read here. {ADVICE}"
+            )
+
+
+def _leads(file: GgufFile) -> bool:
+    """Say whether a space is put before a text, which is none of its own."""
+    if text(file.metadata, "tokenizer.ggml.model") != "llama":
+        return False
+    return bool(file.metadata.get("tokenizer.ggml.add_space_prefix", True))
 
 
 def special_ids(file: GgufFile) -> SpecialIds:
@@ -100,19 +123,9 @@ def save_tokenizer(file: GgufFile, vocabulary: Vocabulary, folder: Path) -> None
     Raises:
         ModelNotSupported: The file cuts words by a pattern that is not known here.
     """
-    words = word_pattern(text(file.metadata, "tokenizer.ggml.pre"), file.path.name)
     ids = special_ids(file)
-    kinds = integers(file.metadata, "tokenizer.ggml.token_type")
-    starts = file.metadata.get("tokenizer.ggml.add_bos_token", words.adds_bos)
-    tokenizer = BpeTokenizer(
-        words=words,
-        tokens=vocabulary.tokens,
-        merges=texts(file.metadata, "tokenizer.ggml.merges"),
-        markers=frozenset(index for index, kind in enumerate(kinds) if kind in MARKERS),
-        hidden=vocabulary.special,
-        bos=ids.bos if starts else None,
-        pad=ids.pad or 0,
-    )
+    sentencepiece = _spelt_as(file) is sentencepiece_bytes
+    tokenizer = (_sentencepiece if sentencepiece else _byte_level)(file, vocabulary, ids)
     about = {
         "bos_token_id": ids.bos,
         "eos_token_id": next(iter(ids.eos), None),
@@ -121,6 +134,50 @@ def save_tokenizer(file: GgufFile, vocabulary: Vocabulary, folder: Path) -> None
     }
     known = {key: value for key, value in about.items() if value is not None}
     save_models(tokenizer, known, folder)
+
+
+def _byte_level(file: GgufFile, vocabulary: Vocabulary, ids: SpecialIds) -> BpeTokenizer:
+    words = word_pattern(text(file.metadata, "tokenizer.ggml.pre"), file.path.name)
+    starts = file.metadata.get("tokenizer.ggml.add_bos_token", words.adds_bos)
+    return BpeTokenizer(
+        words=words,
+        tokens=vocabulary.tokens,
+        merges=texts(file.metadata, "tokenizer.ggml.merges"),
+        markers=_of_kind(file, *MARKERS),
+        hidden=vocabulary.special,
+        bos=ids.bos if starts else None,
+        pad=ids.pad or 0,
+    )
+
+
+def _sentencepiece(
+    file: GgufFile, vocabulary: Vocabulary, ids: SpecialIds
+) -> SentencePieceTokenizer:
+    pieces = texts(file.metadata, "tokenizer.ggml.tokens")
+    scores = floats(file.metadata, "tokenizer.ggml.scores")
+    if len(scores) != len(pieces):
+        raise ModelBroken(
+            f"{file.path}: it has {len(scores)} scores for {len(pieces)} tokens. Download it again."
+        )
+    starts = file.metadata.get("tokenizer.ggml.add_bos_token", True)
+    spare = tuple(f"<spare_{index}>" for index in range(len(pieces), len(vocabulary.tokens)))
+    return SentencePieceTokenizer(
+        tokens=vocabulary.tokens,
+        pieces=pieces + spare,
+        scores=scores,
+        ordinary=_of_kind(file, NORMAL),
+        markers=_of_kind(file, *MARKERS),
+        hidden=vocabulary.special,
+        bos=ids.bos if starts else None,
+        pad=ids.pad or 0,
+        unknown=next(iter(sorted(_of_kind(file, UNKNOWN))), None),
+        leads=vocabulary.strip_leading_space,
+    )
+
+
+def _of_kind(file: GgufFile, *wanted: int) -> frozenset[int]:
+    kinds = integers(file.metadata, "tokenizer.ggml.token_type")
+    return frozenset(index for index, kind in enumerate(kinds) if kind in wanted)
 
 
 def save_configuration(folder: Path, name: str, content: dict[str, Any]) -> None:

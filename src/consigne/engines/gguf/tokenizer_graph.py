@@ -1,4 +1,4 @@
-"""Byte-level BPE tokenizers as OpenVINO models.
+"""Tokenizers as OpenVINO models: byte-level BPE, and SentencePiece's.
 
 OpenVINO's own reading of a GGUF's tokenizer keeps only the last 8,192 tokens of a text, guesses
 the word pattern where it does not know the file's, and drops visible markers (``<tool_call>``)
@@ -26,6 +26,8 @@ _TEKKEN: Final = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
+_SPACE: Final = "▁"
+"""What SentencePiece writes for a space (U+2581)."""
 UNLIMITED: Final = 2**31 - 65
 """As many tokens as the operations can count; above it their arithmetic wraps around."""
 
@@ -82,6 +84,99 @@ class BpeTokenizer(msgspec.Struct, frozen=True):
     """Put before a text; none where the model wants none."""
     pad: int
 
+    def encoding(self) -> list[Any]:
+        """Return the steps from a text without markers to tokens."""
+        from openvino_tokenizers import tokenizer_pipeline as steps
+
+        return [
+            *([steps.NormalizeUnicode("NFC")] if self.words.composed else []),
+            *(
+                steps.RegexSplitStep(pattern, behaviour="isolate", mergeable=False)
+                for pattern in self.words.splits
+            ),
+            steps.BPETokenizationStep(
+                vocab=list(self.tokens),
+                merges=[_pair(merge) for merge in self.merges],
+                added_tokens=_markers(self),
+                cache_capacity=max(len(self.tokens) // 5, 20_000),
+            ),
+        ]
+
+    def decoding(self) -> list[Any]:
+        """Return the steps from tokens to a text's bytes."""
+        from openvino_tokenizers import tokenizer_pipeline as steps
+
+        return [steps.VocabDecoderStep(None, sorted(self.hidden)), steps.FuseStep()]
+
+
+class SentencePieceTokenizer(msgspec.Struct, frozen=True):
+    """What a BPE tokenizer of SentencePiece is made of.
+
+    A text is not cut into words: of all pairs of neighbours that make a piece, those that make the
+    piece of the best score are joined first. That is BPE with the pairs ranked by their pieces'.
+    Source: Kudo and Richardson 2018, https://arxiv.org/abs/1808.06226, and its library.
+    """
+
+    tokens: tuple[bytes, ...]
+    """What each id stands for."""
+    pieces: tuple[str, ...]
+    """How each id is spelt: ``▁`` is a space, ``<0x0A>`` a byte."""
+    scores: tuple[float, ...]
+    """Of each piece; the best are joined first."""
+    ordinary: frozenset[int]
+    """Ids of pieces that are joined from others."""
+    markers: frozenset[int]
+    """As of ``BpeTokenizer``."""
+    hidden: frozenset[int]
+    bos: int | None
+    pad: int
+    unknown: int | None
+    """Stands for characters that no piece and no byte covers."""
+    leads: bool
+    """Whether a space is put before a text."""
+
+    def encoding(self) -> list[Any]:
+        """Return the steps from a text without markers to tokens."""
+        from openvino_tokenizers import tokenizer_pipeline as steps
+
+        return [
+            *([steps.RegexNormalizationStep.prepend_regex(_SPACE)] if self.leads else []),
+            steps.RegexNormalizationStep.replace_spaces_metaspace(),
+            steps.BPETokenizationStep(
+                vocab=list(self.pieces),
+                merges=self.merges(),
+                unk_token="" if self.unknown is None else self.pieces[self.unknown],
+                fuse_unk=True,
+                byte_fallback=True,
+                added_tokens={text.decode(): index for text, index in _markers(self).items()},
+                cache_capacity=max(len(self.pieces) // 5, 20_000),
+            ),
+        ]
+
+    def merges(self) -> list[str]:
+        """Return the pairs that make pieces, in the order in which they are joined."""
+        ids = {self.pieces[index]: index for index in self.ordinary}
+        ranked = [
+            (-self.scores[index], ids[left], ids[right], f"{left} {right}")
+            for piece, index in ids.items()
+            for left, right in ((piece[:cut], piece[cut:]) for cut in range(1, len(piece)))
+            if left in ids and right in ids
+        ]
+        return [pair for *_, pair in sorted(ranked)]
+
+    def decoding(self) -> list[Any]:
+        """Return the steps from tokens to a text's bytes."""
+        from openvino_tokenizers import tokenizer_pipeline as steps
+
+        return [
+            steps.VocabDecoderStep(list(self.tokens), sorted(self.hidden)),
+            steps.FuseStep(),
+            *([steps.RegexDecodingStep.strip_forward_space()] if self.leads else []),
+        ]
+
+
+Tokenizer = BpeTokenizer | SentencePieceTokenizer
+
 
 def word_pattern(name: str, file_name: str) -> WordPattern:
     """Return the word pattern that a GGUF names.
@@ -98,7 +193,7 @@ def word_pattern(name: str, file_name: str) -> WordPattern:
     return WORD_PATTERNS[name]
 
 
-def save_models(tokenizer: BpeTokenizer, about: dict[str, Any], folder: Path) -> None:
+def save_models(tokenizer: Tokenizer, about: dict[str, Any], folder: Path) -> None:
     """Write ``openvino_tokenizer`` and ``openvino_detokenizer`` into ``folder``.
 
     Args:
@@ -126,25 +221,13 @@ def save_models(tokenizer: BpeTokenizer, about: dict[str, Any], folder: Path) ->
         save_model(model, folder / f"openvino_{name}.xml")
 
 
-def _pipeline(tokenizer: BpeTokenizer) -> Any:
+def _pipeline(tokenizer: Tokenizer) -> Any:
     from openvino_tokenizers import tokenizer_pipeline as steps
 
-    tokens = tokenizer.tokens
-    markers = {tokens[index]: index for index in sorted(tokenizer.markers) if tokens[index]}
     pipeline = steps.TokenizerPipeline()
-    pipeline.add_steps(steps.SpecialTokensSplit.from_string_iter(each.decode() for each in markers))
-    if tokenizer.words.composed:
-        pipeline.add_steps(steps.NormalizeUnicode("NFC"))
-    for pattern in tokenizer.words.splits:
-        pipeline.add_steps(steps.RegexSplitStep(pattern, behaviour="isolate", mergeable=False))
-    pipeline.add_steps(
-        steps.BPETokenizationStep(
-            vocab=list(tokens),
-            merges=[_pair(merge) for merge in tokenizer.merges],
-            added_tokens=markers,
-            cache_capacity=max(len(tokens) // 5, 20_000),
-        )
-    )
+    spelled = (each.decode() for each in _markers(tokenizer))
+    pipeline.add_steps(steps.SpecialTokensSplit.from_string_iter(spelled))
+    pipeline.add_steps(tokenizer.encoding())
     if tokenizer.bos is not None:
         # GenAI tells the text from the tokens added to it by the (inactive) truncation before it.
         pipeline.add_steps(steps.TruncationStep(UNLIMITED))
@@ -152,9 +235,14 @@ def _pipeline(tokenizer: BpeTokenizer) -> Any:
         text = steps.Sequence(token_type_id=0)
         pipeline.add_steps(steps.CombineSegmentsStep([start, text]))
     pipeline.add_steps(steps.PaddingStep(_token_id=tokenizer.pad, pad_right=False))
-    pipeline.add_steps(steps.VocabDecoderStep(None, sorted(tokenizer.hidden)))
-    pipeline.add_steps([steps.FuseStep(), steps.UTF8ValidateStep(steps.UTF8ReplaceMode.REPLACE)])
+    pipeline.add_steps(tokenizer.decoding())
+    pipeline.add_steps(steps.UTF8ValidateStep(steps.UTF8ReplaceMode.REPLACE))
     return pipeline
+
+
+def _markers(tokenizer: Tokenizer) -> dict[bytes, int]:
+    tokens = tokenizer.tokens
+    return {tokens[index]: index for index in sorted(tokenizer.markers) if tokens[index]}
 
 
 def _pair(merge: str) -> tuple[bytes, bytes]:

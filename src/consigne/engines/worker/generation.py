@@ -55,6 +55,8 @@ class Generation:
         table: Sequence[bytes],
         usage: Usage,
         stop: Sequence[str] = (),
+        *,
+        leads: bool = False,
     ) -> None:
         """Begin an answer.
 
@@ -64,6 +66,8 @@ class Generation:
             table: The bytes of each token that belong to the text (none, for control tokens).
             usage: The input's counts.
             stop: Strings of the model's format that end the answer, besides the request's own.
+            leads: Whether the model's tokenizer puts a space before a text: it is none of the
+                answer's.
         """
         self._request = request
         self._parser = parser
@@ -75,6 +79,7 @@ class Generation:
         self._logprobs = _Logprobs(table) if request.logprobs is not None else None
         self._open: TextStart | ThinkingStart | ToolUseStart | None = None
         self._thinks = False
+        self._leads = leads
 
     @property
     def stopped(self) -> bool:
@@ -107,6 +112,8 @@ class Generation:
             data = self._table[tokens[0]]
         else:
             data = b"".join([self._table[token] for token in tokens])
+        if self._leads and data:
+            data, self._leads = data.removeprefix(b" "), False
         if self._logprobs is not None:
             self._logprobs.push(tokens, logprobs, tops or [()] * len(tokens))
         text = self._decoder.decode(data)

@@ -50,6 +50,8 @@ class TextModel(msgspec.Struct, frozen=True):
     seconds: dict[str, float]
     vocabulary: tuple[bytes, ...] = ()
     """What each token stands for, control tokens included."""
+    leads: bool = False
+    """Whether the tokenizer puts a space before a text (SentencePiece's do)."""
     small: bool = False
     """Whether its weights take less than ``SMALL_BYTES``."""
     device: str = "CPU"
@@ -124,6 +126,7 @@ def load_text(model_id: str, folder: Path, context: int, settings: EngineSetting
         cache_tokens=cache_tokens,
         seconds=clock.seconds,
         vocabulary=vocabulary.tokens + (b"",) * (len(table) - len(vocabulary.tokens)),
+        leads=vocabulary.strip_leading_space,
         small=(folder / "openvino_model.bin").stat().st_size < SMALL_BYTES,
         device=settings.device,
     )

@@ -1,5 +1,6 @@
 """Image models in OpenVINO's form, through OpenVINO GenAI's pipelines."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,39 @@ from consigne.engines.worker.understanding import load_understanding
 from consigne.settings import EngineSettings
 
 
+class _Forms:
+    """The pipelines of one model: one set of compiled networks serves all three."""
+
+    def __init__(
+        self, folder: Path, traits: ImageTraits, settings: EngineSettings, *, fixed: bool
+    ) -> None:
+        """Load and compile; ``fixed`` is for guided pictures of the model's own size alone.
+
+        With every shape known the runtime joins what it computes apart otherwise: a step of the
+        packaged model takes two thirds of the time (benchmarks/README.md).
+
+        Raises:
+            RuntimeError: A file is missing or damaged.
+        """
+        import openvino_genai as genai
+
+        first = (genai.InpaintingPipeline if traits.edits else genai.Text2ImagePipeline)(folder)
+        if fixed:
+            first.reshape(1, traits.height, traits.width, traits.guidance)
+        first.compile(settings.device, **_properties(settings))
+        self.inpaint: Any = first
+        self.from_picture = genai.Image2ImagePipeline(first) if traits.edits else None
+        self.from_words = (
+            genai.Text2ImagePipeline(self.from_picture) if self.from_picture else first
+        )
+
+    def suiting(self, source: Pixels | None, mask: Pixels | None) -> Any:
+        """Return the pipeline for what there is to start from."""
+        if source is None:
+            return self.from_words
+        return self.from_picture if mask is None else self.inpaint
+
+
 class OpenVinoPainter:
     """Draws with a folder of OpenVINO models in diffusers' layout."""
 
@@ -26,26 +60,25 @@ class OpenVinoPainter:
         Raises:
             ModelBroken: A file is missing or damaged; the message says what the engine said.
         """
-        import openvino_genai as genai
-
-        properties = _properties(settings)
-        self._inpaint: Any = None
-        self._from_picture: Any = None
-        try:
-            if traits.edits:
-                # One set of compiled models serves all three.
-                self._inpaint = genai.InpaintingPipeline(folder, settings.device, **properties)
-                self._from_picture = genai.Image2ImagePipeline(self._inpaint)
-                self._from_words = genai.Text2ImagePipeline(self._from_picture)
-            else:
-                self._from_words = genai.Text2ImagePipeline(folder, settings.device, **properties)
-        except RuntimeError as error:
-            raise ModelBroken(
-                f"The model {model_id} can't be loaded: {brief(error)} "
-                "(consigne doctor says whether its files are whole)"
-            ) from error
+        self._model_id = model_id
+        self._load = functools.partial(_Forms, folder, traits, settings)
+        self._forms: dict[bool, _Forms] = {}
+        self._one_size = traits.resizes and traits.guidance > 1
+        self._form(fixed=self._one_size)
         self._understanding = load_understanding(model_id, folder)
         self._negates = not any(folder.glob("transformer/openvino_model.xml"))
+
+    def _form(self, *, fixed: bool) -> _Forms:
+        """Return the pipelines; a model of one size needs its open ones without guidance alone."""
+        if fixed not in self._forms:
+            try:
+                self._forms[fixed] = self._load(fixed=fixed)
+            except RuntimeError as error:
+                raise ModelBroken(
+                    f"The model {self._model_id} can't be loaded: {brief(error)} "
+                    "(consigne doctor says whether its files are whole)"
+                ) from error
+        return self._forms[fixed]
 
     def judge(self, prompt: str) -> Judgement:
         """Say whether the model knows what is asked for; most have no way to tell."""
@@ -56,7 +89,8 @@ class OpenVinoPainter:
     ) -> Pixels | None:
         """Draw one picture; return ``None`` where ``on_step`` stopped it."""
         stopped = False
-        pipeline = self._pipeline(source, mask)
+        forms = self._form(fixed=self._one_size and plan.guidance > 1)
+        pipeline = forms.suiting(source, mask)
 
         def callback(step: int, steps: int, latent: Any) -> bool:
             nonlocal stopped
@@ -82,11 +116,6 @@ class OpenVinoPainter:
             arguments |= {"width": plan.drawn_width, "height": plan.drawn_height}
         drawn = pipeline.generate(plan.prompt, *pictures, **arguments)
         return None if stopped else _pixels(drawn)
-
-    def _pipeline(self, source: Pixels | None, mask: Pixels | None) -> Any:
-        if source is None:
-            return self._from_words
-        return self._from_picture if mask is None else self._inpaint
 
 
 def _properties(settings: EngineSettings) -> dict[str, Any]:

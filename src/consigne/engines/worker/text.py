@@ -8,6 +8,7 @@ import msgspec
 
 from consigne.domain.errors import ConsigneError, EngineFailed, InvalidRequest
 from consigne.domain.events import Event, MessageStop, StopReason
+from consigne.domain.messages import Request
 from consigne.domain.usage import Usage
 from consigne.engines.worker.admission import Admission
 from consigne.engines.worker.channel import Channel
@@ -242,7 +243,14 @@ class TextLoop:
         cached = self._admission.enter(number, text) if prepared.limit else 0
         usage = Usage(input_tokens=len(prepared.tokens), cached_input_tokens=cached)
         parser = model.prompter.parser(request)
-        generation = Generation(request, parser, model.table, usage, prepared.prompt.stop)
+        generation = Generation(
+            request,
+            parser,
+            model.table,
+            usage,
+            prepared.prompt.stop,
+            leads=model.leads and not _goes_on(request),
+        )
         if not prepared.limit:
             self._out.append((number, (generation.start(), MessageStop(prepared.full, usage))))
             return
@@ -332,3 +340,8 @@ def _tensor(tokens: Any) -> Any:
     import openvino
 
     return openvino.Tensor(tokens.reshape(1, -1))
+
+
+def _goes_on(request: Request) -> bool:
+    """Say whether the answer goes on where a text in the prompt ends."""
+    return request.raw_prompt is not None or request.messages[-1].role == "assistant"

@@ -31,7 +31,7 @@ from diffusers import AutoencoderKL, StableDiffusionPipeline
 from consigne.training.images import unet
 from consigne.training.images.config import ImageTraining
 from consigne.training.images.text_encoder import TextTrainee, Understanding
-from consigne.training.images.vocabulary import COLOURS, Object
+from consigne.training.images.vocabulary import COLOURS, Object, also
 
 FORMAT = 1
 
@@ -170,8 +170,14 @@ def description(config: ImageTraining, text: TextTrainee, threshold: float) -> d
 
 
 def _described(thing: Object) -> dict[str, Any]:
+    described: dict[str, Any] = {"emoji": thing.emoji, **_said(thing)}
+    if thing.code in also():
+        described["also"] = _said(also()[thing.code])
+    return described
+
+
+def _said(thing: Object) -> dict[str, list[str]]:
     return {
-        "emoji": thing.emoji,
         "en": [name.full for name in thing.english],
         "fr": [name.full for name in thing.french],
     }

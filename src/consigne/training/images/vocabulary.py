@@ -1,8 +1,10 @@
 """What the model can be asked for: objects, colours and styles, in English and French.
 
 The objects are written by hand in ``data/objects.tsv`` (emoji, English names, French names, each
-name with its article), the ones to learn first at the top. Everything else in emojibase is known
-to the text encoder by its label alone, so that it can tell such a request from one it can draw.
+name with its article), the ones to learn first at the top; ``data/also.tsv`` has further names in
+the same form, which are not trained: the service takes them for the first. Everything else in
+emojibase is known to the text encoder by its label alone, so that it can tell such a request from
+one it can draw.
 """
 
 import json
@@ -91,7 +93,17 @@ def _name(text: str, article: re.Pattern[str]) -> Name:
 @cache
 def objects() -> tuple[Object, ...]:
     """Return the objects of the hand-written list, the ones to learn first at the top."""
-    text = (resources.files(__package__) / "data" / "objects.tsv").read_text("utf-8")
+    return _read("objects.tsv")
+
+
+@cache
+def also() -> dict[str, Object]:
+    """Return the objects that people have other names for, with these names, by code."""
+    return {thing.code: thing for thing in _read("also.tsv")}
+
+
+def _read(name: str) -> tuple[Object, ...]:
+    text = (resources.files(__package__) / "data" / name).read_text("utf-8")
     found = []
     for line in text.splitlines():
         emoji, english, french = line.split("\t")
@@ -99,8 +111,8 @@ def objects() -> tuple[Object, ...]:
             Object(
                 code_of(emoji),
                 emoji,
-                tuple(_name(name, _ARTICLE_EN) for name in english.split("; ")),
-                tuple(_name(name, _ARTICLE_FR) for name in french.split("; ")),
+                tuple(_name(said, _ARTICLE_EN) for said in english.split("; ") if said),
+                tuple(_name(said, _ARTICLE_FR) for said in french.split("; ") if said),
             )
         )
     return tuple(found)

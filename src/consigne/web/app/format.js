@@ -57,6 +57,16 @@ export function number(value, digits = 0) {
 }
 
 /**
+ * How fast a model writes, in the words of `key`: a decimal where it tells something.
+ * @param {string} key
+ * @param {number} perSecond tokens
+ */
+export function pace(key, perSecond) {
+  const digits = perSecond < 10 ? 1 : 0;
+  return t(key, { n: number(perSecond, digits), count: Number(perSecond.toFixed(digits)) });
+}
+
+/**
  * An amount of money: "$1.50", « 1,50 $ ».
  * @param {number} micros millionths of the currency
  * @param {string} currency three letters

@@ -6,7 +6,8 @@
  */
 export function textOf(message) {
   const texts = message.content.map((block) => (block.type === "text" ? block.text : ""));
-  return texts.filter((text) => text.trim()).join("\n\n");
+  const said = texts.filter((text) => text.trim());
+  return said.map((text, at) => (at ? text.replace(/^\n+/, "") : text)).join("\n\n");
 }
 
 /**

@@ -79,7 +79,8 @@
  *   excerpt: string}} Attachment
  *
  * @typedef {{number: number, document_id: string, filename: string, passage: number,
- *   page: number | null, section: string, text: string}} Citation a passage that an answer cites
+ *   page: number | null, section: string, text: string, cited?: boolean}} Citation a passage that
+ *   an answer cites or, where `cited` is false, that its model was shown
  *
  * @typedef {object} Model
  * @property {string} id
@@ -93,6 +94,9 @@
  * @property {string[]} languages
  * @property {string} license
  * @property {number} size_bytes
+ * @property {{tokens_per_s: number, measured: boolean} | null} [speed]
+ * @property {{input: number, output: number} | null} [price] millionths of the currency, for a
+ *   million tokens
  *
  * @typedef {object} Suggestion
  * @property {string} id

@@ -47,7 +47,7 @@ def test_formats_with_a_minimum_differ_by_float32_rounding_alone(name: str) -> N
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_any_integers_fit_their_element_type(name: str, data: st.DataObject) -> None:
     _, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[name]]

@@ -185,7 +185,7 @@ def test_progress_goes_from_nothing_to_all(tmp_path: Path) -> None:
     assert (heard[0], heard[-1]) == (0.0, 1.0)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(seed=st.integers(0, 2**32 - 1), prefill=st.integers(1, 30))
 def test_the_cache_gives_what_a_whole_prompt_gives(
     tmp_path_factory: pytest.TempPathFactory, seed: int, prefill: int

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gguf import GGUFReader
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consigne.domain.errors import ModelBroken, ModelNotSupported
@@ -60,9 +60,7 @@ def test_another_byte_order_and_version_are_refused(model: Path, tmp_path: Path)
             GgufFile(path)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60)
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_a_file_cut_anywhere_is_broken(model: Path, tmp_path: Path, share: float) -> None:
     whole = model.read_bytes()
@@ -72,9 +70,7 @@ def test_a_file_cut_anywhere_is_broken(model: Path, tmp_path: Path, share: float
         GgufFile(path)
 
 
-@settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=80)
 @given(changes=st.lists(st.tuples(st.integers(4, 12_000), st.integers(0, 255)), min_size=1))
 def test_a_damaged_header_never_shows_a_traceback(
     model: Path, tmp_path: Path, changes: list[tuple[int, int]]

@@ -64,7 +64,7 @@ def test_a_text_is_cut_into_words_first(loaded: tuple[Any, Vocabulary]) -> None:
     assert _encode(loaded[0], "".join(words)) == expected
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(words=WORDS)
 def test_a_text_comes_back_from_its_tokens(
     loaded: tuple[Any, Vocabulary], words: list[str]

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consigne.domain.events import (
@@ -229,7 +229,6 @@ SNIPPETS = st.lists(
 ).map("".join)
 
 
-@settings(deadline=None)
 @given(SNIPPETS, st.lists(st.integers(0, 60)), st.sampled_from([HERMES, LLAMA, MISTRAL]))
 def test_the_cuts_between_tokens_change_nothing(
     text: str, cuts: list[int], form: CallFormat
@@ -240,7 +239,6 @@ def test_the_cuts_between_tokens_change_nothing(
     assert blocks(parse(parser(form, thinks=True), cut)[0]) == blocks(whole[0])
 
 
-@settings(deadline=None)
 @given(SNIPPETS)
 def test_no_word_is_lost(text: str) -> None:
     """What comes out is what went in, but for the form around calls and white space."""
@@ -252,7 +250,6 @@ def test_no_word_is_lost(text: str) -> None:
         assert out == text
 
 
-@settings(deadline=None)
 @given(
     st.recursive(
         st.none()

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consigne.domain.errors import InvalidRequest, ModelBroken, Unsupported
@@ -271,7 +271,6 @@ def counted(segments: tuple[str, ...]) -> list[int]:
 
 
 @pytest.mark.parametrize("template", ALL.values(), ids=ALL)
-@settings(deadline=None)
 @given(text=st.lists(st.sampled_from([*CONTROL, "<|im", "_start|>", "<", "|>", "a"])).map("".join))
 def test_what_callers_write_is_never_a_control_token(template: str, text: str) -> None:
     model = guarded(template)
@@ -291,7 +290,6 @@ def test_what_callers_write_is_never_a_control_token(template: str, text: str) -
     assert counted(forged.segments) == counted(plain.segments)
 
 
-@settings(deadline=None)
 @given(st.text(), st.lists(st.text(alphabet="ab<|>", min_size=1, max_size=4), max_size=5))
 def test_the_guard_changes_nothing_but_the_cuts(text: str, tokens: list[str]) -> None:
     guard = Guard(tokens)

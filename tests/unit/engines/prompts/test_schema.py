@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consigne.domain.errors import InvalidRequest
@@ -256,7 +256,6 @@ def test_what_cannot_be_guaranteed_is_refused_only_where_it_is_promised(
 NUMBERS = st.integers(-1300, 1300)
 
 
-@settings(deadline=None)
 @given(NUMBERS | st.none(), NUMBERS | st.none())
 def test_integer_bounds_hold_exactly(low: int | None, high: int | None) -> None:
     if low is not None and high is not None and low > high:
@@ -273,7 +272,6 @@ def test_integer_bounds_hold_exactly(low: int | None, high: int | None) -> None:
 DECIMALS = st.decimals(-50, 50, places=2) | st.integers(-50, 50)
 
 
-@settings(deadline=None)
 @given(DECIMALS | st.none(), DECIMALS | st.none(), st.booleans(), st.booleans(), st.data())
 def test_number_bounds_are_never_passed(
     low: Any, high: Any, open_low: bool, open_high: bool, data: st.DataObject
@@ -414,7 +412,6 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(ANYTHING, st.booleans())
 def test_no_schema_ends_in_anything_but_a_grammar_or_a_refusal(schema: Any, strict: bool) -> None:
     try:

@@ -53,6 +53,18 @@ def test_text_leaves_in_whole_characters_and_none_is_lost(text: str) -> None:
     assert last(events).usage == Usage(3, 0, len(text.encode()) + 1)
 
 
+@given(st.text(max_size=10))
+def test_the_space_that_a_tokenizer_puts_before_a_text_is_none_of_it(text: str) -> None:
+    text = text.encode("utf-8", "replace").decode()
+    made = Generation(
+        request(logprobs=0), OutputParser(), (*TABLE, b""), Usage(input_tokens=3), leads=True
+    )
+    events = run(made, [END, *f" {text}".encode()])
+    assert text_of(events) == text
+    told = [t for event in events if isinstance(event, TextDelta) for t in event.logprobs or ()]
+    assert len(told) == (len(text.encode()) + 1 if text else 0)
+
+
 @given(st.lists(st.integers(0, 255), max_size=30))
 def test_bytes_that_are_no_text_become_replacement_characters(tokens: list[int]) -> None:
     events = run(generation(request()), tokens)

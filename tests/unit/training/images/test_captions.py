@@ -1,10 +1,13 @@
 """Captions: what is said in them, and what is kept out of them."""
 
+import json
 import random
 import re
+from pathlib import Path
 
 import pytest
 
+import consigne
 from consigne.training.images.captions import (
     HELD_OUT,
     HeldOut,
@@ -14,7 +17,7 @@ from consigne.training.images.captions import (
     spoken,
 )
 from consigne.training.images.config import ImageTraining
-from consigne.training.images.vocabulary import COLOURS, WHITE, code_of, objects
+from consigne.training.images.vocabulary import COLOURS, WHITE, also, code_of, objects
 
 STYLES = ImageTraining().drawn
 
@@ -96,3 +99,15 @@ def test_words_around_a_caption_leave_most_of_it_whole() -> None:
         assert set(text.split()) <= set(re.split(r"[\s]+", around.replace(text, f" {text} ")))
         whole += text in around
     assert whole > 120
+
+
+def test_the_packaged_model_knows_every_other_name_of_the_list() -> None:
+    about = json.loads((Path(consigne.__file__).parent / "image_model/consigne.json").read_text())
+    packaged = {code_of(each["emoji"]): each["also"] for each in about["objects"] if "also" in each}
+    assert packaged == {
+        code: {
+            "en": [name.full for name in thing.english],
+            "fr": [name.full for name in thing.french],
+        }
+        for code, thing in also().items()
+    }

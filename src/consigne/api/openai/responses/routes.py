@@ -112,6 +112,7 @@ def _generated(
     runners |= {name: RemoteRunner(each, model) for name, each in offers.items()}
 
     def turn(asked: messages.Request) -> AsyncIterator[Event]:
+        asked = msgspec.structs.replace(asked, cites=shown)
         return telling(services.gateway.generate(asked), shown)
 
     return answering(wanted, turn, runners, most_calls=body.max_tool_calls, opening=lists)

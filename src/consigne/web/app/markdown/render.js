@@ -30,6 +30,17 @@ const KEPT = {
 
 export const parser = new MarkdownIt({ html: false, linkify: true, typographer: false });
 withMath(parser);
+// The boxes of task lists, "- [ ] to do" and "- [x] done", as characters: they are copied with the text.
+parser.core.ruler.push("tasks", (/** @type {{tokens: Token[]}} */ { tokens }) => {
+  tokens.forEach((token, at) => {
+    const item = tokens[at - 2];
+    const first = token.type === "inline" && item?.type === "list_item_open" && token.children?.[0];
+    const box = first && /^\[([ xX])\] /.exec(first.content);
+    if (!box) return;
+    first.content = `${box[1] === " " ? "☐" : "☑"} ${first.content.slice(4)}`;
+    item.attrSet("class", "task");
+  });
+});
 const { rules } = parser.renderer;
 const { escapeHtml } = parser.utils;
 

@@ -2,6 +2,8 @@ import { signal } from "@preact/signals";
 
 import { request } from "../api.js";
 import { explain } from "../i18n.js";
+import { openId } from "../router.js";
+import { turns } from "./freshness.js";
 import { toast } from "./toasts.js";
 
 /**
@@ -12,6 +14,7 @@ import { toast } from "./toasts.js";
  */
 
 export const artifact = signal(/** @type {Artifact | null} */ (null));
+const turn = turns();
 
 /**
  * Open an artifact beside the conversation, at its latest version if none is named.
@@ -20,10 +23,19 @@ export const artifact = signal(/** @type {Artifact | null} */ (null));
  */
 export async function openArtifact(id, version) {
   const which = version ? `?version=${version}` : "";
+  await showBeside(() => request("GET", `/api/artifacts/${id}${which}`));
+}
+
+/** Show what is answered, unless the reader has gone on. @param {() => Promise<Artifact>} ask */
+async function showBeside(ask) {
+  const where = openId.peek();
+  const mine = turn();
+  const still = () => mine() && openId.peek() === where;
   try {
-    artifact.value = await request("GET", `/api/artifacts/${id}${which}`);
+    const found = await ask();
+    if (still()) artifact.value = found;
   } catch (error) {
-    toast(explain(/** @type {Error} */ (error)));
+    if (still()) toast(explain(/** @type {Error} */ (error)));
   }
 }
 
@@ -58,6 +70,7 @@ export function openMade(result) {
 }
 
 export function closeArtifact() {
+  turn();
   artifact.value = null;
 }
 
@@ -69,10 +82,6 @@ export function closeArtifact() {
  * @param {string} content
  */
 export async function openBeside(conversationId, kind, title, content) {
-  try {
-    const body = { title, kind, content };
-    artifact.value = await request("POST", `/api/conversations/${conversationId}/artifacts`, body);
-  } catch (error) {
-    toast(explain(/** @type {Error} */ (error)));
-  }
+  const path = `/api/conversations/${conversationId}/artifacts`;
+  await showBeside(() => request("POST", path, { title, kind, content }));
 }

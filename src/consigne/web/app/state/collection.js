@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 
 import { request } from "../api.js";
 import { explain, t } from "../i18n.js";
+import { freshness } from "./freshness.js";
 import { toast } from "./toasts.js";
 
 /**
@@ -14,6 +15,8 @@ import { toast } from "./toasts.js";
  */
 export function collection(path, field, deleted) {
   const items = signal(/** @type {T[] | null} */ (null));
+  const fresh = freshness();
+  const read = fresh.reader();
 
   /** @param {T} item */
   const put = (item) => {
@@ -23,13 +26,22 @@ export function collection(path, field, deleted) {
       ? known.map((other) => (other.id === item.id ? item : other)) : [...known, item];
   };
 
+  /**
+   * Change one on the server, and keep what it answers.
+   * @param {() => Promise<T>} work
+   * @throws {import("../api.js").ApiError}
+   */
+  const change = (work) => fresh.change(async () => put(await work()));
+
   return {
     items,
     put,
+    change,
+    fresh,
 
-    async load() {
-      const found = await request("GET", path).catch(() => null);
-      if (found) items.value = found[field];
+    load() {
+      return read(() => request("GET", path), (found) => { items.value = found[field]; })
+        .catch(() => {});
     },
 
     /**
@@ -39,16 +51,19 @@ export function collection(path, field, deleted) {
      * @param {"PUT" | "PATCH"} [how]
      * @throws {import("../api.js").ApiError}
      */
-    async save(id, body, how = "PATCH") {
-      put(id ? await request(how, `${path}/${id}`, body) : await request("POST", path, body));
+    save(id, body, how = "PATCH") {
+      return change(() => (
+        id ? request(how, `${path}/${id}`, body) : request("POST", path, body)));
     },
 
     /** Delete one, with a way back. @param {T} item */
     async remove(item) {
       try {
-        await request("DELETE", `${path}/${item.id}`);
-        items.value = (items.value ?? []).filter((other) => other.id !== item.id);
-        const undo = async () => put(await request("POST", `${path}/${item.id}/restore`));
+        await fresh.change(async () => {
+          await request("DELETE", `${path}/${item.id}`);
+          items.value = (items.value ?? []).filter((other) => other.id !== item.id);
+        });
+        const undo = () => change(() => request("POST", `${path}/${item.id}/restore`));
         toast(t(deleted), {
           label: t("list.undo"),
           run: () => { undo().catch((error) => toast(explain(error))); },

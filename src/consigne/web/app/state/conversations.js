@@ -4,6 +4,7 @@ import { request } from "../api.js";
 import { explain, t } from "../i18n.js";
 import { go, openId } from "../router.js";
 import { folders, loadFolders } from "./folders.js";
+import { freshness } from "./freshness.js";
 import { loadProjects, projectIds } from "./projects.js";
 import { toast } from "./toasts.js";
 
@@ -24,11 +25,16 @@ const read = signal(/** @type {Record<string, Progress>} */ ({}));
 /** Those deleted here: what the server said of them before must not bring them back. */
 const deleted = new Set();
 export const failed = signal(false);
-/** The conversation whose title is being changed, and the one to be put into a folder. */
+/** The conversation whose title is being changed in the list, and the one to be moved. */
 export const renaming = signal(/** @type {string | null} */ (null));
+/** The open one, while its title is being changed above it. */
+export const retitling = signal(/** @type {string | null} */ (null));
 export const moving = signal(/** @type {Conversation | null} */ (null));
 
-let asked = 0;
+const fresh = freshness();
+const readList = fresh.reader();
+/** The latest change to each conversation: the answers to those before it are not shown. */
+const changing = new Map();
 
 /** All of them, those written in last first. */
 const sorted = computed(() => [...known.value.values()].sort(later));
@@ -89,11 +95,9 @@ function later(a, b) {
 
 /** Read the list afresh: the pinned, and the first of the others. */
 export async function loadList() {
-  const turn = ++asked;
+  const ask = () => Promise.all([fetchPage("recent"), fetchPage("pinned", MOST_PINNED)]);
   try {
-    const [page, pins] = await Promise.all([fetchPage("recent"), fetchPage("pinned", MOST_PINNED)]);
-    if (turn !== asked) return;
-    batch(() => {
+    await readList(ask, ([page, pins]) => batch(() => {
       const last = page.next_cursor ? page.conversations.at(-1)?.updated_at ?? "" : "";
       const span = (recent.peek() ?? []).filter((item) => item.updated_at >= last);
       takeIn([...page.conversations, ...pins.conversations], [...span, ...pinned.peek()]);
@@ -103,9 +107,9 @@ export async function loadList() {
         read.value = { ...read.peek(), recent: { cursor: page.next_cursor, known: true } };
       }
       failed.value = false;
-    });
+    }));
   } catch {
-    failed.value = turn === asked;
+    failed.value = true;
   }
 }
 
@@ -116,26 +120,25 @@ export async function loadList() {
 export async function loadMore(place) {
   const cursor = read.peek()[place]?.cursor;
   if (cursor === null) return;
-  const page = await fetchPage(place, PAGE, cursor).catch((error) => toast(explain(error)));
-  if (!page) return;
-  batch(() => {
-    takeIn(page.conversations, []);
-    read.value = { ...read.peek(), [place]: { cursor: page.next_cursor, known: true } };
-  });
+  await readPlace(place, cursor, () => []);
 }
 
 /** Read the first page of a project's conversations afresh. @param {string} project */
 export async function loadProject(project) {
-  const before = inProject(project);
-  const page = await fetchPage(project).catch((error) => toast(explain(error)));
-  if (!page) return;
-  const last = page.next_cursor ? page.conversations.at(-1)?.updated_at ?? "" : "";
-  // What was moved meanwhile is newer than this answer.
-  const stale = before.filter((item) => conversationOf(item.id) === item && item.updated_at >= last);
-  batch(() => {
-    takeIn(page.conversations, stale);
-    read.value = { ...read.peek(), [project]: { cursor: page.next_cursor, known: true } };
-  });
+  await readPlace(project, "", (last) => inProject(project).filter((item) => item.updated_at >= last));
+}
+
+/**
+ * @param {string} place
+ * @param {string | undefined} cursor
+ * @param {(last: string) => Conversation[]} stale what was known of the span down to a time
+ */
+async function readPlace(place, cursor, stale) {
+  await fresh.reader()(() => fetchPage(place, PAGE, cursor), (page) => batch(() => {
+    const last = page.next_cursor ? page.conversations.at(-1)?.updated_at ?? "" : "";
+    takeIn(page.conversations, stale(last));
+    read.value = { ...read.peek(), [place]: { cursor: page.next_cursor, known: true } };
+  })).catch((error) => toast(explain(error)));
 }
 
 /**
@@ -191,13 +194,21 @@ function recall(conversation) {
  * @param {Partial<Conversation>} fields
  */
 export async function change(conversation, fields) {
-  keep({ ...conversation, ...fields });
+  const names = /** @type {(keyof Conversation)[]} */ (Object.keys(fields));
+  const before = Object.fromEntries(names.map((name) => [name, conversation[name]]));
+  const show = (/** @type {Partial<Conversation>} */ values) =>
+    keep({ ...(conversationOf(conversation.id) ?? conversation), ...values });
+  show(fields);
+  changing.set(conversation.id, fields);
   try {
     const out = Object.entries(fields).map(([name, value]) => [name, value ?? ""]);
-    keep(await request("PATCH", path(conversation), Object.fromEntries(out)));
+    await fresh.change(async () => {
+      const now = await request("PATCH", path(conversation), Object.fromEntries(out));
+      if (changing.get(conversation.id) === fields) keep(now);
+    });
     return true;
   } catch (error) {
-    keep(conversation);
+    show(before);
     toast(explain(/** @type {Error} */ (error)));
     return false;
   }
@@ -240,9 +251,10 @@ export async function remove(conversation) {
   forget(conversation.id);
   if (wasOpen) go(null, { replace: true });
   try {
-    await request("DELETE", path(conversation));
+    await fresh.change(() => request("DELETE", path(conversation)));
     const undo = async () => {
-      recall(await request("POST", `${path(conversation)}/restore`));
+      await fresh.change(async () =>
+        recall(await request("POST", `${path(conversation)}/restore`)));
       if (wasOpen) go(conversation.id);
     };
     toast(t("list.deleted"), {

@@ -1,6 +1,7 @@
 import { effect, signal } from "@preact/signals";
 
 import { request } from "../api.js";
+import { freshness } from "./freshness.js";
 import { conversation } from "./thread.js";
 
 /**
@@ -16,6 +17,9 @@ export const REASONS = {
   down: ["wrong", "unclear", "incomplete", "off_topic", "refused", "harmful", "slow", "other"],
 };
 
+const fresh = freshness();
+const read = fresh.reader();
+
 /** What the reader thinks of the open conversation's answers, by their ids. */
 export const opinions = signal(/** @type {Record<string, Opinion>} */ ({}));
 
@@ -28,17 +32,21 @@ export const explaining = signal(/** @type {string | null} */ (null));
  * @param {string[]} [reasons]
  * @param {string} [comment]
  */
-export async function rate(id, rating, reasons = [], comment = "") {
-  const body = { rating, reasons, comment };
-  const kept = await request("PUT", `/api/messages/${id}/feedback`, body);
-  opinions.value = { ...opinions.value, [id]: kept };
+export function rate(id, rating, reasons = [], comment = "") {
+  return fresh.change(async () => {
+    const body = { rating, reasons, comment };
+    const kept = await request("PUT", `/api/messages/${id}/feedback`, body);
+    opinions.value = { ...opinions.value, [id]: kept };
+  });
 }
 
 /** @param {string} id of the answer */
-export async function takeBack(id) {
-  await request("DELETE", `/api/messages/${id}/feedback`);
-  const { [id]: _, ...others } = opinions.value;
-  opinions.value = others;
+export function takeBack(id) {
+  return fresh.change(async () => {
+    await request("DELETE", `/api/messages/${id}/feedback`);
+    const { [id]: _, ...others } = opinions.value;
+    opinions.value = others;
+  });
 }
 
 /** Read what the reader thinks whenever another conversation is opened. */
@@ -54,10 +62,10 @@ export function watchFeedback() {
 }
 
 /** @param {string} id */
-async function load(id) {
-  const found = await request("GET", `/api/conversations/${id}/feedback`).catch(() => null);
-  if (!found || conversation.peek()?.id !== id) return;
-  const read = Object.fromEntries(
-    found.feedback.map((/** @type {Opinion} */ opinion) => [opinion.message_id, opinion]));
-  opinions.value = { ...read, ...opinions.peek() };
+function load(id) {
+  return read(() => request("GET", `/api/conversations/${id}/feedback`), (found) => {
+    if (conversation.peek()?.id !== id) return;
+    opinions.value = Object.fromEntries(
+      found.feedback.map((/** @type {Opinion} */ opinion) => [opinion.message_id, opinion]));
+  }).catch(() => {});
 }

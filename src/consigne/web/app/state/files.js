@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 
 import { request } from "../api.js";
 import { explain, t } from "../i18n.js";
+import { freshness } from "./freshness.js";
 import { toast } from "./toasts.js";
 
 /**
@@ -17,14 +18,21 @@ import { toast } from "./toasts.js";
 export const files = signal(/** @type {GivenFile[] | null} */ (null));
 export const olderFiles = signal(false);
 
+const fresh = freshness();
+const read = fresh.reader();
+
 /** Load the newest files, or those before the oldest that is shown. @param {boolean} [more] */
 export async function loadFiles(more = false) {
-  const shown = more ? (files.peek() ?? []) : [];
-  const before = shown.at(-1)?.id;
   try {
-    const page = await request("GET", `/api/documents${before ? `?before=${before}` : ""}`);
-    files.value = [...shown, ...page.documents];
-    olderFiles.value = page.more;
+    await read(async () => {
+      const shown = more ? (files.peek() ?? []) : [];
+      const before = shown.at(-1)?.id;
+      const page = await request("GET", `/api/documents${before ? `?before=${before}` : ""}`);
+      return { all: [...shown, ...page.documents], older: page.more };
+    }, ({ all, older }) => {
+      files.value = all;
+      olderFiles.value = older;
+    });
   } catch (error) {
     toast(explain(/** @type {Error} */ (error)));
   }
@@ -33,8 +41,10 @@ export async function loadFiles(more = false) {
 /** @param {GivenFile} file */
 export async function deleteFile(file) {
   try {
-    await request("DELETE", `/api/documents/${file.id}`);
-    files.value = files.peek()?.filter(({ id }) => id !== file.id) ?? null;
+    await fresh.change(async () => {
+      await request("DELETE", `/api/documents/${file.id}`);
+      files.value = files.peek()?.filter(({ id }) => id !== file.id) ?? null;
+    });
     toast(t("files.deleted", { name: file.filename }));
   } catch (error) {
     toast(explain(/** @type {Error} */ (error)));

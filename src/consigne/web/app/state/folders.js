@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 import { request } from "../api.js";
 import { explain, t } from "../i18n.js";
 import { storage } from "../storage.js";
+import { freshness } from "./freshness.js";
 import { toast } from "./toasts.js";
 
 /** @typedef {import("../types.js").Folder} Folder */
@@ -11,9 +12,12 @@ export const folders = signal(/** @type {Folder[]} */ ([]));
 /** The folders that are open in the list, by their ids; this browser remembers them. */
 export const unfolded = signal(new Set((storage.get("folders") ?? "").split(" ").filter(Boolean)));
 
-export async function loadFolders() {
-  const found = await request("GET", "/api/folders").catch(() => null);
-  if (found) folders.value = found.folders;
+const fresh = freshness();
+const read = fresh.reader();
+
+export function loadFolders() {
+  return read(() => request("GET", "/api/folders"), (found) => { folders.value = found.folders; })
+    .catch(() => {});
 }
 
 /** @param {string} id */
@@ -31,9 +35,11 @@ export function toggle(id) {
  */
 export async function createFolder(name) {
   try {
-    const made = await request("POST", "/api/folders", { name });
-    put(made);
-    return made;
+    return await fresh.change(async () => {
+      const made = await request("POST", "/api/folders", { name });
+      put(made);
+      return made;
+    });
   } catch (error) {
     toast(explain(/** @type {Error} */ (error)));
     return null;
@@ -48,7 +54,7 @@ export async function renameFolder(folder, name) {
   if (!name.trim() || name.trim() === folder.name) return;
   put({ ...folder, name: name.trim() });
   try {
-    put(await request("PATCH", `/api/folders/${folder.id}`, { name }));
+    await fresh.change(async () => put(await request("PATCH", `/api/folders/${folder.id}`, { name })));
   } catch (error) {
     put(folder);
     toast(explain(/** @type {Error} */ (error)));
@@ -59,8 +65,9 @@ export async function renameFolder(folder, name) {
 export async function removeFolder(folder) {
   folders.value = folders.value.filter((other) => other.id !== folder.id);
   try {
-    await request("DELETE", `/api/folders/${folder.id}`);
-    const undo = async () => put(await request("POST", `/api/folders/${folder.id}/restore`));
+    await fresh.change(() => request("DELETE", `/api/folders/${folder.id}`));
+    const undo = () => fresh.change(async () =>
+      put(await request("POST", `/api/folders/${folder.id}/restore`)));
     toast(t("folder.deleted"), {
       label: t("list.undo"),
       run: () => undo().catch((error) => toast(explain(error))),

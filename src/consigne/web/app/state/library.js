@@ -99,7 +99,8 @@ export function watchSchedules() {
     if (!here) return;
     queueMicrotask(async () => {
       schedules.put({ ...here, unread: false });
-      await request("POST", "/api/schedules/read", { conversation_id: id }).catch(() => {});
+      await schedules.fresh.change(() =>
+        request("POST", "/api/schedules/read", { conversation_id: id }).catch(() => {}));
     });
   });
 }

@@ -4,6 +4,7 @@ import { request } from "../api.js";
 import { explain } from "../i18n.js";
 import { storage } from "../storage.js";
 import { follow } from "../stream.js";
+import { freshness } from "./freshness.js";
 import { assistants } from "./library.js";
 import { toast } from "./toasts.js";
 
@@ -19,6 +20,8 @@ const defaultId = signal(/** @type {string | null} */ (null));
 export const paints = signal(/** @type {string | null} */ (null));
 /** Whether a part of a picture can be drawn anew. */
 export const edits = signal(false);
+/** Of all prices. */
+export const currency = signal("USD");
 const preferred = signal(storage.get("model"));
 
 /** Those that can hold a conversation. */
@@ -69,19 +72,26 @@ export function prefer(id) {
   storage.set("model", id);
 }
 
-export async function loadModels() {
-  const found = await request("GET", "/api/models").catch(() => null);
-  if (!found) return;
-  models.value = found.models;
-  defaultId.value = found.default;
-  paints.value = found.paints ?? null;
-  edits.value = Boolean(found.changes_pictures);
+const fresh = freshness();
+const readModels = fresh.reader();
+const readSuggestions = fresh.reader();
+
+export function loadModels() {
+  return readModels(() => request("GET", "/api/models"), (found) => {
+    models.value = found.models;
+    defaultId.value = found.default;
+    paints.value = found.paints ?? null;
+    edits.value = Boolean(found.changes_pictures);
+    currency.value = found.currency ?? "USD";
+  }).catch(() => {});
 }
 
 export async function loadSuggestions() {
   suggestionsError.value = null;
   try {
-    suggestions.value = await request("GET", "/api/models/suggestions");
+    await readSuggestions(() => request("GET", "/api/models/suggestions"), (found) => {
+      suggestions.value = found;
+    });
   } catch (error) {
     suggestionsError.value = /** @type {Error} */ (error);
   }
@@ -89,8 +99,12 @@ export async function loadSuggestions() {
 
 /** Learn of pulls that run already (begun in another tab, or before a reload). */
 export async function loadPulls() {
+  const before = pulls.peek();
   const found = await request("GET", "/api/models/pulls").catch(() => ({ pulls: [] }));
-  for (const pull of found.pulls) pulls.value = { ...pulls.value, [pull.source]: pull };
+  for (const pull of found.pulls) {
+    const told = pulls.peek()[pull.source] !== before[pull.source]; // meanwhile, so it is newer
+    if (!told) pulls.value = { ...pulls.value, [pull.source]: pull };
+  }
   if (!runningPulls.value.length) return;
   watchPulls();
   loadSuggestions(); // they hold the models' names

@@ -14,16 +14,20 @@ export const instructions = signal(/** @type {Instructions | null} */ (null));
 /** @type {ReturnType<typeof collection<Fact>>} */
 export const facts = collection("/api/personal/facts", "facts", "personal.forgotten");
 
-export async function loadPersonal() {
-  const found = await request("GET", "/api/personal").catch(() => null);
-  if (!found) return;
-  instructions.value = found.instructions;
-  facts.items.value = found.facts;
+const read = facts.fresh.reader();
+
+export function loadPersonal() {
+  return read(() => request("GET", "/api/personal"), (found) => {
+    instructions.value = found.instructions;
+    facts.items.value = found.facts;
+  }).catch(() => {});
 }
 
 /** @param {Instructions} wanted */
-export async function instruct(wanted) {
-  instructions.value = await request("PUT", "/api/personal/instructions", wanted);
+export function instruct(wanted) {
+  return facts.fresh.change(async () => {
+    instructions.value = await request("PUT", "/api/personal/instructions", wanted);
+  });
 }
 
 const ASKED = /^\s*(?:please\s+|s[’']il (?:te|vous) pla[iî]t,?\s+)?(?:remember|retiens|retenez|souviens-toi|souvenez-vous|rappelle-toi|rappelez-vous|n[’']oublie[zs]? pas)(?:\s+(?:that|que)\b|\s+qu[’'])?\s*:?\s*/i;

@@ -4,6 +4,7 @@ import { request } from "../api.js";
 import { explain, t } from "../i18n.js";
 import { openId } from "../router.js";
 import { keepDraft } from "./drafts.js";
+import { freshness } from "./freshness.js";
 import { toast } from "./toasts.js";
 
 /**
@@ -20,14 +21,21 @@ export const olderPictures = signal(false);
 /** What is known to be deleted. */
 export const gone = signal(/** @type {Set<string>} */ (new Set()));
 
+const fresh = freshness();
+const read = fresh.reader();
+
 /** Load the newest pictures, or those before the oldest that is shown. @param {boolean} [more] */
 export async function loadPictures(more = false) {
-  const shown = more ? (gallery.peek() ?? []) : [];
-  const before = shown.at(-1)?.id;
   try {
-    const page = await request("GET", `/api/pictures${before ? `?before=${before}` : ""}`);
-    gallery.value = [...shown, ...page.pictures];
-    olderPictures.value = page.more;
+    await read(async () => {
+      const shown = more ? (gallery.peek() ?? []) : [];
+      const before = shown.at(-1)?.id;
+      const page = await request("GET", `/api/pictures${before ? `?before=${before}` : ""}`);
+      return { all: [...shown, ...page.pictures], older: page.more };
+    }, ({ all, older }) => {
+      gallery.value = all;
+      olderPictures.value = older;
+    });
   } catch (error) {
     toast(explain(/** @type {Error} */ (error)));
   }
@@ -44,9 +52,11 @@ export function readPicture(id) {
 /** @param {string} id */
 export async function deletePicture(id) {
   try {
-    await request("DELETE", `/api/pictures/${id}`);
-    gone.value = new Set([...gone.peek(), id]);
-    gallery.value = gallery.peek()?.filter((picture) => picture.id !== id) ?? null;
+    await fresh.change(async () => {
+      await request("DELETE", `/api/pictures/${id}`);
+      gone.value = new Set([...gone.peek(), id]);
+      gallery.value = gallery.peek()?.filter((picture) => picture.id !== id) ?? null;
+    });
     toast(t("picture.deleted"));
   } catch (error) {
     toast(explain(/** @type {Error} */ (error)));

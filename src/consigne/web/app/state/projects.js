@@ -3,6 +3,7 @@ import { computed, signal } from "@preact/signals";
 import { request } from "../api.js";
 import { explain, t } from "../i18n.js";
 import { goProject, openProject } from "../router.js";
+import { freshness } from "./freshness.js";
 import { toast } from "./toasts.js";
 
 /**
@@ -40,9 +41,14 @@ export function projectOf(id) {
   return projects.value.find((project) => project.id === id);
 }
 
-export async function loadProjects() {
-  const found = await request("GET", "/api/projects").catch(() => null);
-  if (found) projects.value = found.projects;
+const fresh = freshness();
+const readAll = fresh.reader();
+const readOne = fresh.reader();
+
+export function loadProjects() {
+  return readAll(() => request("GET", "/api/projects"), (found) => {
+    projects.value = found.projects;
+  }).catch(() => {});
 }
 
 /** Read the project whose page is open. @param {string} id */
@@ -50,8 +56,7 @@ export async function readProject(id) {
   if (opened.peek()?.project.id !== id) opened.value = null;
   openError.value = null;
   try {
-    const found = await request("GET", path(id));
-    if (openProject.peek() === id) take(found);
+    await readOne(() => request("GET", path(id)), take);
   } catch (error) {
     if (openProject.peek() === id) openError.value = /** @type {Error} */ (error);
   }
@@ -63,11 +68,13 @@ export async function readProject(id) {
  * @param {Wanted} wanted
  * @throws {import("../api.js").ApiError}
  */
-export async function saveProject(id, wanted) {
-  const found = await (id
-    ? request("PUT", path(id), wanted) : request("POST", "/api/projects", wanted));
-  take(found);
-  if (!id) goProject(found.project.id);
+export function saveProject(id, wanted) {
+  return fresh.change(async () => {
+    const found = await (id
+      ? request("PUT", path(id), wanted) : request("POST", "/api/projects", wanted));
+    if (!id) goProject(found.project.id);
+    take(found);
+  });
 }
 
 /**
@@ -76,9 +83,8 @@ export async function saveProject(id, wanted) {
  * @param {"PUT" | "DELETE"} how
  * @throws {import("../api.js").ApiError}
  */
-export async function changeFile(id, document, how) {
-  const found = await request(how, `${path(id)}/files/${document}`);
-  if (openProject.peek() === id) take(found);
+export function changeFile(id, document, how) {
+  return fresh.change(async () => take(await request(how, `${path(id)}/files/${document}`)));
 }
 
 /**
@@ -91,15 +97,17 @@ export async function removeProject(project, withConversations, changed) {
   const wasOpen = openProject.peek() === project.id;
   const fate = withConversations ? "delete" : "keep";
   try {
-    await request("DELETE", `${path(project.id)}?conversations=${fate}`);
+    await fresh.change(async () => {
+      await request("DELETE", `${path(project.id)}?conversations=${fate}`);
+      projects.value = projects.value.filter((other) => other.id !== project.id);
+    });
   } catch (error) {
     return toast(explain(/** @type {Error} */ (error)));
   }
-  projects.value = projects.value.filter((other) => other.id !== project.id);
   if (wasOpen) goProject(null);
   await changed();
   const undo = async () => {
-    take(await request("POST", `${path(project.id)}/restore`));
+    await fresh.change(async () => take(await request("POST", `${path(project.id)}/restore`)));
     await changed();
     if (wasOpen) goProject(project.id);
   };
@@ -109,11 +117,11 @@ export async function removeProject(project, withConversations, changed) {
   });
 }
 
-/** @param {Opened} found */
+/** Know a project as it is now; on its page, all of it. @param {Opened} found */
 function take(found) {
   const others = projects.value.filter((other) => other.id !== found.project.id);
   projects.value = [...others, found.project].sort((a, b) => a.name.localeCompare(b.name));
-  opened.value = found;
+  if (openProject.peek() === found.project.id) opened.value = found;
 }
 
 /** @param {string} id */

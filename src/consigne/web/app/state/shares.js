@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 
 import { request } from "../api.js";
 import { explain, t } from "../i18n.js";
+import { freshness } from "./freshness.js";
 import { toast } from "./toasts.js";
 
 /**
@@ -19,11 +20,15 @@ export const enabled = signal(true);
 /** The conversation that is to be shared. */
 export const sharing = signal(/** @type {Conversation | null} */ (null));
 
+const fresh = freshness();
+const read = fresh.reader();
+
 export async function loadShares() {
   try {
-    const found = await request("GET", "/api/shares");
-    enabled.value = found.enabled;
-    shares.value = found.shares;
+    await read(() => request("GET", "/api/shares"), (found) => {
+      enabled.value = found.enabled;
+      shares.value = found.shares;
+    });
   } catch (error) {
     toast(explain(/** @type {Error} */ (error)));
   }
@@ -34,16 +39,20 @@ export async function loadShares() {
  * @param {string} conversation
  * @throws {import("../api.js").ApiError}
  */
-export async function share(conversation) {
-  const made = await request("POST", `/api/conversations/${conversation}/share`);
-  shares.value = [made, ...(shares.value ?? []).filter((one) => one.id !== made.id)];
+export function share(conversation) {
+  return fresh.change(async () => {
+    const made = await request("POST", `/api/conversations/${conversation}/share`);
+    shares.value = [made, ...(shares.value ?? []).filter((one) => one.id !== made.id)];
+  });
 }
 
 /** @param {Share} link */
 export async function revoke(link) {
   try {
-    await request("DELETE", `/api/shares/${link.id}`);
-    shares.value = (shares.value ?? []).filter((one) => one.id !== link.id);
+    await fresh.change(async () => {
+      await request("DELETE", `/api/shares/${link.id}`);
+      shares.value = (shares.value ?? []).filter((one) => one.id !== link.id);
+    });
     toast(t("share.revoked"));
   } catch (error) {
     toast(explain(/** @type {Error} */ (error)));

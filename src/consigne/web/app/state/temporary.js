@@ -47,6 +47,11 @@ export function keepHere(message) {
   all.value = new Map(all.value).set(message.id, message);
 }
 
+/** Whether a message is one of the chat on screen. @param {string} id */
+export function isHere(id) {
+  return all.peek().has(id);
+}
+
 /** @param {string} id */
 export function forget(id) {
   const others = new Map(all.value);

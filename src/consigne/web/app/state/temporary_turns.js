@@ -1,6 +1,6 @@
 import { clear, graft, head } from "./branch.js";
 import { leave } from "./running.js";
-import { ask, forget, keepHere, question, show, temporary } from "./temporary.js";
+import { ask, forget, isHere, keepHere, question, show } from "./temporary.js";
 import { follow, reset, status } from "./thread.js";
 
 /**
@@ -18,6 +18,7 @@ export async function sendTemporarily(text, parentId, model) {
   try {
     await answerTemporarily(asked.id, model);
   } catch (error) {
+    if (!isHere(asked.id)) throw error; // another chat is on screen by now
     forget(asked.id);
     if (before) show(before);
     else clear();
@@ -31,7 +32,7 @@ export async function sendTemporarily(text, parentId, model) {
  */
 export async function answerTemporarily(questionId, model) {
   const answer = await ask(questionId, model);
-  if (!temporary.peek()) return;
+  if (!isHere(questionId)) return;
   keepHere(answer);
   follow(answer, answer.run_id ?? "");
 }

@@ -5,7 +5,8 @@ import { openAt, openId } from "../router.js";
 import {
   beside, besideId, clear, downTo, earlier, extend, goOnAfter, graft, hold, later, messages, put, stretch,
 } from "./branch.js";
-import { keep, loadList } from "./conversations.js";
+import { conversationOf, keep, loadList } from "./conversations.js";
+import { turns } from "./freshness.js";
 import { leave, listen, listenOnly } from "./running.js";
 import { keepHere, show, temporary } from "./temporary.js";
 import { leaveTemporary } from "./temporary_leave.js";
@@ -29,6 +30,9 @@ export const editing = signal(/** @type {string | null} */ (null));
 /** The message to bring into view; a new object each time. */
 export const sought = signal(/** @type {{id: string} | null} */ (null));
 
+/** Whether what is open is known, so that something can be sent in it. */
+export const writable = computed(() => status.value === "new" || status.value === "ready");
+
 /** The messages on screen, oldest first. */
 export const shown = computed(() =>
   outgoing.value ? downTo(outgoing.value.parentId) : stretch.value,
@@ -42,6 +46,9 @@ export const written = computed(() =>
 /** The first of them, if one is. */
 export const running = computed(() => written.value.at(0));
 
+/** Going elsewhere, in the conversation or to another: what was asked for before comes too late. */
+export const move = turns();
+
 /**
  * Read a conversation, at a message if one is given, and follow the answer written in it.
  * @param {string | null} id
@@ -51,22 +58,24 @@ export async function open(id, at = null) {
   if (id !== null && conversation.peek()?.id === id && status.peek() === "ready") {
     return at && seek(at);
   }
+  const here = move();
   leave();
   reset(id === null ? "new" : "loading");
   if (id === null) return;
+  const before = conversationOf(id);
   try {
     // A message that is gone, or none at all: the conversation opens at its end.
     const page = (at && (await read(id, "around", at).catch(() => null))) || (await read(id));
-    if (openId.peek() !== id) return;
+    if (!here()) return;
     batch(() => {
       hold(page);
       conversation.value = page.conversation;
       sought.value = at ? { id: at } : null;
       status.value = "ready";
     });
-    keep(page.conversation);
+    if (conversationOf(id) === before) keep(page.conversation); // else this is known better
   } catch (error) {
-    if (openId.peek() !== id) return;
+    if (!here()) return;
     loadError.value = /** @type {Error} */ (error);
     status.value = error instanceof ApiError && error.status === 404 ? "missing" : "failed";
   }
@@ -118,8 +127,8 @@ export async function loadBeside(side) {
   extending = true;
   try {
     const page = await read(id, side, end.id);
-    const known = messages.peek().has(end.id);
-    if (conversation.peek()?.id === id && known) extend(page, side);
+    const still = stretch.peek().at(side === "before" ? 0 : -1)?.id === end.id;
+    if (conversation.peek()?.id === id && still) extend(page, side);
   } finally {
     extending = false;
   }
@@ -132,9 +141,10 @@ export async function loadBeside(side) {
 export async function seek(messageId) {
   const id = conversation.peek()?.id;
   if (!id) return;
+  const here = move();
   if (!stretch.peek().some((message) => message.id === messageId)) {
     const page = await read(id, "around", messageId);
-    if (conversation.peek()?.id !== id) return;
+    if (!here()) return;
     hold(page);
   }
   sought.value = { id: messageId };
@@ -144,8 +154,9 @@ export async function seek(messageId) {
 export async function toLatest() {
   const id = conversation.peek()?.id;
   if (!id || !later.peek()) return;
+  const here = move();
   const page = await read(id);
-  if (conversation.peek()?.id === id) hold(page);
+  if (here()) hold(page);
 }
 
 /**
@@ -156,11 +167,12 @@ export async function readVersion(messageId) {
   if (temporary.peek()) return show(messageId);
   const id = conversation.peek()?.id;
   if (!id) return;
+  const here = move();
   const [page] = await Promise.all([
     read(id, "around", messageId),
     request("PATCH", `/api/conversations/${id}`, { head_id: messageId }),
   ]);
-  if (conversation.peek()?.id !== id) return;
+  if (!here()) return;
   batch(() => {
     hold(page);
     sought.value = { id: messageId };
@@ -168,10 +180,13 @@ export async function readVersion(messageId) {
 }
 
 /**
+ * Follow an answer, if what it answers is still being read.
  * @param {Message} answer
  * @param {string} runId
  */
 export function follow(answer, runId) {
+  if (!stretch.peek().some(({ id }) => id === answer.parent_id)) return;
+  move();
   expectThought(runId);
   const begun = { ...answer, run_id: runId, state: /** @type {const} */ ("running") };
   if (answer.id === besideId.peek()) put(begun);
@@ -256,7 +271,7 @@ function hearer(id) {
       const current = conversation.peek();
       if (!current) return;
       conversation.value = { ...current, title };
-      keep({ ...current, title });
+      keep({ ...(conversationOf(current.id) ?? current), title });
     },
     done(message) {
       // The parent's name in a temporary chat is this page's own.

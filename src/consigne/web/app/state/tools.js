@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 
 import { request } from "../api.js";
 import { explain } from "../i18n.js";
+import { freshness } from "./freshness.js";
 import { python } from "./interpreter.js";
 import { toast } from "./toasts.js";
 
@@ -27,12 +28,15 @@ export function usesTools(model) {
   return Boolean(model?.capabilities?.tools && !model.starter);
 }
 
-export async function loadTools() {
-  const found = await request("GET", "/api/tools").catch(() => null);
-  if (!found) return;
-  tools.value = found.tools;
-  canResearch.value = found.research;
-  python.value = found.python;
+const fresh = freshness();
+const read = fresh.reader();
+
+export function loadTools() {
+  return read(() => request("GET", "/api/tools"), (found) => {
+    tools.value = found.tools;
+    canResearch.value = found.research;
+    python.value = found.python;
+  }).catch(() => {});
 }
 
 /**
@@ -40,12 +44,14 @@ export async function loadTools() {
  * @param {boolean} on
  */
 export async function switchTool(name, on) {
-  const before = tools.value;
-  tools.value = before.map((tool) => (tool.name === name ? { ...tool, on } : tool));
+  const show = (/** @type {boolean} */ is) => {
+    tools.value = tools.value.map((tool) => (tool.name === name ? { ...tool, on: is } : tool));
+  };
+  show(on);
   try {
-    await request("PATCH", `/api/tools/${encodeURIComponent(name)}`, { on });
+    await fresh.change(() => request("PATCH", `/api/tools/${encodeURIComponent(name)}`, { on }));
   } catch (error) {
-    tools.value = before;
+    show(!on);
     toast(explain(/** @type {Error} */ (error)));
   }
 }

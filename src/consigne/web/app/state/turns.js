@@ -9,7 +9,7 @@ import { prefer } from "./models.js";
 import { takePart } from "./marking.js";
 import { temporary } from "./temporary.js";
 import { answerTemporarily, sendTemporarily } from "./temporary_turns.js";
-import { conversation, follow, outgoing, read, status, toLatest, written } from "./thread.js";
+import { conversation, follow, move, outgoing, read, reopen, status, toLatest, written } from "./thread.js";
 import { takeMode } from "./tools.js";
 
 /**
@@ -30,11 +30,14 @@ import { takeMode } from "./tools.js";
  */
 export async function send(text, parentId, { clientId, model, files = [], opened }) {
   if (temporary.peek()) return sendTemporarily(text, parentId, model);
+  const before = conversation.peek();
+  const shown = { text, parentId, files };
   try {
     if (later.peek() && parentId === head.peek()) await toLatest();
-    outgoing.value = { text, parentId, files };
+    if (conversation.peek()?.id === before?.id) outgoing.value = shown;
+    move();
     const other = secondModel.peek()?.id;
-    const kept = conversation.peek() ?? (await begin(model, opened));
+    const kept = before ?? (await begin(model, opened));
     const body = {
       text, parent_id: parentId, client_id: clientId, model, mode: takeMode(),
       ...takePart(),
@@ -42,10 +45,12 @@ export async function send(text, parentId, { clientId, model, files = [], opened
       ...(other ? { second_model: other } : {}),
     };
     const reply = await request("POST", `/api/conversations/${kept.id}/messages`, body);
-    if (conversation.peek()?.id !== kept.id) return loadList();
+    const left = () => conversation.peek()?.id !== kept.id;
+    if (left()) return openId.peek() === kept.id ? reopen() : loadList(); // left, or come back to
     // The reader may have gone to another version meanwhile: then what was sent is shown afresh.
     const elsewhere = parentId !== null && !messages.peek().has(parentId);
     const page = elsewhere ? await read(kept.id) : null;
+    if (left()) return loadList();
     batch(() => {
       outgoing.value = null;
       if (page) return hold(page);
@@ -56,7 +61,7 @@ export async function send(text, parentId, { clientId, model, files = [], opened
     second.value = null;
     loadList();
   } catch (error) {
-    outgoing.value = null;
+    if (outgoing.peek() === shown) outgoing.value = null;
     throw error;
   }
 }

@@ -2,6 +2,7 @@ import { computed, signal } from "@preact/signals";
 
 import { request } from "../api.js";
 import { explain } from "../i18n.js";
+import { freshness } from "./freshness.js";
 import { session } from "./session.js";
 import { toast } from "./toasts.js";
 
@@ -23,12 +24,15 @@ export const usage = signal(/** @type {Record<typeof KINDS[number], Report> | nu
 /** Whether this person may see them. */
 export const maySeeUsage = computed(() => ["owner", "admin"].includes(session.value?.role ?? ""));
 
+const read = freshness().reader();
+
 /** Read the sums anew. */
 export async function loadUsage() {
   const ask = (/** @type {string} */ by) => request("GET", `/api/usage?by=${by}&days=${DAYS}`);
   try {
-    const [day, model, key] = await Promise.all(KINDS.map(ask));
-    usage.value = { day, model, key };
+    await read(() => Promise.all(KINDS.map(ask)), ([day, model, key]) => {
+      usage.value = { day, model, key };
+    });
   } catch (error) {
     toast(explain(/** @type {Error} */ (error)));
   }

@@ -3,7 +3,7 @@ import { effect } from "@preact/signals";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { go, openId, openProject } from "../router.js";
-import { conversationOf, moving } from "../state/conversations.js";
+import { conversationOf, moving, rename, retitling } from "../state/conversations.js";
 import { drawer, overlay } from "../state/look.js";
 import { marking } from "../state/marking.js";
 import { projectOf } from "../state/projects.js";
@@ -15,14 +15,15 @@ import { artifact } from "../state/artifact.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { ConnectionNotice, Unreachable } from "./connection.js";
+import { NameField } from "./conversation_item.js";
+import { ConversationMenu } from "./conversation_menu.js";
 import { explaining } from "../state/feedback.js";
-import { FeedbackDialog } from "./feedback.js";
 import { Icon } from "./icons.js";
 import { lazy } from "./lazy.js";
 import { Library } from "./library_door.js";
 import { Palette } from "./palette.js";
 import { Crumb, ProjectDialogs, ProjectPage } from "./project_door.js";
-import { FillDialog, filling } from "./prompt_menu.js";
+import { filling } from "./prompt_menu.js";
 import { SearchDialog } from "./search.js";
 import { ShareButton, ShareDialogs } from "./share_door.js";
 import { Sidebar } from "./sidebar.js";
@@ -34,6 +35,8 @@ import { UsageDoor } from "./usage_door.js";
 
 const ArchiveDialog = lazy(() => import("./archive.js").then((found) => found.ArchiveDialog));
 const ArtifactPanel = lazy(() => import("./artifact_panel.js").then((found) => found.ArtifactPanel));
+const FeedbackDialog = lazy(() => import("./feedback_dialog.js").then((found) => found.FeedbackDialog));
+const FillDialog = lazy(() => import("./prompt_fill.js").then((found) => found.FillDialog));
 const GalleryDialog = lazy(() => import("./gallery.js").then((found) => found.GalleryDialog));
 const MoveDialog = lazy(() => import("./move.js").then((found) => found.MoveDialog));
 const PicturePartDialog = lazy(() => import("./picture_part.js").then((found) => found.PicturePartDialog));
@@ -79,16 +82,29 @@ export function App() {
 }
 
 function Head() {
+  const item = openId.value ? opened() : null;
   return html`<header class="head">
     <button type="button" class="quiet square drawer-only" aria-label=${t("app.openMenu")}
       aria-expanded=${drawer.value} onClick=${() => { drawer.value = true; }}><${Icon} name="menu" /></button>
-    ${openId.value && html`<${Crumb} id=${opened()?.project_id} />`}
-    <h1 dir="auto">${openProject.value ? t("project.one") : title()}</h1>
+    ${item && html`<${Crumb} id=${item.project_id} />`}
+    ${item && retitling.value === item.id
+      ? html`<${NameField} name=${item.title} label=${t("list.renameLabel")} onDone=${retitled}
+          onKeep=${(/** @type {string} */ name) => rename(item, name)} />`
+      : html`<h1 dir="auto">${openProject.value ? t("project.one") : title()}</h1>`}
     <${TemporarySwitch} />
-    <${ShareButton} item=${openId.value ? opened() : null} />
+    <${ShareButton} item=${item} />
+    ${item && html`<${ConversationMenu} item=${item} label=${t("app.options")}
+      onRename=${() => { retitling.value = item.id; }} />`}
     <button type="button" class="quiet square drawer-only" aria-label=${t("list.new")}
       onClick=${() => go(null)}><${Icon} name="plus" /></button>
   </header>`;
+}
+
+/** Leave the title's field; the cursor goes where one writes, unless it has gone elsewhere. */
+function retitled() {
+  const stays = document.activeElement?.matches(".head .rename") && matchMedia("(pointer: fine)").matches;
+  retitling.value = null;
+  if (stays) document.getElementById("composer")?.focus();
 }
 
 function title() {

@@ -22,22 +22,28 @@ export function Cited({ message, children }) {
   return html`<div onClick=${onClick}>${children}</div>`;
 }
 
-/** What an answer cites: files, and pages of the web. @param {{message: Message}} props */
+/**
+ * What an answer cites, of files and pages of the web, under the numbers it gives; of one that
+ * cites nothing, what its model was shown of both, without numbers.
+ * @param {{message: Message}} props
+ */
 export function Sources({ message }) {
   const { citations = [], sources = [] } = message;
   const text = textOf(message);
+  const named = citations.filter(({ cited }) => cited !== false);
   const used = sources.filter(({ number }) => text.includes(`[${number}]`));
-  const cites = citations.length + used.length > 0;
-  const pages = cites ? used : sources;
-  const count = citations.length + pages.length;
-  if (!count) return null;
+  const cites = named.length + used.length > 0;
   const lines = [
-    ...citations.map((one) => ({ number: one.number, what: html`<${File} citation=${one} />` })),
-    ...pages.map((one) => ({ number: one.number, what: html`<${WebPage} source=${one} />` })),
-  ].sort((a, b) => a.number - b.number);
+    ...(cites ? named : citations).map((one) => ({ number: one.number, what: html`<${File} citation=${one} />` })),
+    ...(cites ? used : sources).map((one) => ({ number: one.number, what: html`<${WebPage} source=${one} />` })),
+  ];
+  const count = lines.length;
+  if (!count) return null;
+  if (cites) lines.sort((a, b) => a.number - b.number);
   return html`<details class="sources">
-    <summary>${t(cites ? "sources.cited" : "sources.read", { count })}</summary>
-    <ol>${lines.map(({ number, what }) => html`<li key=${number} value=${number}>${what}</li>`)}</ol>
+    <summary>${t(cites ? "sources.cited" : "sources.consulted", { count })}</summary>
+    <ol class=${cites ? undefined : "unnumbered"}>${lines.map(({ number, what }) => html`
+      <li key=${number} value=${number}>${what}</li>`)}</ol>
   </details>`;
 }
 

@@ -1,7 +1,7 @@
 import { explain, t } from "../i18n.js";
 import { go, openId } from "../router.js";
 import {
-  archive, conversationOf, goBeside, moving, pin, remove, renaming,
+  archive, conversationOf, goBeside, moving, pin, remove, retitling,
 } from "../state/conversations.js";
 import { place } from "../state/branch.js";
 import { modelFor } from "../state/models.js";
@@ -48,10 +48,7 @@ export const COMMANDS = {
   previous: () => goBeside(-1),
   next: () => goBeside(1),
   pin: onOpen(pin),
-  rename: onOpen((item) => {
-    drawer.value = true;
-    renaming.value = item.id;
-  }),
+  rename: onOpen((item) => { retitling.value = item.id; }),
   move: onOpen((item) => { moving.value = item; }),
   archive: onOpen(archive),
   project: newProject,

@@ -6,7 +6,7 @@ import { openId } from "../router.js";
 import { attached, keepAttached } from "../state/attachments.js";
 import { draft, keepDraft } from "../state/drafts.js";
 import { head } from "../state/branch.js";
-import { editing, outgoing, running, shown } from "../state/thread.js";
+import { editing, outgoing, running, shown, writable } from "../state/thread.js";
 import { temporary } from "../state/temporary.js";
 import { stop } from "../state/turns.js";
 import { toast } from "../state/toasts.js";
@@ -57,14 +57,14 @@ export function Composer() {
       ${!temporary.value && html`<${Attached} />`}
       <${Second} />
       <textarea id="composer" ref=${box} rows="1" value=${text} aria-label=${t("composer.label")}
-        placeholder=${t("composer.placeholder")} enterkeyhint="send" dir="auto"
+        placeholder=${t("composer.placeholder")} enterkeyhint="enter" dir="auto"
         onInput=${(/** @type {any} */ event) => keepDraft(where, event.target.value)}
         onKeyDown=${onKeyDown} onPaste=${temporary.value ? undefined : onPaste} ...${promptHints(text)}></textarea>
       <div class="composer-row">
         <div class="composer-tools">${!temporary.value && html`<${AttachButton} />`}
           <${ModelPicker} />${!temporary.value && html`<${ToolsMenu} />`}</div>
         <${Dictate} />
-        <${Submit} busy=${busy} ready=${text.trim() !== "" && !outgoing.value && settled(where)} />
+        <${Submit} busy=${busy} ready=${text.trim() !== "" && !outgoing.value && writable.value && settled(where)} />
       </div>
     </div>
     ${!temporary.value && html`<${DropZone} />`}
@@ -94,15 +94,15 @@ function settled(where) {
 async function sendDraft() {
   const where = openId.peek();
   const text = draft(where).trim();
-  if (!text || outgoing.peek() || !settled(where) || mustChoose()) return;
+  if (!text || outgoing.peek() || !writable.peek() || !settled(where) || mustChoose()) return;
   const files = filesOf(where);
   const leave = () => {
     keepDraft(where, "");
     if (files.length) keepAttached(where, []);
   };
-  const giveBack = () => {
-    keepDraft(openId.peek(), text);
-    if (files.length) keepAttached(openId.peek(), files);
+  const giveBack = (/** @type {string | null} */ place) => {
+    keepDraft(place, [text, draft(place)].filter(Boolean).join("\n\n"));
+    if (files.length) keepAttached(place, [...files, ...attached(place)]);
   };
   const last = shown.peek().at(-1);
   // After a question that nobody answered: beside it.

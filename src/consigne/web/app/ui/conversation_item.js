@@ -4,12 +4,9 @@ import { html } from "../html.js";
 import { exactTime } from "../format.js";
 import { t } from "../i18n.js";
 import { followLink } from "../router.js";
-import { archive, moving, pin, remove, rename, renaming } from "../state/conversations.js";
+import { rename, renaming } from "../state/conversations.js";
 import { drawer } from "../state/look.js";
-import { sharing } from "../state/shares.js";
-import { exportConversation } from "../state/transfers.js";
-import { Icon } from "./icons.js";
-import { Menu, MenuItem } from "./menu.js";
+import { ConversationMenu } from "./conversation_menu.js";
 
 /** @typedef {import("../types.js").Conversation} Conversation */
 
@@ -30,25 +27,8 @@ export function ConversationItem({ item, open }) {
       title=${`${title}\n${exactTime(item.updated_at)}`} onClick=${onClick}>
       ${title}${item.running && html` <span class="dot loading" role="img"
         aria-label=${t("list.running")}></span>`}</a>
-    <${Menu} label=${t("list.options", { title })} button=${html`<${Icon} name="dots" />`}
-      buttonClass="quiet square" side="end">
-      <${MenuItem} onSelect=${() => pin(item)}>
-        <${Icon} name="pin" /><span class="menu-text">${t(item.pinned ? "list.unpin" : "list.pin")}</span><//>
-      <${MenuItem} onSelect=${() => { renaming.value = item.id; }}>
-        <${Icon} name="edit" /><span class="menu-text">${t("list.rename")}</span><//>
-      <${MenuItem} onSelect=${() => { moving.value = item; }}>
-        <${Icon} name="folder" /><span class="menu-text">${t("list.move")}</span><//>
-      <${MenuItem} onSelect=${() => { sharing.value = item; }}>
-        <${Icon} name="share" /><span class="menu-text">${t("share.menu")}</span><//>
-      <${MenuItem} onSelect=${() => exportConversation(item, "markdown")}>
-        <${Icon} name="arrowDown" /><span class="menu-text">${t("transfer.markdown")}</span><//>
-      <${MenuItem} onSelect=${() => exportConversation(item, "json")}>
-        <${Icon} name="arrowDown" /><span class="menu-text">${t("transfer.json")}</span><//>
-      <${MenuItem} onSelect=${() => archive(item)}>
-        <${Icon} name="archive" /><span class="menu-text">${t("list.archive")}</span><//>
-      <${MenuItem} onSelect=${() => remove(item)}>
-        <${Icon} name="trash" /><span class="menu-text">${t("list.delete")}</span><//>
-    <//>
+    <${ConversationMenu} item=${item} label=${t("list.options", { title })}
+      onRename=${() => { renaming.value = item.id; }} />
   </li>`;
 }
 

@@ -13,7 +13,11 @@ export function Dialog({ label, kind, title, onClose, children }) {
   useLayoutEffect(() => {
     const shown = dialog.current;
     shown?.showModal();
-    return () => shown?.close();
+    return () => {
+      // Else the cursor stays where the panel was, and what is typed then goes nowhere.
+      if (shown?.contains(document.activeElement)) getSelection()?.removeAllRanges();
+      shown?.close();
+    };
   }, []);
   const onPointerDown = (/** @type {PointerEvent} */ event) => {
     if (event.target === dialog.current) onClose();

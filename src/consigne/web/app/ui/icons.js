@@ -15,7 +15,7 @@ const PATHS = {
   left: "M12 5l-5 5 5 5",
   right: "M8 5l5 5-5 5",
   down: "M5 8l5 5 5-5",
-  dots: "M5 10h.01M10 10h.01M15 10h.01",
+  dots: "M5 9.6a.4.4 0 1 0 .01 0M10 9.6a.4.4 0 1 0 .01 0M15 9.6a.4.4 0 1 0 .01 0",
   arrowDown: "M10 4v12M5 11l5 5 5-5",
   pin: "M10 12v5M6 12h8M7.5 3h5M8 3v5l-2 4M12 3v5l2 4",
   folder: "M3 5.5h5l1.5 2H17v8H3z",

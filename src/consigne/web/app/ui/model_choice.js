@@ -1,5 +1,7 @@
+import { money, pace } from "../format.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
+import { currency } from "../state/models.js";
 import { usesTools } from "../state/tools.js";
 import { assistantOf } from "../state/library.js";
 import { Badge } from "./badge.js";
@@ -17,21 +19,35 @@ export function Choice({ model, chosen, onChoose }) {
       <span>${model.name} ${model.starter && html`<span class="tag">${t("model.starter")}</span>`}</span>
       <span class="muted small"><span class="dot ${model.state}"></span>
         ${t(`model.state.${model.state}`)} · ${place(model)}</span>
-      <${Abilities} model=${model} />
+      <${Facts} list=${abilities(model)} />
+      <${Facts} list=${costs(model)} />
     </span>
     ${chosen && html`<${Icon} name="check" />`}
   <//>`;
 }
 
-/** What a model can do beside writing. @param {{model: Model}} props */
-function Abilities({ model }) {
-  const known = [
+/** @param {{list: (string | false | undefined)[]}} props */
+function Facts({ list }) {
+  const known = list.filter(Boolean);
+  return known.length > 0 && html`<span class="muted small">${known.join(" · ")}</span>`;
+}
+
+/** What a model can do beside writing. @param {Model} model */
+function abilities(model) {
+  return [
     usesTools(model) && t("model.tools"),
     model.capabilities?.images_in && t("model.sees"),
     model.capabilities?.thinking && t("model.thinks"),
-  ].filter(Boolean);
-  if (!known.length) return null;
-  return html`<span class="muted small">${known.join(" · ")}</span>`;
+  ];
+}
+
+/** How fast it writes and what that costs, as far as it is known. @param {Model} model */
+function costs({ speed, price }) {
+  const [input, output] = [price?.input ?? 0, price?.output ?? 0].map((micros) => money(micros, currency.value));
+  return [
+    speed && pace(speed.measured ? "model.speed" : "model.speedLikely", speed.tokens_per_s),
+    price && t("model.price", { input, output }),
+  ];
 }
 
 /** Where a model runs. @param {Model} model */

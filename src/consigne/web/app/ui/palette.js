@@ -37,12 +37,16 @@ export function Palette() {
 
   useEffect(() => {
     if (!wanted) return undefined;
+    let current = true;
     const timer = setTimeout(async () => {
       const path = `/api/conversations?${new URLSearchParams({ query: wanted, limit: "8" })}`;
       const page = await request("GET", path).catch(() => null);
-      if (page) found.value = page.conversations.map(jump);
+      if (page && current) found.value = page.conversations.map(jump);
     }, TYPING_PAUSE_MS);
-    return () => clearTimeout(timer);
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
   }, [wanted]);
 
   const fits = (/** @type {Entry} */ entry) => entry.text.toLocaleLowerCase().includes(wanted);

@@ -1,13 +1,11 @@
-import { signal, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { openId } from "../router.js";
 import { draft, keepDraft } from "../state/drafts.js";
 import { prompts } from "../state/library.js";
-import { Dialog } from "./dialog.js";
-import { SelectField, TextField } from "./fields.js";
 
 /** @typedef {import("../state/library.js").Prompt} Prompt */
 
@@ -25,8 +23,8 @@ export function takePrompt(prompt) {
   else write(prompt.text);
 }
 
-/** @param {string} text */
-function write(text) {
+/** Put a text into the composer. @param {string} text */
+export function write(text) {
   const before = draft(openId.peek());
   keepDraft(openId.peek(), before.startsWith("/") ? text : [before.trim(), text].filter(Boolean).join("\n\n"));
   document.getElementById("composer")?.focus();
@@ -86,42 +84,4 @@ export function promptHints(text) {
   const count = offered(text).length;
   return count ? { "aria-controls": "prompt-menu",
     "aria-activedescendant": `prompt-${Math.min(chosen.value, count - 1)}` } : {};
-}
-
-/** Asks for what stands in a prompt's places. */
-export function FillDialog() {
-  const prompt = /** @type {Prompt} */ (filling.value);
-  const values = useSignal(Object.fromEntries(prompt.places.map((p) => [p.name, p.default])));
-  const form = useRef(/** @type {HTMLFormElement | null} */ (null));
-  useEffect(() => {
-    /** @type {HTMLElement | null | undefined} */ (form.current?.querySelector("input, select"))?.focus();
-  }, []);
-  const close = () => { filling.value = null; };
-  const set = (/** @type {string} */ name) => (/** @type {string} */ value) => {
-    values.value = { ...values.value, [name]: value };
-  };
-  const take = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    close();
-    write(filled(prompt.text, values.value));
-  };
-  return html`<${Dialog} kind="sheet narrow" label=${prompt.name} title=${prompt.name} onClose=${close}>
-    <form class="fields" ref=${form} onSubmit=${take}>
-      ${prompt.places.map((place) => (place.choices.length
-        ? html`<${SelectField} key=${place.name} label=${place.name} value=${values.value[place.name]}
-            choices=${place.choices.map((choice) => [choice, choice])} onInput=${set(place.name)} />`
-        : html`<${TextField} key=${place.name} label=${place.name} value=${values.value[place.name]}
-            onInput=${set(place.name)} />`))}
-      <div class="buttons"><button type="button" class="plain" onClick=${close}>${t("message.cancel")}</button>
-        <button type="submit" class="primary">${t("prompt.insert")}</button></div>
-    </form>
-  <//>`;
-}
-
-/**
- * @param {string} text
- * @param {Record<string, string>} values
- */
-function filled(text, values) {
-  return text.replace(/\{\{([^{}=:]*)(?:[=:][^{}]*)?\}\}/g, (whole, name) => values[name.trim()] ?? whole);
 }

@@ -17,6 +17,8 @@ const FIRST = 20;
 
 /** Whether the reader has scrolled away from the end. */
 export const away = signal(false);
+/** Whether more is written below what is in view. */
+export const below = signal(false);
 
 /**
  * Keeps a conversation in its place: at the end while an answer is written there, and else where
@@ -95,6 +97,7 @@ export class Scroller {
     if (this.#anchor && (away.peek() || later.peek())) this.#return(view, this.#anchor);
     else view.scrollTop = view.scrollHeight;
     this.#top = view.scrollTop;
+    below.value = left(view) >= AT_END;
     this.#draw(view);
     this.#read(view);
   }
@@ -132,11 +135,10 @@ export class Scroller {
 
   /** @param {HTMLElement} view */
   #scrolled(view) {
-    const { scrollTop, scrollHeight, clientHeight } = view;
-    const left = scrollHeight - clientHeight - scrollTop;
-    if (left < AT_END) away.value = later.peek();
-    else if (scrollTop < this.#top || later.peek()) away.value = true;
-    this.#top = scrollTop;
+    below.value = left(view) >= AT_END;
+    if (!below.peek()) away.value = later.peek();
+    else if (view.scrollTop < this.#top || later.peek()) away.value = true;
+    this.#top = view.scrollTop;
     this.#look(view);
     this.#draw(view);
     this.#read(view);
@@ -174,16 +176,19 @@ export class Scroller {
 
   /** @param {HTMLElement} view */
   #read(view) {
-    const { scrollTop, scrollHeight, clientHeight } = view;
-    const after = scrollHeight - clientHeight - scrollTop < SOON;
-    if (scrollTop < SOON && earlier.peek()) this.#extend("before");
-    else if (after && later.peek()) this.#extend("after");
+    if (view.scrollTop < SOON && earlier.peek()) this.#extend("before");
+    else if (left(view) < SOON && later.peek()) this.#extend("after");
   }
 
   /** @param {"before" | "after"} side */
   #extend(side) {
     loadBeside(side).catch((error) => toast(explain(error)));
   }
+}
+
+/** How far the view can be scrolled down yet, in pixels. @param {HTMLElement} view */
+function left(view) {
+  return view.scrollHeight - view.clientHeight - view.scrollTop;
 }
 
 /**

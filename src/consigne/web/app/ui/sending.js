@@ -20,7 +20,8 @@ let attempt = { what: "", id: "" };
  * @param {string} text
  * @param {string | null} parentId
  * @param {() => void} taken called when the text leaves its field
- * @param {() => void} giveBack called when it must return there
+ * @param {(where: string | null) => void} giveBack called when it must return there, which may
+ *   be a conversation that was begun for it
  * @param {import("../types.js").Attachment[]} [files]
  */
 export async function sendFrom(text, parentId, taken, giveBack, files = []) {
@@ -28,14 +29,19 @@ export async function sendFrom(text, parentId, taken, giveBack, files = []) {
   const what = JSON.stringify([conversation.peek()?.id, parentId, text, files.map(({ id }) => id)]);
   if (attempt.what !== what) attempt = { what, id: uuid() };
   const model = modelFor(conversation.peek()?.model)?.id;
+  let where = openId.peek();
+  const opened = (/** @type {string} */ id) => {
+    where = id;
+    go(id);
+  };
   taken();
   unsent.value = null;
   try {
-    await send(text, parentId, { clientId: attempt.id, model, files, opened: (id) => go(id) });
+    await send(text, parentId, { clientId: attempt.id, model, files, opened });
     attempt = { what: "", id: "" };
   } catch (error) {
-    giveBack();
-    unsent.value = { where: openId.peek(), error: /** @type {Error} */ (error) };
+    giveBack(where);
+    unsent.value = { where, error: /** @type {Error} */ (error) };
   }
 }
 

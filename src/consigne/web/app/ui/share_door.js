@@ -10,7 +10,7 @@ const Dialogs = lazy(() => import("./share/dialogs.js").then((found) => found.Di
 /** Shares the open conversation. @param {{item: import("../types.js").Conversation | null}} props */
 export function ShareButton({ item }) {
   if (!item?.head_id) return null;
-  return html`<button type="button" class="quiet square" aria-label=${t("share.menu")}
+  return html`<button type="button" class="quiet square wide-only" aria-label=${t("share.menu")}
     title=${t("share.menu")} onClick=${() => { sharing.value = item; }}><${Icon} name="share" /></button>`;
 }
 

@@ -31,8 +31,11 @@ function Passages({ id, citation }) {
   const here = useRef(/** @type {HTMLElement | null} */ (null));
   const at = useSignal(citation?.passage ?? 0);
   useEffect(() => {
+    let current = true;
     request("GET", `/api/documents/${id}/passages?around=${at.value}`).then(
-      (body) => { found.value = body; }, (reason) => { error.value = reason; });
+      (body) => { if (current) found.value = body; },
+      (reason) => { if (current) error.value = reason; });
+    return () => { current = false; };
   }, [id, at.value]);
   useEffect(() => here.current?.scrollIntoView({ block: "center" }), [found.value]);
   if (error.value) {

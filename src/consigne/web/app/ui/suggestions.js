@@ -1,6 +1,6 @@
 import { useEffect } from "preact/hooks";
 
-import { day, languageName, memory, number, parameters, size, wait } from "../format.js";
+import { day, languageName, memory, pace, parameters, size, wait } from "../format.js";
 import { html } from "../html.js";
 import { explain, language, t } from "../i18n.js";
 import { overlay } from "../state/look.js";
@@ -58,7 +58,7 @@ function Body() {
 function Writer({ item, allowed }) {
   const facts = [
     t("pull.parameters", { n: parameters(item.parameters) }), size(item.size_bytes),
-    t("pull.speed", { n: number(item.expected_tokens_per_s) }), item.license,
+    pace("pull.speed", item.expected_tokens_per_s), item.license,
   ];
   const shown = item.languages.slice(0, LANGUAGES_SHOWN).map((code) => languageName(code));
   if (item.languages.length > LANGUAGES_SHOWN) shown.push("…");

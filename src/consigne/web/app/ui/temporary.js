@@ -4,7 +4,7 @@ import { go, openId, openProject } from "../router.js";
 import { head } from "../state/branch.js";
 import { loadList } from "../state/conversations.js";
 import { modelFor } from "../state/models.js";
-import { keep, setTemporary, spoken, temporary } from "../state/temporary.js";
+import { isHere, keep, setTemporary, spoken, temporary } from "../state/temporary.js";
 import { running } from "../state/thread.js";
 import { toast } from "../state/toasts.js";
 import { Icon } from "./icons.js";
@@ -23,9 +23,12 @@ export function TemporaryNotice() {
   if (!temporary.value) return null;
   const keepIt = async () => {
     try {
-      const id = await keep(head.peek() ?? "", modelFor(null)?.id);
-      setTemporary(false);
-      go(id);
+      const leaf = head.peek() ?? "";
+      const id = await keep(leaf, modelFor(null)?.id);
+      if (isHere(leaf)) {
+        setTemporary(false);
+        go(id);
+      }
       loadList();
     } catch (error) {
       toast(explain(/** @type {Error} */ (error)));

@@ -13,7 +13,7 @@ import { Badge } from "./badge.js";
 import { besideOf, Compared } from "./compare.js";
 import { Icon } from "./icons.js";
 import { Answer, Question, SentQuestion } from "./message.js";
-import { away, Scroller } from "./scroller.js";
+import { away, below, Scroller } from "./scroller.js";
 
 /** @typedef {import("../types.js").Message} Message */
 
@@ -68,7 +68,7 @@ function Messages() {
       ${sent && html`<${SentQuestion} text=${sent.text} files=${sent.files} />`}
       ${later.value && html`<${More} side="after" />`}
     </div>
-    ${(away.value || later.value) && html`<button type="button" class="latest" aria-label=${t("message.latest")}
+    ${((away.value && below.value) || later.value) && html`<button type="button" class="latest" aria-label=${t("message.latest")}
       title=${t("message.latest")} onClick=${() => scroller.end().catch(fail)}>
       <${Icon} name="arrowDown" /></button>`}
   </div>`;

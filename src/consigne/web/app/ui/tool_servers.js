@@ -1,11 +1,12 @@
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 
 import { request } from "../api.js";
 import { html } from "../html.js";
 import { explain, t } from "../i18n.js";
 import { overlay } from "../state/look.js";
 import { session } from "../state/session.js";
+import { freshness } from "../state/freshness.js";
 import { loadTools } from "../state/tools.js";
 import { Dialog } from "./dialog.js";
 import { Icon } from "./icons.js";
@@ -18,8 +19,9 @@ import { Icon } from "./icons.js";
 export function ToolServersDialog() {
   const servers = useSignal(/** @type {ToolServer[] | null} */ (null));
   const problem = useSignal("");
-  const load = () => request("GET", "/api/tools/servers")
-    .then((found) => { servers.value = found.servers; })
+  const read = useMemo(() => freshness().reader(), []);
+  const load = () => read(() => request("GET", "/api/tools/servers"),
+    (found) => { servers.value = found.servers; })
     .catch((error) => { problem.value = explain(error); });
   useEffect(() => { load(); }, []);
   const change = async (/** @type {Promise<unknown>} */ work) => {
@@ -66,10 +68,10 @@ function NewServer({ add }) {
     if (done) form.reset();
   };
   return html`<form class="server-form" onSubmit=${onSubmit}>
-    <label class="field">${t("servers.name")}<input name="name" required maxlength="24"
+    <label class="field"><span>${t("servers.name")}</span><input name="name" required maxlength="24"
       pattern="[A-Za-z0-9_\\-]+" autocomplete="off" /></label>
-    <label class="field">${t("servers.url")}<input name="url" type="url" required autocomplete="off" /></label>
-    <label class="field">${t("servers.authorization")}<input name="authorization" type="password"
+    <label class="field"><span>${t("servers.url")}</span><input name="url" type="url" required autocomplete="off" /></label>
+    <label class="field"><span>${t("servers.authorization")}</span><input name="authorization" type="password"
       autocomplete="off" /></label>
     <button type="submit" class="primary" disabled=${busy.value}>${t("servers.add")}</button>
   </form>`;

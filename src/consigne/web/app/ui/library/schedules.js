@@ -25,15 +25,15 @@ export function SchedulesPanel() {
   const allow = async () => { may.value = await Notification.requestPermission(); };
   return html`<${Listing} from=${schedules} form=${ScheduleForm} line=${(/** @type {Schedule} */ item) => html`<${Line} item=${item} />`}
       lead=${t("schedule.lead")} none=${t("schedule.none")} make=${t("schedule.new")} />
-    ${may.value === "default" && html`<button type="button" class="plain" onClick=${allow}>
+    ${may.value === "default" && html`<button type="button" class="plain at-start" onClick=${allow}>
       ${t("schedule.notify")}</button>`}`;
 }
 
 /** @param {{item: Schedule}} props */
 function Line({ item }) {
   const act = (/** @type {string} */ what, /** @type {object} */ body = {}) =>
-    request("POST", `/api/schedules/${item.id}/${what}`, body)
-      .then(schedules.put).then(lookAtSchedules)
+    schedules.change(() => request("POST", `/api/schedules/${item.id}/${what}`, body))
+      .then(lookAtSchedules)
       .catch((error) => toast(explain(error)));
   const open = () => {
     overlay.value = "";

@@ -23,7 +23,7 @@ export function SkillsPanel() {
       const headers = { "content-type": "application/zip" };
       const response = await fetch("/api/skills", { method: "POST", body: chosen, headers });
       if (!response.ok) throw await refusal(response, "/api/skills");
-      skills.put(await response.json());
+      await skills.change(() => response.json()); // nothing waits while the file is on its way
     } catch (error) {
       toast(explain(/** @type {Error} */ (error)));
     }
@@ -43,7 +43,7 @@ export function SkillsPanel() {
 /** @param {{item: Skill}} props */
 function Line({ item }) {
   const change = (/** @type {object} */ body) =>
-    request("PATCH", `/api/skills/${encodeURIComponent(item.id)}`, body).then(skills.put)
+    skills.change(() => request("PATCH", `/api/skills/${encodeURIComponent(item.id)}`, body))
       .catch((error) => toast(explain(error)));
   const administers = ["owner", "admin"].includes(session.value?.role ?? "");
   return html`<li>
