@@ -12,6 +12,8 @@ from consigne.api.connections import Connection
 from consigne.api.door import Door
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ACCEPTS = 16
+"""Connections that are taken up in one turn of the event loop."""
 
 
 class Server(uvicorn.Server):
@@ -23,11 +25,22 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, door: Door) -> None:
         super().__init__(config)
         self._door = door
+        self._more: list[socket.socket] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen on each socket several times.
+
+        The event loop takes up one connection per listener and turn. While many are served a turn
+        is long, and the last of some hundred that come at once would wait for seconds.
+        """
+        given = sockets or []
+        self._more = [each.dup() for each in given for _ in range(ACCEPTS - 1)]
+        await super().startup([*given, *self._more] if given else sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let the readers of runs and pulls have their last event, then close as uvicorn does."""
         await self._door.close()
-        await super().shutdown(sockets)
+        await super().shutdown([*sockets, *self._more] if sockets else sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

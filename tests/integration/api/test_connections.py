@@ -6,11 +6,15 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
+import uvloop
 
 from consigne.api import connections
+from consigne.api.door import Door
+from consigne.api.server import http_server
 from doubles.scripted import KEY, START, ScriptedGateway, stop, text
 from support.dialects import served
 
@@ -251,3 +255,27 @@ def test_head_says_what_get_would_say_without_its_body(url: str, path: str, head
             assert f"content-length: {len(body)}" in answer
         connection.sendall(asked)
         assert len(read_answers(connection, 1)) == 1
+
+
+def test_many_that_come_at_once_are_taken_up_in_few_turns() -> None:
+    """A turn of the event loop is long while many are served: nobody may wait for hundreds."""
+
+    async def turns(listener: socket.socket, count: int) -> int:
+        server = http_server(Door())
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        found = 0
+        while len(server.server_state.connections) < count:
+            await asyncio.sleep(0)
+            found += server.started
+        server.should_exit = True
+        await serving
+        return found
+
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        for _ in range(64):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+        listener.setblocking(False)
+        assert uvloop.run(turns(listener, 64)) < 32

@@ -145,10 +145,37 @@ async def test_only_what_has_come_up_and_is_allowed_is_read(world: WebWorld) -> 
     hidden = {"user_input": {"type": "none"}, "client_tool_results": {"type": "all"}}
     body = asked("See http://a.example/x", url_sources=hidden)
     assert outcomes(await post(body, gateway("http://a.example/x"))) == [refused[-1]]
-    # Nothing of this machine's own network is asked unless the operator says so.
-    tools = ToolSettings(web_pages=True)
-    body = asked(f"See {world.url}/ar-men")
-    assert outcomes(await post(body, gateway(f"{world.url}/ar-men"), tools)) == ["url_not_allowed"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "outcome"),
+    [
+        # Nothing of this machine's own network is asked unless the operator says so.
+        ({"type": "all"}, "url_not_allowed"),
+        (
+            {"type": "only", "tools": [{"type": "tool_reference", "name": "look"}]},
+            "url_not_allowed",
+        ),
+        (
+            {"type": "except", "tools": [{"type": "tool_reference", "name": "look"}]},
+            "url_not_in_prior_context",
+        ),
+        ({"type": "none"}, "url_not_in_prior_context"),
+    ],
+)
+async def test_addresses_come_from_the_tools_that_the_request_names(
+    source: dict[str, Any], outcome: str
+) -> None:
+    url = "http://127.0.0.1:9/x"
+    body = asked("Look", url_sources={"client_tool_results": source})
+    used = {"type": "tool_use", "id": "toolu_8", "name": "look", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "toolu_8", "content": f"It is at {url}."}
+    body["messages"] += [
+        {"role": "assistant", "content": [used]},
+        {"role": "user", "content": [result]},
+    ]
+    assert outcomes(await post(body, gateway(url), ToolSettings(web_pages=True))) == [outcome]
 
 
 @pytest.mark.slow
@@ -167,6 +194,7 @@ async def test_what_hinders_a_page_ends_the_call_and_not_the_answer(world: WebWo
     assert (await post(body, ScriptedGateway(*ANSWER))).status_code == 200
 
 
+@pytest.mark.slow
 async def test_what_a_search_found_may_be_read(world: WebWorld) -> None:
     found = ScriptedGateway(*ANSWER)
     searched = (START, *tool_use("web_search", '{"query": "Ar-Men"}', call="toolu_9"))
