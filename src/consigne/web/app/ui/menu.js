@@ -71,7 +71,10 @@ export function Menu({ label, button, worded = false, buttonClass = "", side = "
   };
   const onClick = (/** @type {MouseEvent} */ event) => {
     const chosen = /** @type {Element} */ (event.target).closest('[role^="menuitem"]');
-    if (chosen && !chosen.hasAttribute("data-stay")) close(true);
+    if (!chosen || chosen.hasAttribute("data-stay")) return;
+    // What was chosen may have taken the cursor already: a field for a new name.
+    const here = document.activeElement;
+    close(here === document.body || Boolean(box.current?.contains(here)));
   };
 
   return html`<div class="menu" ref=${box} onKeyDown=${onKeyDown}>
