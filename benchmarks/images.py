@@ -1,6 +1,7 @@
 """Seconds per picture: Consigne over HTTP beside diffusers on torch, taking turns in one run.
 
     python benchmarks/images.py default            # the packaged model at 128 pixels
+    python benchmarks/images.py default --work WORK  # beside the weights that it was exported from
     python benchmarks/images.py large --cache DIR  # Stable Diffusion 1's shape at 512 pixels
 
 Consigne answers ``POST /v1/images/generations`` with the whole file: drawn in the worker, marked,
@@ -26,7 +27,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from images_models import PACKAGED, default_architecture, large_model
+from images_models import PACKAGED, default_architecture, large_model, trained
 from text_serving import end, free_port, wait_for
 
 from consigne.engines.machine import this_machine
@@ -76,6 +77,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--precision", default="auto", help="Consigne's own engine.precision")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "images-cache")
+    parser.add_argument("--work", type=Path, help="the default model's work folder of training")
     parser.add_argument("--json", type=Path, help="also write every figure here")
     return parser.parse_args()
 
@@ -141,8 +143,8 @@ def with_diffusers(
 
     torch.set_num_threads(args.threads)
     kind = getattr(torch, precision)
-    if folder is None:
-        pipeline = default_architecture().to(kind)
+    if args.model == "default":
+        pipeline = (trained(args.work) if args.work else default_architecture()).to(kind)
     else:
         pipeline = StableDiffusionPipeline.from_pretrained(folder, torch_dtype=kind)
     pipeline.set_progress_bar_config(disable=True)

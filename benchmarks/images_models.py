@@ -68,6 +68,17 @@ def _random_pipeline() -> Any:
     return StableDiffusionPipeline(**parts, **dict.fromkeys(none), requires_safety_checker=False)
 
 
+def trained(work: Path) -> Any:
+    """Return what was trained in a work folder as a diffusers pipeline: its export's weights."""
+    import msgspec
+
+    from consigne.training.images import stages
+    from consigne.training.images.config import ImageTraining
+
+    config = msgspec.json.decode((work / "config.json").read_bytes(), type=ImageTraining)
+    return stages.pipeline(stages.Work(config, work))
+
+
 def default_architecture() -> Any:
     """Return the packaged model's architecture as a diffusers pipeline, with random weights.
 

@@ -47,9 +47,12 @@ def install(
     if packages:
         names = [name for name in packages.split(",") if name.strip()]
         source = packages_from or python_wheels.PUBLISHED
-        hear = lambda name: click.echo(f"Bringing {name} …", err=True)  # noqa: E731
-        new = python_wheels.bring(folder, names, source, hear)
+        new = python_wheels.bring(folder, names, source, _tell)
         brought = f" with {', '.join(new)}" if new else ""
     click.echo(
         f"Installed {what} {python_package.VERSION}{brought} in {folder}. Restart the service."
     )
+
+
+def _tell(package: str) -> None:
+    click.echo(f"Bringing {package} …", err=True)

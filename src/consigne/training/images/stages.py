@@ -21,6 +21,8 @@ from consigne.training.images.config import ImageTraining
 from consigne.training.images.files import replaced
 
 if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
+
     from consigne.training.images.artwork import Artwork
     from consigne.training.images.autoencoder import AutoencoderTrainee
     from consigne.training.images.classifier import ClassifierTrainee
@@ -253,15 +255,21 @@ def _artist(place: Work) -> Any:
     return Artist(place.config, place.text, place.denoiser.net, place.autoencoder.model)
 
 
+def pipeline(place: Work) -> "StableDiffusionPipeline":
+    """Return what was trained as a diffusers pipeline, in full precision."""
+    from consigne.training.images import export
+
+    _artist(place)
+    return export.pipeline(place.autoencoder.model, place.text, place.denoiser.net)
+
+
 def _export(place: Work) -> str:
     from consigne.training.images import export, scoring
 
-    _artist(place)
-    parts = export.pipeline(place.autoencoder.model, place.text, place.denoiser.net)
     folder = place.folder / "export"
     export.export(
         place.config,
-        parts,
+        pipeline(place),
         place.text,
         folder,
         threshold=scoring.threshold(place.text)["threshold"],
