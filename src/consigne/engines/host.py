@@ -74,6 +74,8 @@ class Worker:
             EngineCrashed: The process ended while it was loading.
         """
         ours, theirs = socket.socketpair()
+        # In the socket before its reader lives: our loop may be long at something else by then.
+        ours.sendall(_framed(load))
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -86,7 +88,6 @@ class Worker:
             await asyncio.get_running_loop().create_connection(
                 lambda: worker._connection, sock=ours
             )
-            worker._send(load)
             await worker._loaded
         except BaseException:
             await worker.close()
@@ -197,17 +198,7 @@ class Worker:
     def _send(self, message: ToWorker) -> None:
         if not self.alive or self._transport is None:
             raise self._crashed("has ended")
-        try:
-            frame = pack(message)
-        except UnicodeEncodeError:
-            raise InvalidRequest(
-                "The request's text is not valid Unicode: it holds half of a surrogate pair."
-            ) from None
-        except OverflowError:
-            raise InvalidRequest("The request holds a number beyond 64 bits.") from None
-        except RecursionError:
-            raise InvalidRequest("The request is nested too deeply.") from None
-        self._transport.write(frame)
+        self._transport.write(_framed(message))
 
     def _receive(self, message: FromWorker) -> None:
         match message:
@@ -268,6 +259,19 @@ class Worker:
                 call.set_exception(error)
         if not self._loaded.done():
             self._loaded.set_exception(error)
+
+
+def _framed(message: ToWorker) -> bytes:
+    try:
+        return pack(message)
+    except UnicodeEncodeError:
+        raise InvalidRequest(
+            "The request's text is not valid Unicode: it holds half of a surrogate pair."
+        ) from None
+    except OverflowError:
+        raise InvalidRequest("The request holds a number beyond 64 bits.") from None
+    except RecursionError:
+        raise InvalidRequest("The request is nested too deeply.") from None
 
 
 class _Stream(Generic[E]):

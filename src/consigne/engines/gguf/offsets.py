@@ -4,9 +4,9 @@ A matrix whose groups have offsets (``weight = scale * value + offset``) needs, 
 with its integers, the sum of each group of inputs times the group's offset. A second product in
 floats costs a fifth of a decoding step on a CPU, most of it for starting two more operations. So
 each offset is written in digits of the matrix's own integers, and each place of digits is a block
-of columns, multiplied with the same sums::
+of columns, multiplied with the same means of the groups::
 
-    offset = scale_0 * digit_0 + scale_1 * digit_1 + …,    scale_k+1 = scale_k / base
+    group * offset = scale_0 * digit_0 + scale_1 * digit_1 + …,    scale_k+1 = scale_k * base
 
 An offset in ``n`` digits is off by at most ``1 / base ** n`` of its row's largest, where the base
 is 15 for four-bit integers and 255 for eight-bit ones. (Its float16 in the file is rounded by up to
@@ -29,7 +29,7 @@ def block_columns(groups: int, group: int) -> int:
 
 
 def in_digits(offsets: NDArray[np.float32], form: BlockFormat) -> Groups:
-    """Return the columns that stand for ``offsets`` (rows, groups), the highest place first.
+    """Return the columns that stand for ``offsets`` (rows, groups), the lowest place first.
 
     They are zero where a block is longer than there are offsets.
     """
@@ -41,7 +41,7 @@ def in_digits(offsets: NDArray[np.float32], form: BlockFormat) -> Groups:
     rest = offsets.astype(np.float64)
     values = np.zeros((rows, form.digits, width), np.int8)
     scales = np.empty((rows, form.digits, width // form.group), np.float32)
-    for place in range(form.digits):
+    for place in reversed(range(form.digits)):
         digits = np.clip(np.rint(rest / scale), -highest - 1, highest)
         rest -= digits * scale
         values[:, place, :groups] = digits

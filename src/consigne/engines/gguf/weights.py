@@ -184,7 +184,8 @@ def _with_digits(found: Groups, form: BlockFormat) -> Groups:
     """The groups, and after them those that stand for their offsets."""
     if found.offsets is None:
         return found
-    more = in_digits(found.offsets, form)
+    # The graph multiplies them with the means of the groups, not their sums.
+    more = in_digits(found.offsets * form.group, form)
     values = np.concatenate([found.values, more.values], 1)
     return Groups(values, np.concatenate([found.scales, more.scales], 1))
 
