@@ -42,6 +42,7 @@ class Connection(HttpToolsProtocol):
     _reading = False
     _in_body = False
     _resuming = False
+    _resting_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, for a while."""
@@ -54,6 +55,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell what runs that nobody listens any more."""
         self._relax()
+        self._unset_keepalive_if_required()
         if self._looking is not None:
             self._looking.cancel()
         if self._current is not None and not self._current.response_complete:
@@ -64,7 +66,6 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take more of a request."""
-        self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
@@ -175,7 +176,31 @@ class Connection(HttpToolsProtocol):
         """The answer is whole."""
         if self._outward is not None:
             self._outward.flush()
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        # One timer serves for many requests: a new one for each costs more than to look again.
+        self._resting_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._rest(self.timeout_keep_alive)
+
+    def _rest(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self._end_rest)
+
+    def _end_rest(self) -> None:
+        """Close the connection if nothing was asked on it for long enough."""
+        self.timeout_keep_alive_task = None
+        if self._reading or not (self.cycle is None or self.cycle.response_complete):
+            return  # the next answer's end begins it anew
+        left = self._resting_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._rest(left)
+        else:
+            self.timeout_keep_alive_handler()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         assert isinstance(cycle, Exchange)

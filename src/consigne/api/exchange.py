@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 _BAD_NAME: Final = re.compile(b'[\x00-\x1f\x7f()<>@,;:\\[\\]={} \t\\\\"]')
 _BAD_VALUE: Final = re.compile(b"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 """Control characters; ends of lines are counted."""
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 _NO_BODY: Final = (204, 304)
 
 
@@ -80,12 +81,13 @@ class Exchange(RequestResponseCycle):
         closes, chunked, length = False, False, None
         for name, value in [*self.default_headers, *message.get("headers", ())]:
             lower = _name(name)
-            if lower == b"content-length":
-                length = int(value)
-            elif lower == b"transfer-encoding":
-                chunked = value.lower() == b"chunked"
-            elif lower == b"connection":
-                closes = b"close" in [token.strip().lower() for token in value.split(b",")]
+            if lower in _FRAMING:
+                if lower == b"content-length":
+                    length = int(value)
+                elif lower == b"transfer-encoding":
+                    chunked = value.lower() == b"chunked"
+                else:
+                    closes = b"close" in [token.strip().lower() for token in value.split(b",")]
             lines.append(b"%b: %b\r\n" % (lower, value))
         if closes:
             self.keep_alive = False

@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Coroutine
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -39,13 +40,17 @@ class Encoder(Protocol[T_contra]):
     keep_alive: bytes
     """What is sent in a long silence."""
 
+    @abstractmethod
     def encode(self, event: T_contra) -> bytes:
         """Return the event's bytes; empty where the dialect has no word for it."""
-        ...
 
+    def encode_all(self, events: Sequence[T_contra]) -> bytes:
+        """Return the bytes of events that came together."""
+        return b"".join([self.encode(event) for event in events])
+
+    @abstractmethod
     def error(self, error: ConsigneError) -> bytes:
         """Return the bytes that end the stream with an error."""
-        ...
 
 
 def event(name: str, data: dict[str, Any]) -> bytes:
@@ -159,10 +164,10 @@ class EventStream(Response, Generic[T]):
             await close(self._events)
 
     async def _stream(self, scope: Scope, send: Send) -> None:
-        batch, encode = batches_of(self._events), self._encoder.encode
+        batch, encode = batches_of(self._events), self._encoder.encode_all
         if not (found := await batch()):
             raise RuntimeError("an answer without any event")
-        chunk = b"".join([encode(item) for item in found])
+        chunk = encode(found)
         scope["state"]["streams_events"] = True
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         self._listen_for_silence(send, PING_AFTER_S)
@@ -172,7 +177,7 @@ class EventStream(Response, Generic[T]):
                 await self._write(send, chunk)
                 chunk = b""
             while found := await batch():
-                chunk += b"".join([encode(item) for item in found])
+                chunk += encode(found)
                 if chunk and type(found[-1]) not in _BORDERS:
                     await self._write(send, chunk)
                     chunk = b""

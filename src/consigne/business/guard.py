@@ -13,7 +13,7 @@ from consigne.domain.models import Modality, Model
 from consigne.domain.usage import Usage
 from consigne.engines.base import Embeddings, Scores
 from consigne.gateway.gateway import Gateway
-from consigne.gateway.passing import Passing, Tally
+from consigne.gateway.passing import Tally, passing
 from consigne.gateway.traffic import cut
 
 BYTES_PER_TOKEN = 4
@@ -63,7 +63,7 @@ class _Guarded:
         self._check(request.model, request.model)
         if self._account is None:
             return self._gateway.generate(request)
-        return Passing(self._gateway.generate(request), _Metering(request, self._account))
+        return passing(self._gateway.generate(request), _Metering(request, self._account))
 
     async def count_tokens(self, request: Request) -> int:
         self._check(request.model, request.model)
@@ -135,28 +135,27 @@ def _tokens(text: Embeddable) -> int:
 class _Metering:
     """Counts in an account what one generation uses; of one that is cut, as far as it came."""
 
-    __slots__ = ("_account", "_request", "_reserved", "_tally")
+    __slots__ = ("_account", "_request", "_reserved")
 
     def __init__(self, request: Request, account: Account) -> None:
         self._request = request
         self._account = account
-        self._tally = Tally()
         self._reserved: Reservation | None = None
 
     def begin(self) -> None:
         self._reserved = self._account.reserve(*estimate(self._request))
 
-    def see(self, events: Sequence[Event]) -> None:
-        self._tally.add(events)
-        if self._tally.finished:
-            self._settle()
+    def see(self, tally: Tally) -> None:
+        if tally.finished:
+            self._settle(tally)
 
-    def end(self, _: BaseException | None) -> None:
-        self._settle()
+    def end(self, _: BaseException | None, tally: Tally) -> None:
+        self._settle(tally)
 
-    def _settle(self) -> None:
-        if self._reserved is not None:
-            self._reserved.settle(cut(self._tally.usage, self._tally.deltas))
+    def _settle(self, tally: Tally) -> None:
+        reserved, self._reserved = self._reserved, None
+        if reserved is not None:
+            reserved.settle(cut(tally.usage, tally.deltas))
 
 
 def estimate(request: Request) -> tuple[int, int]:

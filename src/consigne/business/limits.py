@@ -4,7 +4,6 @@ The tokens of a request are known only afterwards: an estimate is reserved and t
 what was used. Where that was more, the bucket is in debt, and later requests wait for it.
 """
 
-from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -82,7 +81,7 @@ class Account:
 
     def __init__(self, limits: RateLimits) -> None:
         self.limits = limits
-        now = _now()
+        now = sources.seconds()
         self._buckets = {
             kind: _Bucket(limit, now) for kind in KINDS if (limit := getattr(limits, kind))
         }
@@ -105,7 +104,7 @@ class Account:
         """
         bucket = self._buckets.get("requests")
         if bucket is not None:
-            bucket.refill(_now())
+            bucket.refill(sources.seconds())
             bucket.check("requests", 1)
             bucket.level -= 1
 
@@ -122,23 +121,24 @@ class Account:
 
     def correct(self, taken: dict[Kind, int], usage: Usage) -> None:
         """Replace a reservation by what was used."""
-        now, used = _now(), _tokens(usage)
+        now, used = sources.seconds(), _tokens(usage)
         for kind, estimate in taken.items():
             if bucket := self._buckets.get(kind):
                 bucket.refill(now)
                 bucket.level = min(bucket.limit, bucket.level + estimate - used[kind])
 
-    def standings(self) -> Iterator[Standing]:
-        """Yield what is left of each limit that there is."""
-        now = _now()
+    def standings(self) -> list[Standing]:
+        """Return what is left of each limit that there is."""
+        now, found = sources.seconds(), []
         for kind, bucket in self._buckets.items():
             bucket.refill(now)
             left = max(0, int(bucket.level))
-            yield Standing(kind, bucket.limit, left, bucket.seconds_until(bucket.limit))
+            found.append(Standing(kind, bucket.limit, left, bucket.seconds_until(bucket.limit)))
+        return found
 
     def _take(self, amounts: "dict[Kind, int]") -> "dict[Kind, int]":
         """Take all of the amounts or none; return what was taken."""
-        now = _now()
+        now = sources.seconds()
         wanted: dict[Kind, int] = {}
         for kind, bucket in self._buckets.items():
             if kind not in amounts:
@@ -176,7 +176,3 @@ def _tokens(usage: Usage) -> dict[Kind, int]:
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
     }
-
-
-def _now() -> float:
-    return sources.seconds()

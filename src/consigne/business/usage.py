@@ -83,7 +83,7 @@ class UsageLog:
                 use.asked[:LONGEST_NAME],
                 use.model,
                 use.target,
-                int(use.at.timestamp() * 1000),
+                int(use.at * 1000),
                 use.status,
                 use.streamed,
                 use.input,

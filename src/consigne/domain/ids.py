@@ -24,15 +24,16 @@ def new_id(prefix: str) -> str:
     """
     random = sources.random_bytes(_RANDOM_DIGITS)
     digits = random.translate(_ANY).decode("ascii")
-    time = _time_digits(int(sources.seconds() * 1000))
+    millis = int(sources.seconds() * 1000)
+    time = _earlier_digits(millis >> 10) + _PAIRS[millis & 1023]
     return f"{prefix}_{time}{_VERSION[random[0]]}{digits[1:3]}{_VARIANT[random[3]]}{digits[4:]}"
 
 
 @lru_cache(maxsize=16)
-def _time_digits(millis: int) -> str:
-    """Return the ten digits that tell the time: many ids are made in the same millisecond."""
-    value = millis & (2**48 - 1)
-    return "".join([_PAIRS[value >> shift & 1023] for shift in range(40, -1, -10)])
+def _earlier_digits(kibimillis: int) -> str:
+    """Return all digits that tell the time but the last two: for a second they are the same."""
+    value = kibimillis & (2**38 - 1)
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(30, -1, -10)])
 
 
 def is_id(value: str, prefix: str) -> bool:

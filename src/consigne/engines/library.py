@@ -17,6 +17,8 @@ BUILT_IN = Path(__file__).parents[1] / "image_model"
 BUILT_IN_ID = "consigne-icons"
 MANIFEST_NAME = "consigne-model.json"
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,95}")
+_FRESH_S = 0.02
+"""How long what was seen of the folder holds for those who ask for one model: each request does."""
 _CLOCK_TICK_NS = 50_000_000
 """A folder changed this recently may change again without a new modification time."""
 
@@ -36,6 +38,7 @@ class ModelLibrary:
         self._known: dict[str, InstalledModel] = {}
         self._faults: dict[str, str] = {}
         self._seen_ns = -1
+        self._looked = 0.0
 
     def list(self) -> list[InstalledModel]:
         """Return the installed models, oldest first.
@@ -50,7 +53,8 @@ class ModelLibrary:
 
     def get(self, model_id: str) -> InstalledModel | None:
         """Return the model of this id, or ``None``."""
-        self._refresh()
+        if self._seen_ns < 0 or time.monotonic() - self._looked > _FRESH_S:
+            self._refresh()
         found = self._known.get(model_id)
         if found is None and self._built_in and self._built_in.id == model_id:
             return self._built_in
@@ -143,6 +147,7 @@ class ModelLibrary:
         return aside
 
     def _refresh(self) -> None:
+        self._looked = time.monotonic()
         try:
             changed_ns = os.stat(self._folder).st_mtime_ns  # noqa: PTH116 - on every request's way
         except FileNotFoundError:

@@ -115,7 +115,7 @@ class Use:
         self.kind: Modality = _KINDS.get(endpoint, "text")
         self.whose = whose
         self.batch = batch
-        self.at = sources.now()
+        self.at = sources.seconds()
         self.began = perf_counter()
         self._open = 1
 

@@ -10,70 +10,6 @@ from consigne.domain.usage import Usage
 _NOTHING = Usage()
 
 
-class Watch(Protocol):
-    """What looks at the events of one generation."""
-
-    def begin(self) -> None:
-        """Note that the first event is asked for; what it raises ends all before it began."""
-        ...
-
-    def see(self, events: Sequence[Event]) -> None:
-        """Look at the next events."""
-        ...
-
-    def end(self, error: BaseException | None) -> None:
-        """Note the end, and what ended it; ``GeneratorExit`` is a reader who left."""
-        ...
-
-
-class Passing(Batches[Event]):
-    """The events of a generation, each batch seen by ``watch`` before it is passed on."""
-
-    def __init__(self, events: AsyncIterator[Event], watch: Watch) -> None:
-        self._events = events
-        self._source = batches_of(events)
-        self._watch = watch
-        self._begun = False
-        self._over = False
-
-    async def _next(self) -> Sequence[Event]:
-        if self._over:
-            return ()
-        if not self._begun:
-            try:
-                self._watch.begin()
-            except BaseException:
-                self._over = True
-                await close(self._events)
-                raise
-            self._begun = True
-        try:
-            found = await self._source()
-            if found:
-                self._watch.see(found)
-                return found
-        except BaseException as error:
-            await self._end(error)
-            raise
-        await self._end(None)
-        return ()
-
-    async def aclose(self) -> None:
-        """End the generation, if it has not ended."""
-        if self._over:
-            return
-        if self._begun:
-            await self._end(GeneratorExit())
-        else:
-            self._over = True
-            await close(self._events)
-
-    async def _end(self, error: BaseException | None) -> None:
-        self._over = True
-        self._watch.end(error)
-        await close(self._events)
-
-
 class Tally:
     """What a generation used, as far as its events tell."""
 
@@ -100,3 +36,76 @@ class Tally:
             elif kind is MessageStop:
                 self.written = self.written or self.deltas > 0
                 self.usage, self.deltas, self.finished = event.usage, 0, True  # type: ignore[union-attr]
+
+
+class Watch(Protocol):
+    """What looks at the events of one generation."""
+
+    def begin(self) -> None:
+        """Note that the first event is asked for; what it raises ends all before it began."""
+        ...
+
+    def see(self, tally: Tally) -> None:
+        """Look at how far it has come, after each batch."""
+        ...
+
+    def end(self, error: BaseException | None, tally: Tally) -> None:
+        """Note the end, and what ended it; ``GeneratorExit`` is a reader who left."""
+        ...
+
+
+class Passing(Batches[Event]):
+    """The events of a generation, each batch counted and looked at before it is passed on."""
+
+    def __init__(self, events: AsyncIterator[Event], watch: Watch) -> None:
+        self._events = events
+        self._source = batches_of(events)
+        self._watches = [watch]
+        """Each begins after those that follow it here, and ends before them."""
+        self._tally = Tally()
+        self._begun = 0
+        """How many watches have begun."""
+        self._over = False
+
+    def _begin(self) -> None:
+        for watch in reversed(self._watches):
+            watch.begin()
+            self._begun += 1
+
+    async def _next(self) -> Sequence[Event]:
+        if self._over:
+            return ()
+        try:
+            if not self._begun:
+                self._begin()
+            found = await self._source()
+            if found:
+                tally = self._tally
+                tally.add(found)
+                for watch in self._watches:
+                    watch.see(tally)
+                return found
+        except BaseException as error:
+            await self._end(error)
+            raise
+        await self._end(None)
+        return ()
+
+    async def aclose(self) -> None:
+        """End the generation, if it has not ended."""
+        if not self._over:
+            await self._end(GeneratorExit())
+
+    async def _end(self, error: BaseException | None) -> None:
+        self._over = True
+        for watch in self._watches[len(self._watches) - self._begun :]:
+            watch.end(error, self._tally)
+        await close(self._events)
+
+
+def passing(events: AsyncIterator[Event], watch: Watch) -> Passing:
+    """Return the events as they are passed on, seen by ``watch``, too, if others look already."""
+    if type(events) is Passing and not events._begun and not events._over:
+        events._watches.append(watch)
+        return events
+    return Passing(events, watch)

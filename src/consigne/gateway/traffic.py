@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -159,12 +159,11 @@ class Traffic:
 class _Counting:
     """Counts one generation while it runs, and tells its part what it used."""
 
-    __slots__ = ("_begun", "_first", "_part", "_tally", "_traffic")
+    __slots__ = ("_begun", "_first", "_part", "_traffic")
 
     def __init__(self, traffic: Traffic, part: Part) -> None:
         self._traffic = traffic
         self._part = part
-        self._tally = Tally()
         self._first = False
         """Whether a piece has come."""
         self._begun = False
@@ -175,15 +174,12 @@ class _Counting:
         if self._begun:
             self._traffic._enter()
 
-    def see(self, events: Sequence[Event]) -> None:
-        tally = self._tally
-        tally.add(events)
+    def see(self, tally: Tally) -> None:
         if not self._first and (tally.deltas or tally.written):
             self._first = True
             self._part.first()
 
-    def end(self, error: BaseException | None) -> None:
-        tally = self._tally
+    def end(self, error: BaseException | None, tally: Tally) -> None:
         status = OK if tally.finished else CANCELLED if error is None else status_of(error)
         self._part.end(status, cut(tally.usage, tally.deltas), begun=tally.begun)
         if self._begun:

@@ -217,10 +217,10 @@ class StreamEncoder:
 
     def encode(self, event: Event) -> bytes:
         """Return the event's bytes."""
-        if isinstance(event, TextDelta):  # nearly all are
-            before, after = _text_frame(event.index)
-            return before + _json(event.text) + after
         match event:
+            case TextDelta():
+                before, after = _text_frame(event.index)
+                return before + _json(event.text) + after
             case ThinkingDelta():
                 return self._thought(event)
             case InputDelta():
@@ -248,6 +248,19 @@ class StreamEncoder:
                 return self.error(from_code(event.code, event.message))
             case _:
                 assert_never(event)
+
+    def encode_all(self, events: Sequence[Event]) -> bytes:
+        """Return the bytes of events that came together; nearly all are pieces of one text."""
+        pieces, index, before, after = list[bytes](), -1, b"", b""
+        for event in events:
+            if type(event) is TextDelta:
+                if event.index != index:
+                    index = event.index
+                    before, after = _text_frame(index)
+                pieces += (before, _json(event.text), after)
+            else:
+                pieces.append(self.encode(event))
+        return b"".join(pieces)
 
     def _thought(self, event: ThinkingDelta) -> bytes:
         if self._thinking is not None:

@@ -1,6 +1,6 @@
 """Answers with what was run for them between their blocks, and such answers given back."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -107,6 +107,10 @@ class StreamEncoder(encode.StreamEncoder):
                     self._blocks += 1
                 moved = msgspec.structs.replace(event, index=event.index + self._before)
                 return super().encode(moved)
+
+    def encode_all(self, events: Sequence[Told]) -> bytes:
+        """Return the bytes of events that came together."""
+        return b"".join([self.encode(event) for event in events])
 
     def _block(self, block: Json) -> bytes:
         index = self._blocks + self._before

@@ -1,15 +1,17 @@
 """How the web app's API answers: JSON of frozen values, and numbered event streams."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.responses import Response
 
-from consigne.api.sse import EventStream
+from consigne.api.sse import Encoder, EventStream
 from consigne.chat.values import RunEvent
 from consigne.domain.errors import ConsigneError
 from consigne.gateway.pulls import Pull
+
+T_contra = TypeVar("T_contra", contravariant=True)
 
 
 def reply(body: Any, status: int = 200) -> Response:
@@ -32,7 +34,7 @@ def pull_stream(batches: AsyncIterator[Sequence[Pull]]) -> Response:
     return EventStream(batches, _PullEncoder())
 
 
-class _Encoder:
+class _Encoder(Encoder[T_contra]):
     keep_alive = b": \n\n"
 
     def error(self, error: ConsigneError) -> bytes:
@@ -40,7 +42,7 @@ class _Encoder:
         return b"event: error\ndata: %b\n\n" % body
 
 
-class _RunEncoder(_Encoder):
+class _RunEncoder(_Encoder[Sequence[RunEvent]]):
     def encode(self, event: Sequence[RunEvent]) -> bytes:
         lines = [
             b"id: %d\nevent: %b\ndata: %b\n\n" % (each.number, each.kind.encode(), each.data)
@@ -49,7 +51,7 @@ class _RunEncoder(_Encoder):
         return b"".join(lines) or self.keep_alive
 
 
-class _PullEncoder(_Encoder):
+class _PullEncoder(_Encoder[Sequence[Pull]]):
     def encode(self, event: Sequence[Pull]) -> bytes:
         lines = [b"event: pull\ndata: %b\n\n" % msgspec.json.encode(pull) for pull in event]
         return b"".join(lines) or self.keep_alive

@@ -208,7 +208,7 @@ class ChoiceEncoder:
         self._written = 0
         """Characters before the open text, where pages are cited."""
         self._open_text: list[str] | None = None
-        self._frame: tuple[bytes, bytes] | None = None
+        self.frame: tuple[bytes, bytes] | None = None
         """What stands before and after the text of a chunk."""
         self._head: dict[str, Any] = {
             "id": "",
@@ -238,7 +238,7 @@ class ChoiceEncoder:
                 self._head["id"] = renamed(event.id, "chatcmpl-")
                 self._head["model"] = event.model
                 self._head["system_fingerprint"] = fingerprint(event.model)
-                self._frame = None
+                self.frame = None
                 return b""
             case MessageStop():
                 self.usage = event.usage
@@ -299,13 +299,13 @@ class ChoiceEncoder:
 
     def text(self, event: TextDelta) -> bytes:
         """Return a chunk of text, which all but its text has in common with those before it."""
-        if self._frame is not None:
-            before, after = self._frame
+        if self.frame is not None:
+            before, after = self.frame
             return before + _json(event.text) + after
         if self._form.with_logprobs:
             return self._chunk({"content": event.text}, tokens=event.logprobs)
         before, after = self._chunk({"content": ""}).split(b'"content":""')
-        self._frame = before + b'"content":', after
+        self.frame = before + b'"content":', after
         return self.text(event)
 
     def _chunk(
@@ -328,7 +328,7 @@ def _error(error: ConsigneError) -> bytes:
     return sse.data({"error": openai_error(error)})
 
 
-class StreamEncoder:
+class StreamEncoder(sse.Encoder[Event]):
     """Encodes the stream of one answer."""
 
     keep_alive = b": still here\n\n"
@@ -340,20 +340,29 @@ class StreamEncoder:
 
     def encode(self, event: Event) -> bytes:
         """Return the event's bytes."""
-        if type(event) is TextDelta and not self._cites:  # nearly all are
-            return self._choice.text(event)
         chunk = self._choice.encode(event)
         if type(event) is not MessageStop:
             return chunk
         last = self._choice.usage_chunk(event.usage) if self._include_usage else b""
         return chunk + last + DONE
 
+    def encode_all(self, events: Sequence[Event]) -> bytes:
+        """Return the bytes of events that came together; nearly all are pieces of text."""
+        choice, pieces = self._choice, list[bytes]()
+        for event in events:
+            frame = choice.frame
+            if type(event) is TextDelta and frame is not None and not self._cites:
+                pieces += (frame[0], _json(event.text), frame[1])
+            else:
+                pieces.append(self.encode(event))
+        return b"".join(pieces)
+
     def error(self, error: ConsigneError) -> bytes:
         """Return the chunk that ends the stream with an error."""
         return _error(error)
 
 
-class ManyEncoder:
+class ManyEncoder(sse.Encoder[tuple[int, Event]]):
     """Encodes the stream of several answers to one prompt, as they come."""
 
     keep_alive = StreamEncoder.keep_alive

@@ -183,7 +183,7 @@ def total(answers: Sequence[Sequence[Usage]]) -> dict[str, Any]:
     return usage(sums)
 
 
-class StreamEncoder:
+class StreamEncoder(sse.Encoder[tuple[int, Event]]):
     """Encodes the streams of several answers to several prompts, as they come."""
 
     keep_alive = b": still here\n\n"

@@ -90,7 +90,7 @@ def usage(used: ImageUsage) -> dict[str, Any]:
     }
 
 
-class StreamEncoder:
+class StreamEncoder(sse.Encoder[MakingEvent]):
     """Writes the events of a stream: unfinished states, then each picture whole."""
 
     keep_alive = b": still drawing\n\n"

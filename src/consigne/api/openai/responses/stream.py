@@ -29,7 +29,7 @@ _BLOCK = 32
 """Obfuscated deltas have lengths that are multiples of this."""
 
 
-class BytesEncoder:
+class BytesEncoder(sse.Encoder[bytes]):
     """Passes on what is encoded already."""
 
     keep_alive = b": still here\n\n"
