@@ -56,9 +56,10 @@ def decode(body: bytes, adapter: TypeAdapter[T]) -> T:
         InvalidRequest: It is not JSON, or not of this schema (``InvalidField``).
     """
     try:
-        return adapter.validate_json(body)
+        value: T = adapter.validator.validate_json(body)
     except ValidationError as error:
         raise _explain(error, body) from None
+    return value
 
 
 async def _received(receive: Receive) -> bytes:
@@ -78,10 +79,15 @@ async def _received(receive: Receive) -> bytes:
 
 
 def _check_type(request: Request) -> None:
-    given = next((v for n, v in request.scope["headers"] if n == b"content-type"), _JSON)
-    if given == _JSON:
-        return
-    kind = given.decode("latin-1").partition(";")[0].strip().lower()
+    for name, given in request.scope["headers"]:
+        if name == b"content-type":
+            if given != _JSON:
+                _check_kind(given.decode("latin-1"))
+            return
+
+
+def _check_kind(media_type: str) -> None:
+    kind = media_type.partition(";")[0].strip().lower()
     if kind not in ("application/json", "") and not kind.endswith("+json"):
         raise UnsupportedMediaType(
             f"The body is declared as '{kind[:100]}'; send it as 'application/json'."

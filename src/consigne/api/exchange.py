@@ -77,7 +77,8 @@ class Exchange(RequestResponseCycle):
         self.response_started = True
         self.waiting_for_100_continue = False
         status: int = message["status"]
-        lines = [STATUS_LINE[status]]
+        pieces = [STATUS_LINE[status]]
+        ends = 2
         closes, chunked, length = False, False, None
         for name, value in [*self.default_headers, *message.get("headers", ())]:
             lower = _name(name)
@@ -88,20 +89,23 @@ class Exchange(RequestResponseCycle):
                     chunked = value.lower() == b"chunked"
                 else:
                     closes = b"close" in [token.strip().lower() for token in value.split(b",")]
-            lines.append(b"%b: %b\r\n" % (lower, value))
+            pieces += (lower, b": ", value, b"\r\n")
+            ends += 1
         if closes:
             self.keep_alive = False
         elif not self.keep_alive:
-            lines.append(b"connection: close\r\n")
+            pieces.append(b"connection: close\r\n")
+            ends += 1
         if length is None and not chunked:
             chunked = self.scope["method"] != "HEAD" and status not in _NO_BODY
             if chunked:
-                lines.append(b"transfer-encoding: chunked\r\n")
+                pieces.append(b"transfer-encoding: chunked\r\n")
+                ends += 1
         self.chunked_encoding = chunked
         self.expected_content_length = 0 if chunked or length is None else length
-        lines.append(b"\r\n")
-        head = b"".join(lines)
-        if _BAD_VALUE.search(head) or not head.count(b"\r") == head.count(b"\n") == len(lines):
+        pieces.append(b"\r\n")
+        head = b"".join(pieces)
+        if _BAD_VALUE.search(head) or not head.count(b"\r") == head.count(b"\n") == ends:
             raise RuntimeError("a header's value holds a control character")
         self.transport.write(head)
 

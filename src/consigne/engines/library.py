@@ -53,7 +53,7 @@ class ModelLibrary:
 
     def get(self, model_id: str) -> InstalledModel | None:
         """Return the model of this id, or ``None``."""
-        if self._seen_ns < 0 or time.monotonic() - self._looked > _FRESH_S:
+        if time.monotonic() - self._looked > _FRESH_S:
             self._refresh()
         found = self._known.get(model_id)
         if found is None and self._built_in and self._built_in.id == model_id:
@@ -103,7 +103,7 @@ class ModelLibrary:
             self._move_in(staging_dir, target)
         except OSError as error:
             raise _unwritable(self.models_dir, error) from None
-        self._seen_ns = -1
+        self._seen_ns, self._looked = -1, 0.0
         return InstalledModel(target, manifest)
 
     def remove(self, model_id: str) -> None:
@@ -123,7 +123,7 @@ class ModelLibrary:
             self._discard(target)
         except OSError as error:
             raise _unwritable(self.models_dir, error) from None
-        self._seen_ns = -1
+        self._seen_ns, self._looked = -1, 0.0
 
     def _move_in(self, staging_dir: Path, target: Path) -> None:
         if target.exists():

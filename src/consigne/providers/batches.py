@@ -13,9 +13,10 @@ class Events(Batches[Event]):
         self._batches = batches
 
     async def _next(self) -> Sequence[Event]:
-        async for found in self._batches:
-            return found
-        return ()
+        try:
+            return await self._batches.__anext__()
+        except StopAsyncIteration:
+            return ()
 
     async def aclose(self) -> None:
         """Abort the request, if it has not ended."""

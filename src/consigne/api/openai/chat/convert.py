@@ -211,6 +211,8 @@ def _conversation(
                 system.extend(_named(param.name, _texts(param.content)))
             case SystemParam():
                 turns.append(Message("system", tuple(_named(param.name, _texts(param.content)))))
+            case UserParam(content=str() as text, name=None):  # nearly all are
+                turns.append(Message("user", (TextBlock(text),)))
             case UserParam():
                 turns.append(Message("user", tuple(_named(param.name, tuple(_user(param, path))))))
             case AssistantParam():

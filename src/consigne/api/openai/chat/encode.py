@@ -210,6 +210,8 @@ class ChoiceEncoder:
         self._open_text: list[str] | None = None
         self.frame: tuple[bytes, bytes] | None = None
         """What stands before and after the text of a chunk."""
+        self._lead = b""
+        """What each chunk begins with, up to its delta."""
         self._head: dict[str, Any] = {
             "id": "",
             "object": "chat.completion.chunk",
@@ -238,7 +240,7 @@ class ChoiceEncoder:
                 self._head["id"] = renamed(event.id, "chatcmpl-")
                 self._head["model"] = event.model
                 self._head["system_fingerprint"] = fingerprint(event.model)
-                self.frame = None
+                self.frame, self._lead = None, b""
                 return b""
             case MessageStop():
                 self.usage = event.usage
@@ -315,13 +317,11 @@ class ChoiceEncoder:
         tokens: Sequence[TokenLogprob] | None = None,
         finish_reason: str | None = None,
     ) -> bytes:
-        choice = {
-            "index": self._index,
-            "delta": delta,
-            "logprobs": _choice_logprobs(tokens),
-            "finish_reason": finish_reason,
-        }
-        return sse.data(self._head | {"choices": [choice]})
+        if not self._lead:
+            head = _json(self._head)[:-1]
+            self._lead = b'data: %b,"choices":[{"index":%d,"delta":' % (head, self._index)
+        told = _json(delta), _json(_choice_logprobs(tokens)), _json(finish_reason)
+        return self._lead + b'%b,"logprobs":%b,"finish_reason":%b}]}\n\n' % told
 
 
 def _error(error: ConsigneError) -> bytes:
