@@ -20,7 +20,7 @@ MINUTE_S = 60.0
 MAX_ACCOUNTS = 10_000
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """How much of a limit is left."""
 
     kind: Kind

@@ -3,6 +3,8 @@
 Order: ``MessageStart``, then for each block ``BlockStart``, ``Delta``…, ``BlockStop``, then
 ``MessageStop``. Block indexes count from 0 without gaps. A stream that cannot go on raises a
 ``ConsigneError`` in its consumer; ``Failed`` carries that error where a stream is stored or sent.
+
+There are many, and none holds itself: the garbage collector need not know them (``gc=False``).
 """
 
 from typing import Final, Literal
@@ -26,7 +28,7 @@ StopReason = Literal[
 ``cancelled``: the caller stopped it."""
 
 
-class TokenLogprob(msgspec.Struct, frozen=True):
+class TokenLogprob(msgspec.Struct, frozen=True, gc=False):
     """The log-probability (natural) of one token."""
 
     token: bytes
@@ -36,7 +38,7 @@ class TokenLogprob(msgspec.Struct, frozen=True):
     """The likeliest tokens in its place, best first."""
 
 
-class MessageStart(msgspec.Struct, frozen=True, tag="message_start"):
+class MessageStart(msgspec.Struct, frozen=True, gc=False, tag="message_start"):
     """The answer begins; ``usage`` holds the input's counts."""
 
     id: str
@@ -44,13 +46,13 @@ class MessageStart(msgspec.Struct, frozen=True, tag="message_start"):
     usage: Usage
 
 
-class TextStart(msgspec.Struct, frozen=True, tag="text_start"):
+class TextStart(msgspec.Struct, frozen=True, gc=False, tag="text_start"):
     """A text block begins."""
 
     index: int
 
 
-class ThinkingStart(msgspec.Struct, frozen=True, tag="thinking_start"):
+class ThinkingStart(msgspec.Struct, frozen=True, gc=False, tag="thinking_start"):
     """A thinking block begins."""
 
     index: int
@@ -58,7 +60,7 @@ class ThinkingStart(msgspec.Struct, frozen=True, tag="thinking_start"):
     """See ``ThinkingBlock``; no deltas follow then."""
 
 
-class ToolUseStart(msgspec.Struct, frozen=True, tag="tool_use_start"):
+class ToolUseStart(msgspec.Struct, frozen=True, gc=False, tag="tool_use_start"):
     """A tool call begins."""
 
     index: int
@@ -66,7 +68,7 @@ class ToolUseStart(msgspec.Struct, frozen=True, tag="tool_use_start"):
     name: str
 
 
-class TextDelta(msgspec.Struct, frozen=True, tag="text_delta"):
+class TextDelta(msgspec.Struct, frozen=True, gc=False, tag="text_delta"):
     """More text, in whole UTF-8 characters."""
 
     index: int
@@ -75,21 +77,21 @@ class TextDelta(msgspec.Struct, frozen=True, tag="text_delta"):
     """Of the tokens this text ends; only where the request asked for them."""
 
 
-class ThinkingDelta(msgspec.Struct, frozen=True, tag="thinking_delta"):
+class ThinkingDelta(msgspec.Struct, frozen=True, gc=False, tag="thinking_delta"):
     """More thinking."""
 
     index: int
     thinking: str
 
 
-class InputDelta(msgspec.Struct, frozen=True, tag="input_delta"):
+class InputDelta(msgspec.Struct, frozen=True, gc=False, tag="input_delta"):
     """More of a tool call's input, as JSON text; concatenated, the deltas are one object."""
 
     index: int
     partial_json: str
 
 
-class Cited(msgspec.Struct, frozen=True):
+class Cited(msgspec.Struct, frozen=True, gc=False):
     """A passage of a document that a text rests on."""
 
     file_id: str
@@ -112,7 +114,7 @@ class Cited(msgspec.Struct, frozen=True):
     """Of such a page: by which the text names it."""
 
 
-class BlockStop(msgspec.Struct, frozen=True, tag="block_stop"):
+class BlockStop(msgspec.Struct, frozen=True, gc=False, tag="block_stop"):
     """The block is whole."""
 
     index: int
@@ -122,7 +124,7 @@ class BlockStop(msgspec.Struct, frozen=True, tag="block_stop"):
     """Of a text block: the passages whose numbers it holds."""
 
 
-class MessageStop(msgspec.Struct, frozen=True, tag="message_stop"):
+class MessageStop(msgspec.Struct, frozen=True, gc=False, tag="message_stop"):
     """The answer is whole; ``usage`` is final."""
 
     stop_reason: StopReason
@@ -130,7 +132,7 @@ class MessageStop(msgspec.Struct, frozen=True, tag="message_stop"):
     stop_sequence: str | None = None
 
 
-class Failed(msgspec.Struct, frozen=True, tag="failed"):
+class Failed(msgspec.Struct, frozen=True, gc=False, tag="failed"):
     """The answer ends here because of an error (see ``domain.errors``)."""
 
     code: str
@@ -168,7 +170,7 @@ EVENTS: Final = (
 """All kinds of events."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """A whole answer, folded from its events."""
 
     id: str

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Counts of one generation.
 
     What only some providers tell is left out of JSON where it is 0; what has a factory never is.
@@ -31,7 +31,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
         )
 
 
-class Price(msgspec.Struct, frozen=True):
+class Price(msgspec.Struct, frozen=True, gc=False):
     """What a model's work costs, in micro-units of the currency per million tokens."""
 
     input: int = 0

@@ -1,4 +1,7 @@
-"""Messages and their streams as the domain's events; unknown fields and blocks are passed over."""
+"""Messages and their streams as the domain's events; unknown fields and blocks are passed over.
+
+The garbage collector need not know what is read: none holds itself (``gc=False``).
+"""
 
 from collections.abc import Sequence
 
@@ -31,11 +34,11 @@ _STOP_REASONS: dict[str, StopReason] = {
 }
 
 
-class _OutputDetails(msgspec.Struct, frozen=True):
+class _OutputDetails(msgspec.Struct, frozen=True, gc=False):
     thinking_tokens: int | None = None
 
 
-class Counts(msgspec.Struct, frozen=True):
+class Counts(msgspec.Struct, frozen=True, gc=False):
     """Token counts; the prompt's are in three parts."""
 
     input_tokens: int | None = None
@@ -45,7 +48,7 @@ class Counts(msgspec.Struct, frozen=True):
     output_tokens_details: _OutputDetails | None = None
 
 
-class Block(msgspec.Struct, frozen=True):
+class Block(msgspec.Struct, frozen=True, gc=False):
     """A content block, whole or as it begins."""
 
     type: str
@@ -59,7 +62,7 @@ class Block(msgspec.Struct, frozen=True):
     """Of thinking that only its author can read."""
 
 
-class Delta(msgspec.Struct, frozen=True):
+class Delta(msgspec.Struct, frozen=True, gc=False):
     """A piece of a block, or of the message's own fields."""
 
     type: str = ""
@@ -71,7 +74,7 @@ class Delta(msgspec.Struct, frozen=True):
     stop_sequence: str | None = None
 
 
-class WholeMessage(msgspec.Struct, frozen=True):
+class WholeMessage(msgspec.Struct, frozen=True, gc=False):
     """An answer, whole or as it begins."""
 
     content: tuple[Block, ...] = ()
@@ -80,7 +83,7 @@ class WholeMessage(msgspec.Struct, frozen=True):
     usage: Counts = Counts()
 
 
-class Frame(msgspec.Struct, frozen=True):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """An event of a stream."""
 
     type: str
@@ -92,7 +95,7 @@ class Frame(msgspec.Struct, frozen=True):
     error: Fault | None = None
 
 
-class TokenCount(msgspec.Struct, frozen=True):
+class TokenCount(msgspec.Struct, frozen=True, gc=False):
     """The answer of ``POST /v1/messages/count_tokens``."""
 
     input_tokens: int

@@ -58,12 +58,25 @@ class EventReader:
         Raises:
             Unreadable: The chunk is none of this answer.
         """
+        choices = chunk.choices
+        if self._kind == "text" and len(choices) == 1 and chunk.usage is None:
+            choice = choices[0]
+            delta = choice.delta
+            if (
+                delta is not None
+                and delta.content
+                and choice.index == 0
+                and choice.finish_reason is None
+                and choice.logprobs is None
+            ):
+                found.append(TextDelta(self._index, delta.content))
+                return
         if not self._started:
             self._started = True
             found.append(MessageStart(new_id("msg"), self._model, self._usage))
         if chunk.usage is not None:
             self._usage = chunk.usage.as_usage()
-        for choice in chunk.choices:
+        for choice in choices:
             if choice.index == 0:
                 self._choice(choice, found)
 

@@ -1,4 +1,7 @@
-"""What servers of the OpenAI kind answer: the fields that are read, whatever else there is."""
+"""What servers of the OpenAI kind answer: the fields that are read, whatever else there is.
+
+The garbage collector need not know them: none holds itself (``gc=False``).
+"""
 
 import msgspec
 
@@ -7,32 +10,32 @@ from consigne.domain.usage import Usage
 from consigne.providers.faults import Fault
 
 
-class _Top(msgspec.Struct, frozen=True):
+class _Top(msgspec.Struct, frozen=True, gc=False):
     token: str
     logprob: float
     bytes: tuple[int, ...] | None = None
 
 
-class Logprob(_Top, frozen=True):
+class Logprob(_Top, frozen=True, gc=False):
     """One token's log-probability."""
 
     top_logprobs: tuple[_Top, ...] = ()
 
 
-class Logprobs(msgspec.Struct, frozen=True):
+class Logprobs(msgspec.Struct, frozen=True, gc=False):
     """The log-probabilities of a piece of text."""
 
     content: tuple[Logprob, ...] | None = None
 
 
-class Function(msgspec.Struct, frozen=True):
+class Function(msgspec.Struct, frozen=True, gc=False):
     """A piece of a call: the name comes first, the arguments in pieces."""
 
     name: str | None = None
     arguments: str | None = None
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """A piece of a tool call."""
 
     index: int | None = None
@@ -40,7 +43,7 @@ class Call(msgspec.Struct, frozen=True):
     function: Function | None = None
 
 
-class Delta(msgspec.Struct, frozen=True):
+class Delta(msgspec.Struct, frozen=True, gc=False):
     """A piece of an answer, or a whole one."""
 
     content: str | None = None
@@ -51,7 +54,7 @@ class Delta(msgspec.Struct, frozen=True):
     tool_calls: tuple[Call, ...] | None = None
 
 
-class Choice(msgspec.Struct, frozen=True):
+class Choice(msgspec.Struct, frozen=True, gc=False):
     """The answer."""
 
     index: int = 0
@@ -63,15 +66,15 @@ class Choice(msgspec.Struct, frozen=True):
     logprobs: Logprobs | None = None
 
 
-class _PromptDetails(msgspec.Struct, frozen=True):
+class _PromptDetails(msgspec.Struct, frozen=True, gc=False):
     cached_tokens: int | None = None
 
 
-class _AnswerDetails(msgspec.Struct, frozen=True):
+class _AnswerDetails(msgspec.Struct, frozen=True, gc=False):
     reasoning_tokens: int | None = None
 
 
-class Counts(msgspec.Struct, frozen=True):
+class Counts(msgspec.Struct, frozen=True, gc=False):
     """Token counts."""
 
     prompt_tokens: int = 0
@@ -93,7 +96,7 @@ class Counts(msgspec.Struct, frozen=True):
         )
 
 
-class Chunk(msgspec.Struct, frozen=True):
+class Chunk(msgspec.Struct, frozen=True, gc=False):
     """A chunk of a stream, or a whole completion."""
 
     choices: tuple[Choice, ...] = ()
@@ -101,12 +104,12 @@ class Chunk(msgspec.Struct, frozen=True):
     error: Fault | str | None = None
 
 
-class _Vector(msgspec.Struct, frozen=True):
+class _Vector(msgspec.Struct, frozen=True, gc=False):
     embedding: tuple[float, ...]
     index: int
 
 
-class Vectors(msgspec.Struct, frozen=True):
+class Vectors(msgspec.Struct, frozen=True, gc=False):
     """The answer of ``POST /embeddings``."""
 
     data: tuple[_Vector, ...]
