@@ -22,9 +22,10 @@ _ANTHROPIC: "dict[Kind, str]" = {
 
 def of(account: "Account", *, anthropic: bool) -> Headers:
     """Return the headers; a limit that does not exist has none."""
+    told = _anthropic if anthropic else _openai
     found: Headers = []
     for standing in account.standings():
-        found += _anthropic(standing) if anthropic else _openai(standing)
+        found += told(standing)
     return found
 
 

@@ -31,12 +31,19 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Bucket:
-    __slots__ = ("at", "level", "limit")
+    __slots__ = ("at", "input", "kind", "level", "limit", "output")
 
-    def __init__(self, limit: int, at: float) -> None:
+    def __init__(self, kind: Kind, limit: int, at: float) -> None:
+        self.kind: Kind = kind
         self.limit = limit
         self.level = float(limit)
         self.at = at
+        self.input = kind in ("tokens", "input_tokens")
+        self.output = kind in ("tokens", "output_tokens")
+
+    def of(self, input_tokens: int, output_tokens: int) -> int:
+        """Return how many of a request's tokens it counts."""
+        return (input_tokens if self.input else 0) + (output_tokens if self.output else 0)
 
     def refill(self, at: float) -> None:
         passed, self.at = at - self.at, at
@@ -47,7 +54,7 @@ class _Bucket:
     def seconds_until(self, level: float) -> float:
         return (level - self.level) * MINUTE_S / self.limit if level > self.level else 0.0
 
-    def check(self, kind: Kind, amount: int) -> None:
+    def check(self, amount: int) -> None:
         """Refuse to give more than there is.
 
         Raises:
@@ -56,7 +63,7 @@ class _Bucket:
         if self.level < amount:
             wait = self.seconds_until(amount)
             raise RateLimited(
-                f"This key's limit of {self.limit:,} {kind.replace('_', ' ')} a minute "
+                f"This key's limit of {self.limit:,} {self.kind.replace('_', ' ')} a minute "
                 f"is used up. Try again in {wait:.1f} seconds.",
                 retry_after=max(wait, 0.001),
             )
@@ -65,15 +72,19 @@ class _Bucket:
 class Reservation:
     """Tokens set aside for one generation."""
 
-    def __init__(self, account: "Account", taken: dict[Kind, int]) -> None:
-        self._account = account
+    __slots__ = ("_taken",)
+
+    def __init__(self, taken: list[tuple[_Bucket, int]]) -> None:
         self._taken = taken
 
     def settle(self, usage: Usage) -> None:
         """Count what was used instead of what was reserved; only the first call counts."""
-        taken, self._taken = self._taken, {}
-        if taken:
-            self._account.correct(taken, usage)
+        taken, self._taken = self._taken, []
+        now = sources.seconds()
+        for bucket, estimate in taken:
+            bucket.refill(now)
+            level = bucket.level + estimate - bucket.of(usage.input_tokens, usage.output_tokens)
+            bucket.level = level if level < bucket.limit else float(bucket.limit)
 
 
 class Account:
@@ -82,14 +93,16 @@ class Account:
     def __init__(self, limits: RateLimits) -> None:
         self.limits = limits
         now = sources.seconds()
-        self._buckets = {
-            kind: _Bucket(limit, now) for kind in KINDS if (limit := getattr(limits, kind))
-        }
+        self._buckets = [
+            _Bucket(kind, limit, now) for kind in KINDS if (limit := getattr(limits, kind))
+        ]
+        self._requests = next((each for each in self._buckets if each.kind == "requests"), None)
+        self._tokens = [each for each in self._buckets if each is not self._requests]
 
     @property
     def counts_tokens(self) -> bool:
         """Whether any limit is on tokens."""
-        return any(kind != "requests" for kind in self._buckets)
+        return bool(self._tokens)
 
     @property
     def untouched(self) -> bool:
@@ -102,53 +115,39 @@ class Account:
         Raises:
             RateLimited: There were too many.
         """
-        bucket = self._buckets.get("requests")
+        bucket = self._requests
         if bucket is not None:
             bucket.refill(sources.seconds())
-            bucket.check("requests", 1)
+            bucket.check(1)
             bucket.level -= 1
 
     def reserve(self, input_tokens: int, output_tokens: int) -> Reservation:
-        """Set aside an estimate of a generation's tokens.
+        """Set aside an estimate of a generation's tokens, from all limits or from none.
 
         What is beyond a whole minute's limit is not asked for: it becomes debt when it is used.
 
         Raises:
             RateLimited: There are not enough left now.
         """
-        used = Usage(input_tokens, 0, output_tokens)
-        return Reservation(self, self._take(_tokens(used)))
-
-    def correct(self, taken: dict[Kind, int], usage: Usage) -> None:
-        """Replace a reservation by what was used."""
-        now, used = sources.seconds(), _tokens(usage)
-        for kind, estimate in taken.items():
-            if bucket := self._buckets.get(kind):
-                bucket.refill(now)
-                bucket.level = min(bucket.limit, bucket.level + estimate - used[kind])
+        now, taken = sources.seconds(), list[tuple[_Bucket, int]]()
+        for bucket in self._tokens:
+            amount = min(bucket.of(input_tokens, output_tokens), bucket.limit)
+            bucket.refill(now)
+            bucket.check(amount)
+            taken.append((bucket, amount))
+        for bucket, amount in taken:
+            bucket.level -= amount
+        return Reservation(taken)
 
     def standings(self) -> list[Standing]:
         """Return what is left of each limit that there is."""
         now, found = sources.seconds(), []
-        for kind, bucket in self._buckets.items():
+        for bucket in self._buckets:
             bucket.refill(now)
             left = max(0, int(bucket.level))
-            found.append(Standing(kind, bucket.limit, left, bucket.seconds_until(bucket.limit)))
+            reset_s = bucket.seconds_until(bucket.limit)
+            found.append(Standing(bucket.kind, bucket.limit, left, reset_s))
         return found
-
-    def _take(self, amounts: "dict[Kind, int]") -> "dict[Kind, int]":
-        """Take all of the amounts or none; return what was taken."""
-        now = sources.seconds()
-        wanted: dict[Kind, int] = {}
-        for kind, bucket in self._buckets.items():
-            if kind not in amounts:
-                continue
-            amount = wanted[kind] = min(amounts[kind], bucket.limit)
-            bucket.refill(now)
-            bucket.check(kind, amount)
-        for kind, amount in wanted.items():
-            self._buckets[kind].level -= amount
-        return wanted
 
 
 class Limiter:
@@ -168,11 +167,3 @@ class Limiter:
 
     def _forget_idle(self) -> None:
         self._accounts = {k: a for k, a in self._accounts.items() if not a.untouched}
-
-
-def _tokens(usage: Usage) -> dict[Kind, int]:
-    return {
-        "tokens": usage.input_tokens + usage.output_tokens,
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-    }

@@ -3,8 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-import msgspec
-
 from consigne.domain.embeddings import Embeddable, Embeddings
 from consigne.domain.errors import Overloaded, RateLimited, UpstreamFailed
 from consigne.domain.events import Event
@@ -22,30 +20,20 @@ _ELSEWHERE = (Overloaded, RateLimited, UpstreamFailed)
 """Errors that say nothing of the request: another provider may well answer it."""
 
 
-class Target(msgspec.Struct, frozen=True):
+class Target:
     """A model and the deployments that serve it, the preferred one first."""
 
-    routes: tuple[tuple[Provider, Deployment], ...]
-
-    @property
-    def model(self) -> Model:
+    def __init__(self, routes: Sequence[tuple[Provider, Deployment]]) -> None:
+        preferred = routes[0][1]
+        self.routes = tuple(routes)
+        self.model: Model = preferred.model
         """What callers see of it."""
-        return self.routes[0][1].model
-
-    @property
-    def id(self) -> str:
+        self.id: str = self.model.id
         """The name that callers use."""
-        return self.model.id
-
-    @property
-    def price(self) -> Price | None:
+        self.price: Price | None = preferred.price
         """What the preferred provider takes for it, where the operator says so."""
-        return self.routes[0][1].price
-
-    @property
-    def modality(self) -> Modality:
+        self.modality: Modality = self.model.modality
         """What it makes."""
-        return self.model.modality
 
     def generate(self, request: Request, part: Part) -> AsyncIterator[Event]:
         """Generate an answer at the first provider that can (see ``Provider.generate``)."""
@@ -110,7 +98,7 @@ class Targets:
         for provider in providers:
             for deployment in provider.deployments:
                 routes.setdefault(deployment.model.id, []).append((provider, deployment))
-        self._targets = {name: Target(tuple(found)) for name, found in routes.items()}
+        self._targets = {name: Target(found) for name, found in routes.items()}
 
     def troubles(self) -> dict[str, Troubles]:
         """Return what went wrong with each provider, by its name."""
