@@ -1,12 +1,13 @@
 """What a gateway adds to a provider's answer: Consigne beside LiteLLM's proxy and Portkey's.
 
     python benchmarks/gateway_overhead.py [--litellm ENV/bin/litellm] [--portkey] [--seconds 2]
-        [--concurrency 1,32,256] [--open-streams 1000] [--json FILE]
+        [--rounds 1] [--concurrency 1,32,256] [--open-streams 1000] [--json FILE]
 
 A fixed upstream on loopback answers both vendors' APIs at once: whole, or as a stream of 20 events
 that it sends one by one. Each gateway is one process on one core of its own; the upstream and the
 load run on the other. Consigne runs as an operator starts it, its keys in SQLite, and the key that
-is used has limits on requests and tokens. ``in`` is the dialect that comes in, ``out`` the kind of
+is used has limits on requests and tokens. With ``--rounds`` each cell is measured so often, the
+gateways in turn: figures are medians, and a ratio is the median of the rounds' own. ``in`` is the dialect that comes in, ``out`` the kind of
 upstream it goes out to. ``--portkey`` installs Portkey's gateway by npm in a temporary folder;
 Messages to an OpenAI upstream are beyond it. ``--open-streams`` asks Consigne for so many streams
 at once, of which each holds still but for one event a second until all are open.
@@ -16,6 +17,7 @@ import argparse
 import asyncio
 import json
 import os
+import statistics
 import sys
 import urllib.request
 from contextlib import ExitStack
@@ -47,7 +49,7 @@ def main() -> None:
         }
         for mode in [mode for mode in MODES if args.only in (None, mode)]:
             for level in [int(level) for level in args.concurrency.split(",") if level]:
-                found["rows"] += measure(mode, level, port, gateways, args.seconds)
+                found["rows"] += measure(mode, level, port, gateways, args)
         found["rss"] = {name: gateway.rss() for name, gateway in gateways.items()}
         report(found)
         if args.open_streams:
@@ -63,6 +65,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--litellm", type=Path, help="the program of LiteLLM's proxy")
     parser.add_argument("--portkey", action="store_true", help="measure Portkey's gateway, too")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each cell")
+    parser.add_argument("--rounds", type=int, default=1, help="of each cell")
     parser.add_argument("--concurrency", default="1,32,256", help="empty for none")
     parser.add_argument("--only", choices=[*MODES])
     parser.add_argument("--open-streams", type=int, default=0)
@@ -71,23 +74,41 @@ def arguments() -> argparse.Namespace:
 
 
 def measure(
-    mode: str, level: int, port: int, gateways: dict[str, Gateway], seconds: float
+    mode: str, level: int, port: int, gateways: dict[str, Gateway], args: argparse.Namespace
 ) -> list[dict[str, Any]]:
-    """Measure all gateways, one after the other in each pair of dialect and upstream."""
+    """Measure all gateways in turn in each pair of dialect and upstream."""
     rows = []
     stream = MODES[mode]
     for dialect in KINDS:
         key = {"authorization": f"Bearer {KEY}"}
         asked = request(port, dialect, "tiny", key, stream=stream)
-        base = run(port, asked, level, seconds / 2)
+        base = run(port, asked, level, args.seconds / 2)
         for out in KINDS:
+            able = {name: each for name, each in gateways.items() if each.can(dialect, out)}
+            rounds = []
+            for _ in range(args.rounds):
+                print(f"{mode} {level} {dialect} {out}", file=sys.stderr)
+                rounds.append(
+                    {
+                        name: _one(gateway, dialect, out, stream, base, level, args.seconds)
+                        for name, gateway in able.items()
+                    }
+                )
             cell = {"mode": mode, "level": level, "in": dialect, "out": out, "direct": base}
-            for name, gateway in gateways.items():
-                print(f"{mode} {level} {dialect} {out} {name}", file=sys.stderr)
-                if gateway.can(dialect, out):
-                    cell[name] = _one(gateway, dialect, out, stream, base, level, seconds)
-            rows.append(cell)
+            rows.append(cell | _medians(rounds))
     return rows
+
+
+def _medians(rounds: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
+    ours, *peers = rounds[0]
+    found: dict[str, Any] = {
+        name: {figure: statistics.median(each[name][figure] for each in rounds) for figure in told}
+        for name, told in rounds[0].items()
+    }
+    ratios = {
+        peer: sorted(each[ours]["rate"] / each[peer]["rate"] for each in rounds) for peer in peers
+    }
+    return found | {"ratios": ratios}
 
 
 def _one(
@@ -128,12 +149,18 @@ def report(found: dict[str, Any]) -> None:
         told = [f"{mode}, {row['level']}", f"{row['in']} → {row['out']}"]
         told += [_of(has[n], "{median_added_ms:.2f}, {p99_added_ms:.2f}") for n in names]
         told += [_of(has[n], "{rate:.0f}") for n in names]
-        ours = row[names[0]]["rate"]
-        told += [f"{ours / has[n]['rate']:.1f}" if has[n] else "" for n in peers]
+        told += [_ratio(row["ratios"].get(peer)) for peer in peers]
         told += [_of(has[n], "{cpu_ms:.2f}") for n in names]
         print(f"| {' | '.join(told)} |", flush=True)
     for name, rss in found["rss"].items():
         print(f"\n{name}: {rss / 2**20:.0f} MiB resident")
+
+
+def _ratio(found: list[float] | None) -> str:
+    if not found:
+        return ""
+    middle = f"{statistics.median(found):.1f}"
+    return f"{middle} ({found[0]:.1f} to {found[-1]:.1f})" if len(found) > 1 else middle
 
 
 def _of(found: dict[str, float] | None, form: str) -> str:

@@ -1,5 +1,6 @@
 """Who is calling: an API key in ``x-api-key`` or ``Authorization: Bearer``, on every path."""
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.requests import Request
@@ -86,6 +87,7 @@ def secret_of(request: Request) -> str:
     return given.get(b"x-api-key", b"").decode("latin-1").strip()
 
 
+@lru_cache(maxsize=64)
 def scope_of(path: str) -> str | None:
     """Return the scope that a key needs for a path."""
     return next((scope for prefix, scope in _SCOPES if path.startswith(prefix)), None)

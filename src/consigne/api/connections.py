@@ -116,7 +116,7 @@ class Connection(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """Take the request's address."""
         if not self._resuming:
-            super().on_url(url)
+            self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one of its headers."""
@@ -170,7 +170,11 @@ class Connection(HttpToolsProtocol):
             return  # its body follows, see ``_decline``
         self._relax()
         self._reading = self._in_body = False
-        super().on_message_complete()
+        cycle = self.cycle
+        assert cycle is not None
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         """The answer is whole."""

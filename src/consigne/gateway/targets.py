@@ -99,6 +99,8 @@ class Targets:
             for deployment in provider.deployments:
                 routes.setdefault(deployment.model.id, []).append((provider, deployment))
         self._targets = {name: Target(found) for name, found in routes.items()}
+        self.get = self._targets.get
+        """Returns what serves the model of this id, or ``None``."""
 
     def troubles(self) -> dict[str, Troubles]:
         """Return what went wrong with each provider, by its name."""
@@ -108,10 +110,6 @@ class Targets:
     def models(self) -> list[Model]:
         """Return the models, in the order of the settings."""
         return [target.model for target in self._targets.values()]
-
-    def get(self, name: str) -> Target | None:
-        """Return what serves the model of this id."""
-        return self._targets.get(name)
 
     def first(self, modality: Modality) -> Target | None:
         """Return what serves the first model of this modality."""

@@ -51,9 +51,9 @@ class Answer:
         "_error",
         "_held",
         "_pieces",
-        "_raw_headers",
         "_waiting",
         "begun",
+        "raw_headers",
         "status",
         "whole",
     )
@@ -65,7 +65,7 @@ class Answer:
         self.whole = False
         """Whether all of it has come."""
         self._connection = connection
-        self._raw_headers: list[tuple[bytes, bytes]] = []
+        self.raw_headers: list[tuple[bytes, bytes]] = []
         self._pieces: list[bytes] = []
         self._held = 0
         self._error: Exception | None = None
@@ -75,7 +75,7 @@ class Answer:
     def headers(self) -> dict[str, str]:
         """Its headers, by their names in small letters; the values of repeated ones are joined."""
         found: dict[str, str] = {}
-        for raw_name, raw in self._raw_headers:
+        for raw_name, raw in self.raw_headers:
             name, value = raw_name.decode("latin-1").lower(), raw.decode("latin-1")
             found[name] = f"{found[name]}, {value}" if name in found else value
         return found
@@ -140,12 +140,6 @@ class Answer:
 
     def too_much(self) -> bool:
         return self._held > READ_AHEAD_BYTES
-
-    def add_header(self, name: bytes, value: bytes) -> None:
-        self._raw_headers.append((name, value))
-
-    def forget_headers(self) -> None:
-        self._raw_headers.clear()
 
     def add(self, piece: bytes) -> None:
         self._pieces.append(piece)
@@ -266,7 +260,8 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             failed = True
-        self._hand_on(answer)
+        if self._body:
+            self._hand_on(answer)
         if failed or (not answer.begun and self._head_bytes > MOST_HEAD_BYTES):
             self._fail(NotHttp())
             return
@@ -305,7 +300,7 @@ class Connection(asyncio.Protocol):
         """Take a header; those after a body say nothing that is read."""
         answer = self._answer
         if answer is not None and not answer.begun:
-            answer.add_header(name, value)
+            answer.raw_headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Take the answer's head; what only says that one is to come is passed over."""
@@ -314,7 +309,7 @@ class Connection(asyncio.Protocol):
             return
         status = self._parser.get_status_code()
         if status < 200:
-            answer.forget_headers()
+            answer.raw_headers.clear()
             return
         answer.status = status
         answer.begun = True
@@ -324,16 +319,16 @@ class Connection(asyncio.Protocol):
         """Note that it is whole."""
         answer = self._answer
         if answer is not None and answer.begun:
-            self._hand_on(answer)
+            if self._body:
+                self._hand_on(answer)
             answer.whole = True
 
     def _hand_on(self, answer: Answer) -> None:
         """Give the answer what has come of its body; after its end it is no more of it."""
         pieces = self._body
-        if pieces:
-            if not (answer.whole or self._ending):
-                answer.add(pieces[0] if len(pieces) == 1 else b"".join(pieces))
-            pieces.clear()
+        if not (answer.whole or self._ending):
+            answer.add(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        pieces.clear()
 
     def _finish(self) -> None:
         self._answer = None

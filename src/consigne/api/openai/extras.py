@@ -68,8 +68,12 @@ def sampling(body: Extras) -> Sampling:
         frequency_penalty=body.frequency_penalty,
         presence_penalty=body.presence_penalty,
         repetition_penalty=body.repetition_penalty,
-        logit_bias=tuple((token, bias) for token, bias in (body.logit_bias or {}).items() if bias),
+        logit_bias=_biases(body.logit_bias) if body.logit_bias else (),
     )
+
+
+def _biases(given: dict[str, float]) -> tuple[tuple[str, float], ...]:
+    return tuple((token, bias) for token, bias in given.items() if bias)
 
 
 def guided(body: Extras) -> OutputFormat | None:

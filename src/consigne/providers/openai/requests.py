@@ -165,6 +165,12 @@ def _content(parts: Iterable[dict[str, Any]]) -> str | list[dict[str, Any]]:
 
 def _user(message: Message, deployment: Deployment) -> Iterable[dict[str, Any]]:
     """Results of tools are messages of their own, before what the user says."""
+    match message.content:
+        case (TextBlock(text=text),):  # nearly all are
+            yield {"role": "user", "content": text}
+            return
+        case _:
+            pass
     spoken: list[ContentBlock] = []
     for block in message.content:
         if isinstance(block, ToolResultBlock):

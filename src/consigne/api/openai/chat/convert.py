@@ -143,6 +143,8 @@ def _output(body: ChatBody) -> OutputFormat:
 def _tools(body: ChatBody) -> tuple[tuple[Tool, ...], ToolChoice]:
     if body.functions is not None or body.function_call is not None:
         return _functions(body)
+    if not body.tools and body.tool_choice is None:
+        return (), ToolChoice(parallel=body.parallel_tool_calls is not False)
     tools = shared.unique(_definitions(body))
     parallel = body.parallel_tool_calls is not False
     match body.tool_choice:

@@ -76,6 +76,8 @@ def usage(counts: Usage) -> dict[str, Any]:
 def total(counts: Sequence[Usage]) -> Usage:
     """Return what several answers to one prompt used: the prompt counts once."""
     first = counts[0]
+    if len(counts) == 1:
+        return first
     output = sum(count.output_tokens for count in counts)
     reasoning = sum(count.reasoning_tokens for count in counts)
     return msgspec.structs.replace(first, output_tokens=output, reasoning_tokens=reasoning)
