@@ -6,11 +6,12 @@
 A fixed upstream on loopback answers both vendors' APIs at once: whole, or as a stream of 20 events
 that it sends one by one. Each gateway is one process on one core of its own; the upstream and the
 load run on the other. Consigne runs as an operator starts it, its keys in SQLite, and the key that
-is used has limits on requests and tokens. With ``--rounds`` each cell is measured so often, the
-gateways in turn: figures are medians, and a ratio is the median of the rounds' own. ``in`` is the dialect that comes in, ``out`` the kind of
-upstream it goes out to. ``--portkey`` installs Portkey's gateway by npm in a temporary folder;
-Messages to an OpenAI upstream are beyond it. ``--open-streams`` asks Consigne for so many streams
-at once, of which each holds still but for one event a second until all are open.
+is used has limits on requests and tokens. ``in`` is the dialect that comes in, ``out`` the kind of
+upstream it goes out to. With ``--rounds`` each cell is measured so often, the gateways in turn:
+figures are medians, and a ratio is the median of the rounds' own. ``--portkey`` installs Portkey's
+gateway by npm in a temporary folder; Messages to an OpenAI upstream are beyond it.
+``--open-streams`` asks Consigne for so many streams at once, of which each holds still but for one
+event a second until all are open.
 """
 
 import argparse

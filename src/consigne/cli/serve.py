@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from consigne.api.door import Door
     from consigne.api.services import Engines, Services
 
-GC_ALLOCATIONS = 200_000
+GC_ALLOCATIONS = 100_000
 """New objects after which the youngest are searched for cycles: more than hundreds of requests that
 run at once hold together, or each search would walk through all of them and find nothing."""
 SWITCH_S = 0.0005
