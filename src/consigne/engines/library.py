@@ -17,8 +17,6 @@ BUILT_IN = Path(__file__).parents[1] / "image_model"
 BUILT_IN_ID = "consigne-icons"
 MANIFEST_NAME = "consigne-model.json"
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,95}")
-_FRESH_S = 0.02
-"""How long what was seen of the folder holds for those who ask for one model: each request does."""
 _CLOCK_TICK_NS = 50_000_000
 """A folder changed this recently may change again without a new modification time."""
 
@@ -38,7 +36,6 @@ class ModelLibrary:
         self._known: dict[str, InstalledModel] = {}
         self._faults: dict[str, str] = {}
         self._seen_ns = -1
-        self._looked = 0.0
 
     def list(self) -> list[InstalledModel]:
         """Return the installed models, oldest first.
@@ -53,8 +50,7 @@ class ModelLibrary:
 
     def get(self, model_id: str) -> InstalledModel | None:
         """Return the model of this id, or ``None``."""
-        if time.monotonic() - self._looked > _FRESH_S:
-            self._refresh()
+        self._refresh()
         found = self._known.get(model_id)
         if found is None and self._built_in and self._built_in.id == model_id:
             return self._built_in
@@ -103,7 +99,7 @@ class ModelLibrary:
             self._move_in(staging_dir, target)
         except OSError as error:
             raise _unwritable(self.models_dir, error) from None
-        self._seen_ns, self._looked = -1, 0.0
+        self._seen_ns = -1
         return InstalledModel(target, manifest)
 
     def remove(self, model_id: str) -> None:
@@ -123,7 +119,7 @@ class ModelLibrary:
             self._discard(target)
         except OSError as error:
             raise _unwritable(self.models_dir, error) from None
-        self._seen_ns, self._looked = -1, 0.0
+        self._seen_ns = -1
 
     def _move_in(self, staging_dir: Path, target: Path) -> None:
         if target.exists():
@@ -147,7 +143,6 @@ class ModelLibrary:
         return aside
 
     def _refresh(self) -> None:
-        self._looked = time.monotonic()
         try:
             changed_ns = os.stat(self._folder).st_mtime_ns  # noqa: PTH116 - on every request's way
         except FileNotFoundError:
