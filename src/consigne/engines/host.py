@@ -73,9 +73,10 @@ class Worker:
             ConsigneError: The model can't be loaded, and why (``ModelBroken``…).
             EngineCrashed: The process ended while it was loading.
         """
+        told = _framed(load)
         ours, theirs = socket.socketpair()
         # In the socket before its reader lives: our loop may be long at something else by then.
-        ours.sendall(_framed(load))
+        ours.sendall(told)
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 *command,
