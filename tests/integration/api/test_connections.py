@@ -234,6 +234,25 @@ def test_a_client_that_never_ends_its_request_is_let_go(
     assert answer.startswith(b"HTTP/1.1 408 ") if sent else answer == b""
 
 
+def test_a_kept_connection_rests_from_its_last_answer_and_is_then_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rest_s = 0.4
+    rests = property(lambda _: rest_s, lambda *_: None)
+    monkeypatch.setattr(connections.Connection, "timeout_keep_alive", rests, raising=False)
+    slow = ScriptedGateway(START, Later(1.5 * rest_s), *text("late"), stop())
+    with served(slow) as url, open_connection(url) as connection:
+        connection.sendall(
+            request(path="/v1/models")
+        )  # the rest that begins here ends in mid answer
+        read_answers(connection, 1)
+        asked = time.monotonic()
+        connection.sendall(request(MESSAGE))
+        assert b"late" in read_answers(connection, 1)[0]
+        assert read_all(connection) == b""
+    assert time.monotonic() - asked > 2.4 * rest_s
+
+
 @pytest.mark.parametrize(
     ("path", "head"),
     [
