@@ -77,7 +77,7 @@ class _Script:
 
 
 def main() -> None:
-    channel = Channel(socket.socket(fileno=int(sys.argv[-1])))
+    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     try:
         (load,) = channel.receive(None)
         assert isinstance(load, Load)

@@ -13,9 +13,14 @@ EXACT = {
 }
 
 
-def logits(folder: Path, tokens: list[int], prefill: int) -> NDArray[np.float32]:
+def logits(
+    folder: Path, tokens: list[int], prefill: int, graph: str = "openvino_model.xml"
+) -> NDArray[np.float32]:
     """Return the logits after each token: the first ``prefill`` at once, then one by one."""
-    compiled = ov.Core().compile_model(folder / "openvino_model.xml", "CPU", EXACT)
+    core = ov.Core()
+    core.get_property("CPU", "FULL_DEVICE_NAME")  # the plugin's own operations are known from here
+    model = core.read_model(folder / graph, folder / "openvino_model.bin")
+    compiled = core.compile_model(model, "CPU", EXACT)
     request = compiled.create_infer_request()
     pieces = [tokens[:prefill], *([token] for token in tokens[prefill:])]
     found, done = [], 0

@@ -118,6 +118,7 @@ async def open_engines(settings: Settings) -> AsyncIterator[Engines]:
     """Open the engines; the default model's process starts at once and loads beside all else."""
     from consigne.engines.library import BUILT_IN, ModelLibrary
     from consigne.engines.pool import EnginePool
+    from consigne.engines.process import discard_ahead
     from consigne.gateway.gateway import Gateway
     from consigne.gateway.opening import open_providers
 
@@ -126,6 +127,8 @@ async def open_engines(settings: Settings) -> AsyncIterator[Engines]:
         pool = EnginePool(settings.engine)
         gateway = Gateway(settings.models, library, pool, providers, settings.batches)
         gateway.preload()
+        await asyncio.sleep(0)  # the model's process is on its way
+        discard_ahead()
         try:
             yield Engines(library, pool, gateway)
         finally:

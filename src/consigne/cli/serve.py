@@ -142,8 +142,7 @@ async def _serve(settings: Settings, listener: socket.socket, *, link: bool) -> 
     from consigne.api.services import open_engines
 
     async with open_engines(settings) as engines:
-        # The model's process is on its way; now the page, then all that takes long to import.
-        await asyncio.sleep(0)
+        # The model's process is at work; now the page, then all that takes long to import.
         from consigne.api.door import Door
         from consigne.api.server import http_server
 

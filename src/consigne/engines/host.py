@@ -2,11 +2,9 @@
 
 import asyncio
 import itertools
-import socket
-import sys
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Final, Generic, TypeVar, cast
+from contextlib import contextmanager, suppress
+from typing import Any, Generic, TypeVar, cast
 
 from consigne.domain.errors import (
     ConsigneError,
@@ -18,6 +16,7 @@ from consigne.domain.events import Event, MessageStop
 from consigne.domain.images import ImageEvent, ImageRequest, ImagesStop
 from consigne.domain.messages import Request
 from consigne.engines.base import Embeddings, Scores
+from consigne.engines.process import WORKER_COMMAND, Process, take
 from consigne.engines.worker.protocol import (
     Cancel,
     Count,
@@ -41,9 +40,6 @@ from consigne.engines.worker.protocol import (
     pack,
 )
 
-WORKER_COMMAND: Final = (sys.executable, "-P", "-m", "consigne.engines.worker")
-"""``-P``: a file in the working directory must not shadow a module."""
-
 _Reply = Counted | ScoredPrompt | Embedded
 E = TypeVar("E")
 
@@ -51,7 +47,7 @@ E = TypeVar("E")
 class Worker:
     """One worker process and the requests that it is at work on."""
 
-    def __init__(self, load: Load, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, load: Load, process: Process) -> None:
         self._load = load
         self._process = process
         self._connection = _Connection(self)
@@ -69,25 +65,22 @@ class Worker:
     async def start(cls, load: Load, command: Sequence[str] = WORKER_COMMAND) -> "Worker":
         """Start a process, have it load a model, and return it once the model is warm.
 
+        A text model takes the process that was started ahead, if there is one.
+
         Raises:
             ConsigneError: The model can't be loaded, and why (``ModelBroken``…).
             EngineCrashed: The process ended while it was loading.
         """
         told = _framed(load)
-        ours, theirs = socket.socketpair()
+        ahead = take() if load.modality == "text" and command is WORKER_COMMAND else None
+        process = ahead or Process(command)
         # In the socket before its reader lives: our loop may be long at something else by then.
-        ours.sendall(told)
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                str(theirs.fileno()),
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-            )
+        with suppress(OSError):  # it is over already, which its socket tells
+            process.socket.sendall(told)
         worker = cls(load, process)
         try:
             await asyncio.get_running_loop().create_connection(
-                lambda: worker._connection, sock=ours
+                lambda: worker._connection, sock=process.socket
             )
             await worker._loaded
         except BaseException:
@@ -180,8 +173,9 @@ class Worker:
         self.alive = False
         if self._transport is not None:
             self._transport.close()
-        if self._process.returncode is None:
-            self._process.kill()
+        else:
+            self._process.socket.close()
+        self._process.kill()
         await self._process.wait()
         self._fail(EngineCrashed(f"The model {self._load.model_id} was unloaded."))
 
@@ -239,7 +233,7 @@ class Worker:
 
     async def _reap(self) -> None:
         try:
-            code = await asyncio.wait_for(self._process.wait(), timeout=5)
+            code = await self._process.wait(5)
         except TimeoutError:
             self._process.kill()
             code = await self._process.wait()

@@ -342,7 +342,8 @@ async def test_more_requests_than_run_at_once_wait_their_turn(starter: Installed
 async def test_a_damaged_model_says_what_is_wrong(starter: InstalledModel, tmp_path: Path) -> None:
     for path in starter.path.iterdir():
         (tmp_path / path.name).symlink_to(path)
-    (tmp_path / "openvino_model.xml").unlink()
+    for form in ("openvino_model.xml", "openvino_fused.xml"):
+        (tmp_path / form).unlink()
     pool = EnginePool(EngineSettings(kv_cache_bytes=2**27))
     engine = pool.text(InstalledModel(tmp_path, starter.manifest))
     with pytest.raises(ModelBroken, match=r"openvino_model\.xml is missing"):
@@ -350,4 +351,18 @@ async def test_a_damaged_model_says_what_is_wrong(starter: InstalledModel, tmp_p
     (tmp_path / "openvino_model.xml").write_text("<net>")
     with pytest.raises(ModelBroken, match="can't be loaded"):
         await answer(engine, ask("Hi!"))
+    await pool.close()
+
+
+async def test_a_fused_form_that_the_runtime_refuses_is_passed_over(
+    starter: InstalledModel, tmp_path: Path
+) -> None:
+    for path in starter.path.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    fused = (starter.path / "openvino_fused.xml").read_text()
+    (tmp_path / "openvino_fused.xml").unlink()
+    (tmp_path / "openvino_fused.xml").write_text(fused.replace('type="RMS"', 'type="Gone"'))
+    pool = EnginePool(EngineSettings(kv_cache_bytes=2**27))
+    engine = pool.text(InstalledModel(tmp_path, starter.manifest))
+    assert await answer(engine, ask("Hi!", max_tokens=4))
     await pool.close()

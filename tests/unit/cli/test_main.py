@@ -7,6 +7,7 @@ import click
 import pytest
 
 from consigne import __version__
+from consigne.__main__ import _serves
 from consigne.cli import main
 from consigne.cli.context import settings_of
 from consigne.domain.errors import OperatorError
@@ -105,3 +106,19 @@ def test_global_options_reach_the_settings(tmp_path: Path) -> None:
     assert settings.data_dir == tmp_path
     assert settings.log_level == "error"
     assert (settings.server.host, settings.server.port) == ("::1", 81)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "serves"),
+    [
+        (["serve"], True),
+        (["--data-dir", "x", "--config=y", "serve", "--port", "1"], True),
+        (["serve", "--help"], False),
+        (["--data-dir", "serve", "doctor"], False),
+        (["ask", "serve"], False),
+        (["--version"], False),
+        ([], False),
+    ],
+)
+def test_only_serve_starts_a_process_ahead(arguments: list[str], serves: bool) -> None:
+    assert _serves(arguments) is serves

@@ -107,9 +107,11 @@ def _save_graph(
     file: GgufFile, config: DecoderConfig, folder: Path, progress: Callable[[float], None]
 ) -> None:
     from consigne.engines.gguf.graph import build_model
+    from consigne.engines.gguf.rewriting import write_fused
 
     model, products = build_model(file, config, progress)
     save_model(model, folder / MODEL_FILE)
+    write_fused(folder / MODEL_FILE, config.norm_epsilon, config.head_size)
     save_products(products, folder)
 
 

@@ -20,6 +20,7 @@ from openvino.opset1 import avg_pool
 
 from consigne.engines.gguf.adapters import Product
 from consigne.engines.gguf.config import DecoderConfig
+from consigne.engines.gguf.fused import NORM, ROTARY
 from consigne.engines.gguf.reader import GgufFile
 from consigne.engines.gguf.weights import (
     Matrix,
@@ -185,7 +186,7 @@ class _Builder:
                 # One rotary embedding for queries and keys: fewer operations load and run sooner.
                 turned = True
                 each, *rest = self.split(each, 1, [sum(sizes[:2]), *sizes[2:]])
-                parts = [*self.split(self.rotated(each), 1, sizes[:2]), *rest]
+                parts = [*self.split(self.rotated(each, f"{layer}.qk"), 1, sizes[:2]), *rest]
             else:
                 parts = self.split(each, 1, sizes)
             for index, part in zip(indexes, parts, strict=True):
@@ -195,7 +196,7 @@ class _Builder:
             query = self.norm(query, f"{tensors}q_norm.weight", 4)
             key = self.norm(key, f"{tensors}k_norm.weight", 4)
         if not turned:
-            query, key = self.rotated(query), self.rotated(key)
+            query, key = self.rotated(query, f"{layer}.q"), self.rotated(key, f"{layer}.k")
         return query, key, values
 
     def attention(self, query: Node, key: Node, value: Node, layer: int) -> Node:
@@ -224,14 +225,18 @@ class _Builder:
         mean = op.reduce_mean(square, self.ints(-1), True)
         root = op.sqrt(op.add(mean, self.floats(self.config.norm_epsilon, rank)))
         scale = op.constant(weight.reshape((1,) * (rank - 1) + (-1,)))
-        return op.multiply(op.divide(value, root), scale)
+        node = op.multiply(op.divide(value, root), scale)
+        node.set_friendly_name(f"{NORM}{name}")
+        return node
 
-    def rotated(self, value: Node) -> Node:
+    def rotated(self, value: Node, name: str) -> Node:
         """The rotary embedding, halves' order; (B, heads, T, head size)."""
         half = self.config.head_size // 2
         first, second = self.split(value, 3, [half, half])
         turned = op.concat([op.multiply(second, self.floats(-1.0, 4)), first], -1)
-        return op.add(op.multiply(value, self.cosine), op.multiply(turned, self.sine))
+        node = op.add(op.multiply(value, self.cosine), op.multiply(turned, self.sine))
+        node.set_friendly_name(f"{ROTARY}{name}")
+        return node
 
     def cache_shapes(self) -> tuple[Node, Node]:
         """An empty cache, and the shape that gives each query head its key-value head."""

@@ -17,7 +17,8 @@ from typing import Final
 
 import msgspec
 
-from consigne.engines.worker.prefixes import BLOCK_TOKENS, Prefixes, Text
+from consigne.engines.worker.prefixes import Prefixes, Text
+from consigne.engines.worker.sizes import BLOCK_TOKENS
 
 _WORTH_WAITING: Final = 2 * BLOCK_TOKENS
 """Tokens that another prompt is computing and that are worth waiting for."""

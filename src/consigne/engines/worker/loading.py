@@ -1,30 +1,34 @@
 """From a model's folder to a warm pipeline."""
 
 import json
+import logging
 import time
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from consigne.domain.errors import ModelBroken
 from consigne.domain.messages import Sampling
 from consigne.engines.vocabulary import FILE_NAME, Vocabulary
-from consigne.engines.worker.prefixes import BLOCK_TOKENS
+from consigne.engines.worker.forms import Form, fused_form
+from consigne.engines.worker.runtime import import_all, import_pipeline
 from consigne.engines.worker.sampling import read_defaults
+from consigne.engines.worker.sizes import BLOCK_TOKENS, MAX_BATCHED_TOKENS
 from consigne.settings import EngineSettings
 
 if TYPE_CHECKING:
     import openvino_genai
 
-MAX_BATCHED_TOKENS = 256
-"""Most tokens that one engine step works on: long enough to be efficient on a prompt, short
-enough that the answers already running wait little for it."""
+    from consigne.engines.prompts import Prompter
 
-
-SMALL_BYTES = 10**9
+SMALL_BYTES: Final = 10**9
 """Models of fewer bytes lose themselves in repetitions more easily."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class TextModel(msgspec.Struct, frozen=True):
@@ -77,9 +81,8 @@ def load_text(model_id: str, folder: Path, context: int, settings: EngineSetting
         ModelBroken: A file is missing or damaged; the message says what the engine said.
     """
     clock = _Clock()
+    import_pipeline()
     import openvino_genai
-
-    from consigne.engines.prompts import Prompter
 
     clock.note("import")
     for name in ("openvino_model.xml", "openvino_model.bin", "openvino_tokenizer.xml"):
@@ -88,28 +91,17 @@ def load_text(model_id: str, folder: Path, context: int, settings: EngineSetting
     try:
         tokenizer = openvino_genai.Tokenizer(folder)
         clock.note("tokenizer")
-        pipeline = openvino_genai.ContinuousBatchingPipeline(
-            folder,
-            tokenizer,
-            _scheduler(folder, settings),
-            settings.device,
-            **_properties(settings),
-        )
+        # The runtime leaves the interpreter free while it compiles the model.
+        with ThreadPoolExecutor(1) as beside:
+            prompting = beside.submit(_prompting, folder, tokenizer)
+            pipeline = _pipeline(folder, tokenizer, settings)
         clock.note("model")
     except RuntimeError as error:
         raise ModelBroken(
             f"The model {model_id} can't be loaded: {brief(error)} "
             "(consigne doctor says whether its files are whole)"
         ) from error
-    vocabulary = _vocabulary(folder, tokenizer)
-    prompter = Prompter(
-        _chat_template(folder, tokenizer),
-        bos_token=tokenizer.get_bos_token(),
-        eos_token=tokenizer.get_eos_token(),
-        special_tokens=[_text(vocabulary.tokens[token]) for token in vocabulary.special],
-    )
-    table = _table(vocabulary, prompter.visible_tokens, _config(folder).get("vocab_size", 0))
-    clock.note("prompter")
+    vocabulary, prompter, table = prompting.result()
     _warm_up(pipeline, tokenizer)
     clock.note("warm_up")
     cache_tokens = _cache_tokens(folder, settings)
@@ -130,6 +122,45 @@ def load_text(model_id: str, folder: Path, context: int, settings: EngineSetting
         small=(folder / "openvino_model.bin").stat().st_size < SMALL_BYTES,
         device=settings.device,
     )
+
+
+def _pipeline(
+    folder: Path, tokenizer: "openvino_genai.Tokenizer", settings: EngineSettings
+) -> "openvino_genai.ContinuousBatchingPipeline":
+    """Return the compiled model, from the first of its forms that the runtime takes."""
+    import openvino_genai
+
+    def compiled(form: Form) -> openvino_genai.ContinuousBatchingPipeline:
+        properties = _properties(settings) | form.properties
+        scheduler = _scheduler(folder, settings)
+        return openvino_genai.ContinuousBatchingPipeline(
+            form.folder, tokenizer, scheduler, settings.device, **properties
+        )
+
+    with fused_form(folder, settings.device) as fused:
+        if fused is not None:
+            try:
+                return compiled(fused)
+            except RuntimeError as error:
+                _log.warning("The model is read in its standard form: %s", brief(error))
+    return compiled(Form(folder))
+
+
+def _prompting(folder: Path, tokenizer: Any) -> tuple[Vocabulary, "Prompter", tuple[bytes, ...]]:
+    """Return what prompts are made and answers are read with, all of it imported."""
+    import_all()
+    import consigne.engines.worker.text  # noqa: F401 - the loop's own modules, needed next
+    from consigne.engines.prompts import Prompter
+
+    vocabulary = _vocabulary(folder, tokenizer)
+    prompter = Prompter(
+        _chat_template(folder, tokenizer),
+        bos_token=tokenizer.get_bos_token(),
+        eos_token=tokenizer.get_eos_token(),
+        special_tokens=[_text(vocabulary.tokens[token]) for token in vocabulary.special],
+    )
+    table = _table(vocabulary, prompter.visible_tokens, _config(folder).get("vocab_size", 0))
+    return vocabulary, prompter, table
 
 
 def _config(folder: Path) -> dict[str, int]:

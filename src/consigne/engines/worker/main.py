@@ -1,6 +1,7 @@
 """The worker's entry: take the socket, load the model, serve until the host goes away."""
 
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -23,8 +24,12 @@ _log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Serve one model over the socket whose number is the first argument."""
+    """Serve one model over the socket whose number is the first argument.
+
+    A second says what kind of model it will be, so that the engine is imported meanwhile.
+    """
     die_with_the_host()
+    gc.disable()  # until the model is there: what comes in now stays
     # OpenVINO does without its converter where that is missing: 0.1 s, and no telemetry library.
     sys.modules["openvino.tools.ovc"] = None  # type: ignore[assignment]
     # numpy's own threads wait by spinning, on cores that the model needs.
@@ -35,6 +40,8 @@ def main() -> None:
     )
     with socket.socket(fileno=int(sys.argv[1])) as sock:
         try:
+            if sys.argv[2:] == ["text"]:
+                _import_text()
             _serve(Channel(sock))
             code = 0
         except Closed:
@@ -64,6 +71,8 @@ def _serve(channel: Channel) -> None:
         _log.debug("The engine's own words", exc_info=error.__cause__)
         channel.send(LoadFailed(error.code, error.message))
         return
+    gc.freeze()
+    gc.enable()
     loop.run()
 
 
@@ -77,11 +86,18 @@ def _loop(channel: Channel, load: Load) -> "TextLoop | EmbeddingLoop | ImageLoop
             return _image(channel, load)
 
 
+def _import_text() -> None:
+    from consigne.engines.worker.runtime import import_pipeline
+
+    import_pipeline()
+
+
 def _text(channel: Channel, load: Load) -> "TextLoop":
     from consigne.engines.worker.loading import load_text
-    from consigne.engines.worker.text import TextLoop
 
     model = load_text(load.model_id, Path(load.path), load.context, load.settings)
+    from consigne.engines.worker.text import TextLoop  # it came in beside the model
+
     channel.send(Loaded(model.context, model.seconds))
     return TextLoop(channel, model, load.settings.max_running)
 

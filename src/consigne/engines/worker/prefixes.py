@@ -18,9 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consigne.domain import sources
-
-BLOCK_TOKENS: Final = 32
-"""Tokens in one block of the attention cache: the engine's own constant for CPUs."""
+from consigne.engines.worker.sizes import BLOCK_TOKENS
 
 _REMEMBERED: Final = 8
 """Ends of texts that are remembered, for each block of the cache: more than it can hold."""

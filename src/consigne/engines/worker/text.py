@@ -14,9 +14,9 @@ from consigne.engines.worker.admission import Admission
 from consigne.engines.worker.channel import Channel
 from consigne.engines.worker.following import Followers
 from consigne.engines.worker.generation import Generation, Top
-from consigne.engines.worker.loading import MAX_BATCHED_TOKENS, TextModel
+from consigne.engines.worker.loading import TextModel
 from consigne.engines.worker.plain import PlainModel
-from consigne.engines.worker.prefixes import BLOCK_TOKENS, Prefixes, Text
+from consigne.engines.worker.prefixes import Prefixes, Text
 from consigne.engines.worker.preparing import Prepared, count, prepare, scored
 from consigne.engines.worker.protocol import (
     Cancel,
@@ -30,6 +30,7 @@ from consigne.engines.worker.protocol import (
     ToWorker,
 )
 from consigne.engines.worker.scoring import Scorer
+from consigne.engines.worker.sizes import BLOCK_TOKENS, MAX_BATCHED_TOKENS
 from consigne.engines.worker.trials import Trials
 
 _TRIAL_POLL_S: Final = 0.005

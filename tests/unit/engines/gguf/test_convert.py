@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from consigne.domain.errors import OperatorError
 from consigne.engines.gguf.blocks import FORMATS
 from consigne.engines.gguf.convert import ConvertedModel, convert
+from consigne.engines.gguf.fused import FILE_NAME, version_of
 from reference.decoder import ReferenceDecoder
 from reference.openvino_logits import logits
 from reference.tiny_gguf import TEMPLATE, write_model
@@ -40,6 +41,8 @@ def check(tmp_path: Path) -> Check:
         found = logits(converted.path, tokens, prefill=60)
         assert np.abs(found - expected).max() < tolerance * np.abs(expected).max()
         assert (found.argmax(-1) == expected.argmax(-1)).mean() >= agreement
+        fused = logits(converted.path, tokens, 60, FILE_NAME)
+        assert np.abs(fused - found).max() < 1e-5 * np.abs(found).max()
         return converted
 
     return run
@@ -93,6 +96,20 @@ def test_norms_stored_as_half_floats(check: Check) -> None:
     check(norms="F16")
 
 
+@pytest.mark.parametrize(("architecture", "norms"), [("llama", 5), ("qwen3", 9)])
+def test_the_fused_form_holds_the_runtime_s_operations(
+    tmp_path: Path, architecture: str, norms: int
+) -> None:
+    folder = convert(write_model(tmp_path / "m.gguf", architecture=architecture), tmp_path / "out")
+    graph = (folder.path / FILE_NAME).read_text()
+    assert graph.count('type="RMS"') == norms
+    assert graph.count('type="RoPE"') == (2 if architecture == "llama" else 4)
+    for gone in ("ReduceMean", "Sqrt", "Divide", "Power"):
+        assert f'type="{gone}"' not in graph
+    assert version_of(folder.path / FILE_NAME) == ov.get_version()
+    assert version_of(folder.path / "absent.xml") == ""
+
+
 def test_weights_stay_compressed_while_they_run(tmp_path: Path) -> None:
     convert(write_model(tmp_path / "m.gguf", body="Q4_1", embedding="Q8_0"), tmp_path / "out")
     compiled = ov.Core().compile_model(tmp_path / "out" / "openvino_model.xml", "CPU")
@@ -127,7 +144,7 @@ def test_the_folder_says_what_the_model_is(tmp_path: Path) -> None:
     files = {each.name: each.stat().st_size for each in converted.path.iterdir()}
     assert converted.size_bytes == sum(files.values())
     assert files.keys() == {
-        *("openvino_model.xml", "openvino_model.bin"),
+        *("openvino_model.xml", "openvino_fused.xml", "openvino_model.bin"),
         *("openvino_tokenizer.xml", "openvino_tokenizer.bin"),
         *("openvino_detokenizer.xml", "openvino_detokenizer.bin"),
         *("config.json", "generation_config.json", "chat_template.jinja", "vocabulary.msgpack"),

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consigne.engines.worker.admission import Admission
-from consigne.engines.worker.prefixes import BLOCK_TOKENS, Prefixes, Text
+from consigne.engines.worker.prefixes import Prefixes, Text
+from consigne.engines.worker.sizes import BLOCK_TOKENS
 
 CACHE, STEP = 4096, 64
 
