@@ -5,16 +5,19 @@ from collections.abc import Sequence
 
 _WITH_VALUE = ("--data-dir", "--config")
 _HELP = {"-h", "--help"}
+_INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line; what ``serve`` needs longest begins before the rest is imported."""
-    if _serves(sys.argv[1:]):
-        from consigne.engines.process import start_ahead
+    try:
+        if _serves(sys.argv[1:]):
+            from consigne.engines.process import start_ahead
 
-        start_ahead()
-    from consigne.cli.main import main as run
-
+            start_ahead()
+        from consigne.cli.main import main as run
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
     run()
 
 

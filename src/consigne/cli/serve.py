@@ -159,7 +159,8 @@ async def _serve(settings: Settings, listener: socket.socket, *, link: bool) -> 
                     await _require_owner(services)
                     serving = asyncio.create_task(server.serve(sockets=[listener]))
                 sys.setswitchinterval(usual)
-                await _announce(services, settings.server.public_url or _url_of(listener), link)
+                if not server.should_exit:  # it may have been told to meanwhile
+                    await _announce(services, settings.server.public_url or _url_of(listener), link)
                 await serving
         finally:
             _remove_server_file(settings.data_dir)

@@ -24,6 +24,7 @@ class Process:
                 [*command, str(theirs.fileno()), *hints],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
+                process_group=0,  # a terminal's Ctrl-C is for the host alone
             )
         except BaseException:
             self.socket.close()

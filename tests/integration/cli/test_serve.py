@@ -1,15 +1,20 @@
 """What stands in the way of starting is one clear line and exit code 2, never a traceback."""
 
 import os
+import select
+import signal
 import socket
 import stat
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support.server import COMMAND, ServerProcess
+from support.waiting import lasting_port
 
 
 def serve(
@@ -42,6 +47,27 @@ def test_a_taken_port(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         done = serve(tmp_path, "--port", str(port))
     assert_one_line(done, f"127.0.0.1:{port}", "in use", "--port")
+
+
+def test_ctrl_c_while_it_opens_ends_it_quietly(tmp_path: Path) -> None:
+    port = lasting_port()
+    process = subprocess.Popen(
+        [*COMMAND, "--data-dir", str(tmp_path), "serve", "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PIP_NO_INDEX": "1"},
+    )
+    for _ in range(3000):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60).close()
+            break
+        except urllib.error.URLError:
+            select.select([], [], [], 0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert "Traceback" not in errors
+    assert process.returncode in (0, 130)  # it served already, or not yet
 
 
 def test_a_data_folder_that_is_a_file(tmp_path: Path) -> None:
