@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
+from consigne.api.large_pages import keep_gathering
 from consigne.api.services import Services
 
 log = logging.getLogger(__name__)
@@ -14,13 +15,15 @@ SWEEP_EVERY_S = 600.0
 
 @asynccontextmanager
 async def upkeep(services: Services) -> AsyncIterator[None]:
-    """Look after files, batches and conversations while the body of ``with`` runs."""
-    task = asyncio.create_task(_look_after(services))
+    """Look after files, batches, conversations and memory while the body of ``with`` runs."""
+    work = (_look_after(services), keep_gathering())
+    tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _look_after(services: Services) -> None:
