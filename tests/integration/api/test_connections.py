@@ -1,6 +1,7 @@
 """What plain HTTP/1.1 clients rely on: kept connections, half-closed ones, slow ones, lost ones."""
 
 import asyncio
+import gc
 import json
 import re
 import socket
@@ -14,6 +15,7 @@ import uvloop
 
 from consigne.api import connections
 from consigne.api.door import Door
+from consigne.api.exchange import Exchange
 from consigne.api.server import http_server
 from doubles.scripted import KEY, START, ScriptedGateway, stop, text
 from support.dialects import served
@@ -131,6 +133,23 @@ def test_one_connection_carries_many_requests(url: str) -> None:
             assert b"invalid_request_error" in read_answers(connection, 1)[0]
             connection.sendall(request(path="/v1/nope"))
             assert b"nothing at GET" in read_answers(connection, 1)[0]
+
+
+def test_an_exchange_goes_with_its_answer_and_waits_for_no_search_for_cycles(url: str) -> None:
+    def alive() -> int:
+        return sum(isinstance(each, Exchange) for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        with open_connection(url) as connection:
+            before = alive()
+            for _ in range(5):
+                connection.sendall(request(MESSAGE))
+                read_answers(connection, 1)
+            assert alive() <= before + 1  # the connection knows its last one
+    finally:
+        gc.enable()
 
 
 def test_an_answer_comes_in_one_piece(url: str) -> None:
