@@ -9,6 +9,7 @@ a comment within a stream of events): whoever has gone refuses it, and the slot 
 import asyncio
 import select
 import socket
+from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -21,6 +22,8 @@ HEAD_S = 60.0
 """Seconds that a client has to send a request's head, from the connection's or its beginning."""
 SILENCE_S = 60.0
 """Seconds that a client may pause while it sends a body."""
+SHORT_URL = 100
+"""Bytes below which an address is remembered: applications call the same few again and again."""
 LOOK_S = 0.02
 """Seconds between looks at a half-closed connection."""
 PROBE_S = (0.0, 0.05, 0.2)
@@ -145,11 +148,8 @@ class Connection(HttpToolsProtocol):
         scope = self.scope
         scope["method"] = self.parser.get_method().decode("ascii")
         scope["http_version"] = version
-        url = httptools.parse_url(self.url)
-        path = url.path.decode("ascii")
-        scope["path"] = unquote(path) if "%" in path else path
-        scope["raw_path"] = url.path
-        scope["query_string"] = url.query or b""
+        parts = _parts if len(self.url) < SHORT_URL else _parts.__wrapped__
+        scope["path"], scope["raw_path"], scope["query_string"] = parts(self.url)
         return Exchange(
             scope=scope,
             transport=self.transport,
@@ -305,6 +305,18 @@ class _Outward:
 
     def is_closing(self) -> bool:
         return self._transport.is_closing()
+
+
+@lru_cache(maxsize=256)
+def _parts(url: bytes) -> tuple[str, bytes, bytes]:
+    """Return an address's path, its path as it was sent, and its query.
+
+    Raises:
+        httptools.HttpParserInvalidURLError: It is none.
+    """
+    parsed = httptools.parse_url(url)
+    path = parsed.path.decode("ascii")
+    return unquote(path) if "%" in path else path, parsed.path, parsed.query or b""
 
 
 def _refused(transport: asyncio.Transport) -> bool:
