@@ -121,12 +121,26 @@ class EventReader:
         self._started = False
         self.finished = False
 
-    def read(self, frame: Frame) -> Sequence[Event]:
-        """Return the events of a frame.
+    def read(self, frame: Frame, found: list[Event]) -> None:
+        """Add the events of a frame to those found.
 
         Raises:
             Unreadable: The frame does not follow from those before.
         """
+        delta = frame.delta
+        if (
+            delta is not None
+            and delta.text
+            and not delta.signature
+            and frame.type == "content_block_delta"
+            and frame.index == self._open
+            and not self._skipping
+        ):
+            found.append(TextDelta(self._index, delta.text))  # as nearly all are
+        else:
+            found += self._events(frame)
+
+    def _events(self, frame: Frame) -> Sequence[Event]:
         match frame.type:
             case "content_block_delta":
                 return self._delta(frame)

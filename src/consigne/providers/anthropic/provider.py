@@ -133,7 +133,7 @@ class AnthropicProvider:
                 frame = _frames.decode(data)
                 if frame.type == "error":
                     raise teller.in_stream(frame.error or Fault())
-                found.extend(reader.read(frame))
+                reader.read(frame, found)
         except (msgspec.MsgspecError, RecursionError, Unreadable):
             raise teller.unreadable() from None
         return reader.finished
