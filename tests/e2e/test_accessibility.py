@@ -39,6 +39,7 @@ async def models(page: Page) -> None:
 
 
 async def palette(page: Page) -> None:
+    await page.get_by_role("textbox", name="Your instruction").wait_for()  # keys are heard now
     await page.keyboard.press("Control+k")
     await page.get_by_role("combobox").wait_for()
 

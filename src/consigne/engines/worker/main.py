@@ -57,6 +57,8 @@ def main() -> None:
 def die_with_the_host() -> None:
     """Let the host decide when this process ends: by Ctrl-C never, by the host's death at once."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # It is in no terminal's foreground: its remarks must not stop it where the terminal says so.
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
