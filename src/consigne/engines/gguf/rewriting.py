@@ -1,7 +1,7 @@
 """The graph once more, with the CPU runtime's own operations in place of what it would fuse.
 
 The runtime looks for normalisations and rotary embeddings at every load, in hundreds of passes over
-all operations: with these in place there are a fifth fewer, and a start is a quarter second sooner.
+all operations: with these in place there are a fifth fewer, and a load takes 0.2 s less.
 But they are no standard operations: the form is for the version that it was written with, beside
 the standard one, whose weights it shares.
 
